@@ -1,0 +1,81 @@
+#!/usr/bin/env node
+// Bundles every handler into one executable file of its own, the operator's scripts into one command, and the library
+// for scripts that run in a checkout.
+import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+
+const { version } = JSON.parse(await readFile(new URL('package.json', import.meta.url), 'utf8'))
+
+// As Debian does it: the time of the source, where it is given, so that a build can be repeated byte for byte.
+const builtMs = process.env['SOURCE_DATE_EPOCH']
+  ? Number(process.env['SOURCE_DATE_EPOCH']) * 1000
+  : Date.now()
+
+/** @type {import('esbuild').BuildOptions} */
+const common = {
+  absWorkingDir: fileURLToPath(new URL('.', import.meta.url)),
+  bundle: true,
+  platform: 'node',
+  target: 'node18.19',
+  minifySyntax: true,
+  logLevel: 'warning',
+  define: { UNDERSTUDY_VERSION: JSON.stringify(version), UNDERSTUDY_BUILT_MS: String(builtMs) },
+  // pg's optional native driver is never used.
+  external: ['pg-native'],
+}
+
+/** The entry points in a folder, by name. @param {string} folder */
+const entries = async (folder) =>
+  Object.fromEntries(
+    (await readdir(new URL(folder, import.meta.url)))
+      .sort()
+      .map((file) => [file.replace(/\.(ts|mjs)$/, ''), `${folder}/${file}`]),
+  )
+
+await rm(new URL('dist', import.meta.url), { recursive: true, force: true })
+await mkdir(new URL('dist', import.meta.url))
+// Handlers have no extension: without this they would be taken for ES modules, as everything else here is.
+await writeFile(new URL('dist/package.json', import.meta.url), '{ "type": "commonjs" }\n')
+
+const handlers = await entries('handlers')
+await Promise.all([
+  // CommonJS starts 9 ms sooner than ESM, and a fixed interpreter 9 ms sooner than env; it also works with an empty PATH.
+  build({
+    ...common,
+    entryPoints: handlers,
+    outdir: 'dist/handlers',
+    format: 'cjs',
+    banner: { js: '#!/usr/bin/node' },
+    outExtension: { '.js': '.cjs' },
+  }),
+  build({
+    ...common,
+    entryPoints: { understudy: 'scripts/understudy.mjs' },
+    outdir: 'dist',
+    outExtension: { '.js': '.mjs' },
+    format: 'esm',
+    conditions: ['source'],
+    // What CommonJS packages need inside an ES module.
+    banner: {
+      js: "import { createRequire as __createRequire } from 'node:module'\nconst require = __createRequire(import.meta.url)",
+    },
+  }),
+  build({
+    ...common,
+    entryPoints: ['lib/**/*.ts'],
+    outdir: 'dist/lib',
+    outExtension: { '.js': '.mjs' },
+    format: 'esm',
+    packages: 'external',
+    splitting: true,
+    chunkNames: 'chunks/[hash]',
+  }),
+])
+
+for (const name of Object.keys(handlers)) {
+  const built = new URL(`dist/handlers/${name}`, import.meta.url)
+  await rename(new URL(`dist/handlers/${name}.cjs`, import.meta.url), built)
+  await chmod(built, 0o755)
+}
+await chmod(new URL('dist/understudy.mjs', import.meta.url), 0o755)

@@ -1,0 +1,35 @@
+/**
+ * Called by: understudy-failover.service (started by the watch on the lock, by the periodic check and after a start of
+ * PostgreSQL) and by repmgrd's `promote_command`, both as postgres.
+ * argv: --must-promote from repmgrd, none from the unit. stdin: nothing.
+ * Exit codes: 0 settled (with --must-promote: this machine is the primary), 1 with --must-promote: another one is, 64 usage,
+ * 75 undecided: try again later.
+ */
+import { decideFailover } from '../lib/decide/failover.ts'
+import { EXIT, usageError } from '../lib/errors.ts'
+import { observeFailover } from '../lib/failover/observe.ts'
+import { runFailover } from '../lib/failover/run.ts'
+import { main } from '../lib/handler.ts'
+
+main({
+  name: 'failover',
+  help: `failover [--must-promote] [--dry-run]
+Passes the gate and promotes this machine, or finds out that it must not. A healthy primary takes its lock back.
+Called by understudy-failover.service and by repmgrd's promote_command; the latter with --must-promote, so that anything
+but a promotion is a failure.`,
+  timeoutMs: 45_000,
+  parse(argv) {
+    const unknown = argv.find((argument) => argument !== '--must-promote')
+    if (unknown !== undefined) throw usageError(`unexpected argument ${unknown}; see failover --help`)
+    return { mustPromote: argv.includes('--must-promote') }
+  },
+  async run({ mustPromote }, context, { dryRun }) {
+    if (dryRun) {
+      process.stdout.write(`${JSON.stringify(decideFailover(await observeFailover(context, 0)))}\n`)
+      return EXIT.ok
+    }
+    const outcome = await runFailover('failover', context, 30_000)
+    if (outcome === 'undecided') return EXIT.retry
+    return mustPromote && outcome !== 'primary' ? EXIT.failed : EXIT.ok
+  },
+})

@@ -1,0 +1,28 @@
+/**
+ * Called by: keepalived's `notify` and `notify_stop`, as keepalived_script. Calls may overlap and arrive out of order.
+ * argv: INSTANCE|GROUP NAME MASTER|BACKUP|FAULT|STOP PRIORITY. stdin: nothing.
+ * Exit codes (keepalived only logs them): 0 done or nothing to do, 64 usage, 69 Consul did not answer, 75 deadline.
+ */
+import type { VrrpState } from '../lib/decide/vip-state.ts'
+import { usageError } from '../lib/errors.ts'
+import { main, runReconciler } from '../lib/handler.ts'
+import { vipState } from '../lib/reconcile/vip-state.ts'
+
+const STATES: readonly string[] = ['MASTER', 'BACKUP', 'FAULT', 'STOP'] satisfies VrrpState[]
+
+main({
+  name: 'keepalived-notify',
+  help: `keepalived-notify INSTANCE NAME MASTER|BACKUP|FAULT|STOP PRIORITY [--dry-run]
+Publishes whether this machine holds the virtual IP. Called by keepalived's notify.`,
+  timeoutMs: 10_000,
+  parse(argv): VrrpState {
+    const state = argv[2]
+    if (state === undefined || !STATES.includes(state)) {
+      throw usageError(
+        `expected INSTANCE NAME ${STATES.join('|')} PRIORITY, got: ${argv.join(' ') || 'nothing'}`,
+      )
+    }
+    return state as VrrpState
+  },
+  run: (event, context, options) => runReconciler(vipState(event), context, options),
+})

@@ -1,0 +1,75 @@
+/**
+ * Called by: ExecStartPre in a drop-in of postgresql@.service, as root, before every start of PostgreSQL.
+ * argv: the unit's instance, "17-main". stdin: nothing.
+ * Exit codes: 0 PostgreSQL may start, 1 it must not: the machine is rejoined instead, 64 usage, 75 Consul does not say who
+ * is the primary: systemd tries again.
+ */
+
+import { UNKNOWN } from '../lib/decide/facts.ts'
+import { decideStartGate } from '../lib/decide/start-gate.ts'
+import { EXIT, type ExitCode, usageError } from '../lib/errors.ts'
+import { ownSessions, startSession } from '../lib/failover/session.ts'
+import { main } from '../lib/handler.ts'
+import { kv } from '../lib/kv.ts'
+import { log } from '../lib/log.ts'
+import { units } from '../lib/paths.ts'
+import { known, readLeadership } from '../lib/reconcile/observe.ts'
+import type { Context } from '../lib/reconciler.ts'
+import { readSettings } from '../lib/settings.ts'
+import { inspectData } from '../lib/world/data-directory.ts'
+import { startUnit } from '../lib/world/systemd.ts'
+
+const LOOK_AGAIN_MS = 500
+const DEADLINE_MS = 20_000
+
+async function gate({ settings, consul }: Context, dryRun: boolean): Promise<ExitCode> {
+  const started = performance.now()
+  let told = ''
+  while (performance.now() - started < DEADLINE_MS) {
+    const { node, postgresqlVersion } = settings
+    const [leadership, sessions] = await Promise.all([
+      known(readLeadership(consul)),
+      known(ownSessions(consul, node)),
+    ])
+    const { standbySignal } = inspectData(postgresqlVersion)
+    const plan = decideStartGate({ node, standbySignal, leadership, ownSessions: sessions })
+    if (dryRun) {
+      process.stdout.write(`${JSON.stringify(plan)}\n`)
+      return EXIT.ok
+    }
+    if (plan.why !== told) log('start-gate', { ...plan, ms: Math.round(performance.now() - started) })
+    told = plan.why
+    if (plan.do === 'allow') return EXIT.ok
+    if (plan.do === 'refuse') {
+      await startUnit(units.rejoin)
+      return EXIT.failed
+    }
+    if (plan.do === 'lock') {
+      const value = { schema: 1 as const, node, since: new Date().toISOString(), why: plan.why }
+      const session = await known(startSession(consul, node))
+      if (session !== UNKNOWN && (await known(consul.acquire(kv.leader, value, session))) === true) continue
+    }
+    await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS))
+  }
+  return EXIT.retry
+}
+
+// A machine that has not joined, and any cluster but ours, is none of our business.
+if (readSettings() === null) process.exit(EXIT.ok)
+
+main({
+  name: 'start-gate',
+  help: `start-gate VERSION-CLUSTER [--dry-run]
+Lets PostgreSQL start as a primary only where Consul says that this machine is it. Called by ExecStartPre.`,
+  timeoutMs: DEADLINE_MS + 5000,
+  parse(argv) {
+    const [, version, cluster] = /^(\d+)-(.+)$/.exec(argv[0] ?? '') ?? []
+    if (version === undefined || cluster === undefined)
+      throw usageError(`expected VERSION-CLUSTER, got: ${argv[0] ?? 'nothing'}`)
+    return { version: Number(version), cluster }
+  },
+  async run({ version, cluster }, context, { dryRun }) {
+    if (version !== context.settings.postgresqlVersion || cluster !== 'main') return EXIT.ok
+    return gate(context, dryRun)
+  },
+})

@@ -1,0 +1,17 @@
+import { createHash, createHmac, pbkdf2Sync } from 'node:crypto'
+
+const ITERATIONS = 4096
+
+/**
+ * The SCRAM-SHA-256 secret of a password in the form in which PostgreSQL keeps it (RFC 5803,
+ * https://www.postgresql.org/docs/current/catalog-pg-authid.html). PgBouncer passes a login on only if it has the very same
+ * secret, so the salt is derived and not drawn: every machine computes the same text. That is safe because the passwords
+ * are long and random.
+ */
+export function scramSecret(user: string, password: string): string {
+  const salt = createHash('sha256').update(`understudy:${user}:${password}`).digest().subarray(0, 16)
+  const salted = pbkdf2Sync(password, salt, ITERATIONS, 32, 'sha256')
+  const hmac = (text: string): Buffer => createHmac('sha256', salted).update(text).digest()
+  const storedKey = createHash('sha256').update(hmac('Client Key')).digest('base64')
+  return `SCRAM-SHA-256$${ITERATIONS}:${salt.toString('base64')}$${storedKey}:${hmac('Server Key').toString('base64')}`
+}

@@ -1,0 +1,139 @@
+import type { Entry, Leader, Primary } from '../kv.ts'
+import { type LocalDatabase, UNKNOWN, type Unknown } from './facts.ts'
+
+/** Another member that could be promoted instead of us. */
+export interface Peer {
+  node: string
+  repmgrId: number
+  vipPriority: number
+  /** Consul says that machine and database are well: it is able to take the lock. */
+  healthy: boolean
+  /** What its database told us, or unknown where it did not answer. */
+  database: LocalDatabase | Unknown
+}
+
+export interface FailoverFacts {
+  self: { node: string; repmgrId: number; vipPriority: number }
+  /** The lock; null where it was never taken. */
+  leader: Entry<Leader> | null | Unknown
+  /** Ids of our own living sessions that may hold the lock. */
+  ownSessions: readonly string[] | Unknown
+  /** Those of them that end on their own: made by the start gate for the time of a start. */
+  startSessions: readonly string[]
+  primary: Primary | null | Unknown
+  local: LocalDatabase | Unknown
+  /** What the database of the published primary answers *us*: the second witness beside Consul. */
+  primaryDatabase: LocalDatabase | Unknown
+  peers: readonly Peer[]
+  /** Since this run first saw the lock free. */
+  waitedMs: number
+}
+
+/** What to do next. `settled` and `leave` end the run; `wait` looks again; the others are done, then looked at again. */
+export type FailoverPlan =
+  | { do: 'settled' | 'leave' | 'wait'; why: string }
+  /** Take the free lock; the next look decides what to do with it. */
+  | { do: 'lock'; why: string }
+  /** Give the lock back to a better candidate. */
+  | { do: 'unlock'; why: string; session: string }
+  /** Hand the lock from the start gate's session to a lasting one. */
+  | { do: 'adopt'; why: string; session: string }
+  | { do: 'promote'; why: string; session: string }
+  | { do: 'publish'; why: string; session: string; epoch: number; timeline: number }
+
+/** How long candidates that are equally good give way to the preferred one before they act themselves. */
+export const GIVE_WAY_MS = 1500
+
+/**
+ * The gate that every promotion passes: pure, called again after every step until it says `settled` or `leave`.
+ * The lock is taken first and everything is verified once more while it is held.
+ */
+export function decideFailover(facts: FailoverFacts): FailoverPlan {
+  const { leader, primary, local, ownSessions } = facts
+  if (leader === UNKNOWN || primary === UNKNOWN || ownSessions === UNKNOWN) {
+    return { do: 'wait', why: 'Consul gives no consistent answer' }
+  }
+  if (primary === null) return { do: 'leave', why: 'this cluster has no primary yet' }
+  if (local === UNKNOWN) return { do: 'wait', why: 'PostgreSQL does not answer here' }
+  if (local.role === 'down') return { do: 'leave', why: 'PostgreSQL does not run here' }
+
+  const holder = leader?.session ?? null
+  if (holder !== null && !ownSessions.includes(holder)) {
+    return { do: 'settled', why: `the lock is held by ${leader?.value.node}` }
+  }
+  return local.role === 'primary'
+    ? decidePrimary(facts, primary, local.timeline, holder)
+    : decideStandby(facts, primary, local, holder)
+}
+
+/** A running primary keeps its lock and what is published true; one that was replaced touches neither. */
+function decidePrimary(
+  facts: FailoverFacts,
+  primary: Primary,
+  timeline: number,
+  holder: string | null,
+): FailoverPlan {
+  const { self, leader } = facts
+  const ours = primary.node === self.node
+  if (holder === null) {
+    return ours
+      ? { do: 'lock', why: 'the lock of the healthy primary was free' }
+      : { do: 'leave', why: `${primary.node} is the primary` }
+  }
+  if (facts.startSessions.includes(holder))
+    return { do: 'adopt', why: 'PostgreSQL has started', session: holder }
+  const epoch = (leader as Entry<Leader>).lockIndex
+  if (ours && primary.epoch === epoch && primary.timeline === timeline)
+    return { do: 'settled', why: 'primary, and it holds the lock' }
+  return {
+    do: 'publish',
+    why: ours ? 'the published epoch is old' : 'promoted, but not yet published',
+    session: holder,
+    epoch,
+    timeline,
+  }
+}
+
+function decideStandby(
+  facts: FailoverFacts,
+  primary: Primary,
+  local: LocalDatabase & { role: 'standby' },
+  holder: string | null,
+): FailoverPlan {
+  const { self, primaryDatabase, waitedMs } = facts
+  const refuse = (why: string): FailoverPlan =>
+    holder === null ? { do: 'wait', why } : { do: 'unlock', why, session: holder }
+
+  if (primary.node !== self.node && primaryDatabase !== UNKNOWN && primaryDatabase.role === 'primary') {
+    return refuse(`the database of ${primary.node} still answers`)
+  }
+  if (local.timeline < primary.timeline)
+    return refuse(`we are on timeline ${local.timeline}, the cluster on ${primary.timeline}`)
+
+  const rivals = facts.peers.filter((peer) => peer.healthy && peer.node !== primary.node)
+  const running = rivals.find((peer) => peer.database !== UNKNOWN && peer.database.role === 'primary')
+  if (running) return refuse(`${running.node} runs as a primary already`)
+  const ahead = rivals.find((peer) => isAhead(peer.database, local))
+  if (ahead) return refuse(`${ahead.node} has received more`)
+  const preferred = rivals.find((peer) => isLevel(peer.database, local) && isPreferred(peer, self))
+  if (holder === null && preferred && waitedMs < GIVE_WAY_MS)
+    return { do: 'wait', why: `${preferred.node} is equally good and preferred` }
+
+  if (holder === null) return { do: 'lock', why: `${primary.node} is gone and no member is ahead of us` }
+  return { do: 'promote', why: `${primary.node} is gone and no member is ahead of us`, session: holder }
+}
+
+const isAhead = (peer: LocalDatabase | Unknown, own: LocalDatabase & { role: 'standby' }): boolean =>
+  peer !== UNKNOWN &&
+  peer.role === 'standby' &&
+  (peer.timeline > own.timeline || (peer.timeline === own.timeline && peer.receivedLsn > own.receivedLsn))
+
+const isLevel = (peer: LocalDatabase | Unknown, own: LocalDatabase & { role: 'standby' }): boolean =>
+  peer !== UNKNOWN &&
+  peer.role === 'standby' &&
+  peer.timeline === own.timeline &&
+  peer.receivedLsn === own.receivedLsn
+
+/** Ties go by priority (the higher), then by repmgr id (the lower). */
+const isPreferred = (peer: Peer, self: FailoverFacts['self']): boolean =>
+  peer.vipPriority !== self.vipPriority ? peer.vipPriority > self.vipPriority : peer.repmgrId < self.repmgrId

@@ -1,0 +1,65 @@
+import { renderDatabases } from '../render/pgbouncer.ts'
+import { currentPrimary, type Leadership, UNKNOWN, type Unknown } from './facts.ts'
+
+export interface PgbouncerFacts {
+  database: string
+  leadership: Leadership | Unknown
+  /** What the included file holds, or null where there is none. */
+  file: string | null
+  /** What the running PgBouncer uses, or unknown where its console does not answer. */
+  running: { host: string; port: number; paused: boolean } | Unknown
+}
+
+export interface PgbouncerPlan {
+  do: 'nothing' | 'follow' | 'hold'
+  why: string
+  /** Text for the included file, where it must change. */
+  file?: string
+  /** Commands for the console, in this order. */
+  console: ('RELOAD' | 'RESUME' | 'PAUSE')[]
+}
+
+/** PgBouncer points at the holder of the lock, or holds its clients back. Without news from Consul it stays as it is. */
+export function decidePgbouncer({ database, leadership, file, running }: PgbouncerFacts): PgbouncerPlan {
+  if (leadership === UNKNOWN) {
+    return file === null
+      ? {
+          do: 'hold',
+          why: 'Consul does not answer and no primary is known',
+          file: renderDatabases(database, null),
+          console: ['RELOAD'],
+        }
+      : { do: 'nothing', why: 'Consul does not answer', console: [] }
+  }
+  const target = currentPrimary(leadership)
+  if (!target) {
+    const missing = file === null ? { file: renderDatabases(database, null) } : {}
+    if (running === UNKNOWN || running.paused)
+      return {
+        do: file === null ? 'hold' : 'nothing',
+        why: 'held: nobody holds the lock',
+        ...missing,
+        console: [],
+      }
+    return { do: 'hold', why: 'nobody holds the lock', ...missing, console: ['PAUSE'] }
+  }
+
+  const wanted = renderDatabases(database, target)
+  const change = file === wanted ? {} : { file: wanted }
+  if (running === UNKNOWN) {
+    return file === wanted
+      ? { do: 'nothing', why: `set to ${target.node}, but PgBouncer's console does not answer`, console: [] }
+      : {
+          do: 'follow',
+          why: `${target.node} is the primary; PgBouncer's console does not answer`,
+          ...change,
+          console: [],
+        }
+  }
+  const commands: PgbouncerPlan['console'] = []
+  if (file !== wanted || running.host !== target.address || running.port !== target.port)
+    commands.push('RELOAD')
+  if (running.paused) commands.push('RESUME')
+  if (commands.length === 0) return { do: 'nothing', why: `points at ${target.node}`, console: [] }
+  return { do: 'follow', why: `${target.node} is the primary`, ...change, console: commands }
+}

@@ -1,0 +1,49 @@
+import type { KeepalivedNode } from '../kv.ts'
+import { UNKNOWN, type Unknown } from './facts.ts'
+
+export type VrrpState = KeepalivedNode['state']
+
+export interface VipStateFacts {
+  /** State named by keepalived's event, or null where we look without an event. */
+  event: VrrpState | null
+  /** Is the virtual IP on one of our interfaces? */
+  holdsAddress: boolean
+  priority: number
+  published: KeepalivedNode | null | Unknown
+  now: string
+}
+
+export interface VipStatePlan {
+  do: 'nothing' | 'publish'
+  why: string
+  document?: KeepalivedNode
+}
+
+/**
+ * What to publish of this machine's VRRP state. keepalived's notify calls may overlap and arrive out of order
+ * (acassen/keepalived#996), so whether we hold the address is read, not believed: an event only tells FAULT and STOP apart
+ * from BACKUP.
+ */
+export function decideVipState({
+  event,
+  holdsAddress,
+  priority,
+  published,
+  now,
+}: VipStateFacts): VipStatePlan {
+  if (published === UNKNOWN) return { do: 'nothing', why: 'Consul does not answer' }
+  const without = event === 'FAULT' || event === 'STOP' ? event : keep(event, published)
+  const state: VrrpState = holdsAddress ? 'MASTER' : without
+  if (published?.state === state && published.priority === priority)
+    return { do: 'nothing', why: `already published: ${state}` }
+  const since = published?.state === state ? published.since : now
+  return {
+    do: 'publish',
+    why: `${published?.state ?? 'unpublished'} -> ${state}`,
+    document: { schema: 1, priority, state, since },
+  }
+}
+
+/** Without an event FAULT stays FAULT; everything else that has no address is BACKUP. */
+const keep = (event: VrrpState | null, published: KeepalivedNode | null): VrrpState =>
+  event === null && published?.state === 'FAULT' ? 'FAULT' : 'BACKUP'

@@ -1,0 +1,59 @@
+import type { FailoverPlan } from '../decide/failover.ts'
+import { EXIT, UnderstudyError } from '../errors.ts'
+import { kv, type Leader } from '../kv.ts'
+import type { Context } from '../reconciler.ts'
+import { localDatabase } from '../world/database.ts'
+import { withDatabase } from '../world/postgres.ts'
+import { leaderSession } from './session.ts'
+
+const PROMOTE_SECONDS = 10
+
+/** Carries out one step. Each is safe to be killed in and to be repeated; what it leads to is read again afterwards. */
+export async function applyFailover(plan: FailoverPlan, { settings, consul }: Context): Promise<void> {
+  const { node, address, postgresqlPort: port } = settings
+  const value: Leader = { schema: 1, node, since: new Date().toISOString(), why: plan.why }
+  switch (plan.do) {
+    case 'lock':
+      // Whether we got it or somebody else did, the next look shows.
+      await consul.acquire(kv.leader, value, await leaderSession(consul, node))
+      return
+    case 'unlock':
+      await consul.release(kv.leader, value, plan.session)
+      return
+    case 'adopt': {
+      const session = await leaderSession(consul, node)
+      const { path: key } = kv.leader
+      await consul.transaction([
+        { verb: 'unlock', key, value, session: plan.session },
+        { verb: 'lock', key, value, session },
+      ])
+      return
+    }
+    case 'promote':
+      await promote(port)
+      return
+    case 'publish': {
+      const { epoch, timeline, session } = plan
+      const primary = { schema: 1, node, address, port, timeline, epoch }
+      // One transaction: it publishes only while our session still holds the lock.
+      await consul.transaction([
+        { verb: 'check-session', key: kv.leader.path, session },
+        { verb: 'set', key: kv.primary.path, value: primary },
+      ])
+      return
+    }
+    case 'settled':
+    case 'leave':
+    case 'wait':
+      return
+  }
+}
+
+async function promote(port: number): Promise<void> {
+  const timeoutMs = (PROMOTE_SECONDS + 1) * 1000
+  const [row] = await withDatabase(localDatabase('postgres', port), timeoutMs, (own) =>
+    own.query<{ done: boolean }>(`select pg_promote(true, ${PROMOTE_SECONDS}) as done`),
+  )
+  if (!row?.done)
+    throw new UnderstudyError(EXIT.failed, `PostgreSQL was not promoted within ${PROMOTE_SECONDS} s`)
+}

@@ -1,0 +1,104 @@
+import { UNKNOWN, type Unknown } from '../decide/facts.ts'
+import type { FailoverFacts, Peer } from '../decide/failover.ts'
+import { kv } from '../kv.ts'
+import { known, readLeadership } from '../reconcile/observe.ts'
+import type { Context } from '../reconciler.ts'
+import type { Check, Consul } from '../world/consul.ts'
+import { localDatabase, probe, probeLocal, remoteDatabase } from '../world/database.ts'
+import { LEADER_SESSION, START_SESSION } from './session.ts'
+
+/** A member that does not answer within this time counts as not answering. Part of every failover (docs/fencing.md). */
+export const PROBE_MS = 700
+const LOCAL_MS = 2000
+
+/** All reads of the gate: Consul first, then every database at once. */
+export async function observeFailover(
+  { settings, consul }: Context,
+  waitedMs: number,
+): Promise<FailoverFacts> {
+  const { node, repmgrId, vipPriority, postgresqlPort } = settings
+  const [leadership, leaderSessions, startSessions, members, local] = await Promise.all([
+    known(readLeadership(consul)),
+    known(consul.sessions(node, LEADER_SESSION)),
+    known(consul.sessions(node, START_SESSION)),
+    known(readMembers(consul)),
+    probeLocal(localDatabase('postgres', postgresqlPort), LOCAL_MS),
+  ])
+  const primary = leadership === UNKNOWN ? UNKNOWN : leadership.primary
+  const leader = leadership === UNKNOWN ? UNKNOWN : leadership.leader
+  const self = { node, repmgrId, vipPriority }
+  const sessions = {
+    ownSessions:
+      leaderSessions === UNKNOWN || startSessions === UNKNOWN
+        ? UNKNOWN
+        : [...leaderSessions, ...startSessions],
+    startSessions: startSessions === UNKNOWN ? [] : startSessions,
+  } as const
+
+  // Only a standby that may take over asks the others.
+  const mayAct =
+    local !== UNKNOWN &&
+    local.role === 'standby' &&
+    leader !== UNKNOWN &&
+    primary !== UNKNOWN &&
+    primary !== null
+  const held =
+    leader !== UNKNOWN &&
+    leader?.session &&
+    sessions.ownSessions !== UNKNOWN &&
+    !sessions.ownSessions.includes(leader.session)
+  if (!mayAct || held || members === UNKNOWN) {
+    const reachable = members === UNKNOWN ? UNKNOWN : leader
+    return {
+      self,
+      leader: reachable,
+      primary,
+      local,
+      ...sessions,
+      primaryDatabase: UNKNOWN,
+      peers: [],
+      waitedMs,
+    }
+  }
+  const [primaryDatabase, ...peers] = await Promise.all([
+    primary.node === node
+      ? (UNKNOWN as Unknown)
+      : probe(remoteDatabase(primary.address, primary.port), PROBE_MS),
+    ...members
+      .filter((member) => member.node !== node && member.node !== primary.node)
+      .map(
+        async ({ address, port, ...member }): Promise<Peer> => ({
+          ...member,
+          database: await probe(remoteDatabase(address, port), PROBE_MS),
+        }),
+      ),
+  ])
+  return { self, leader, primary, local, ...sessions, primaryDatabase, peers, waitedMs }
+}
+
+interface Member extends Omit<Peer, 'database'> {
+  address: string
+  port: number
+}
+
+async function readMembers(consul: Consul): Promise<Member[]> {
+  const [databases, seats, checks] = await Promise.all([
+    consul.list(kv.postgresqlNodes),
+    consul.get(kv.seats),
+    consul.checks(),
+  ])
+  return [...databases].map(([node, { value }]) => ({
+    node,
+    address: value.address,
+    port: value.port,
+    repmgrId: value.repmgrId,
+    vipPriority: seats?.value.seats[node]?.vipPriority ?? 0,
+    healthy: isHealthy(checks, node),
+  }))
+}
+
+/** Consul says that the machine is there and that its database answers. */
+const isHealthy = (checks: readonly Check[], node: string): boolean =>
+  ['serfHealth', 'postgresql'].every((id) =>
+    checks.some((check) => check.node === node && check.checkId === id && check.status !== 'critical'),
+  )

@@ -1,0 +1,63 @@
+import { decideFailover, type FailoverPlan } from '../decide/failover.ts'
+import { explain } from '../errors.ts'
+import { log } from '../log.ts'
+import { startRepmgrd } from '../reconcile/follow.ts'
+import { recordHistory } from '../reconcile/history.ts'
+import type { Context } from '../reconciler.ts'
+import { applyFailover } from './apply.ts'
+import { observeFailover } from './observe.ts'
+import { keepUpPrimary } from './upkeep.ts'
+
+/** How often the gate looks again while it waits. */
+const LOOK_AGAIN_MS = 200
+
+/** How a run ended: with this machine as the primary, with another one, or without an outcome (try again later). */
+export type Outcome = 'primary' | 'other' | 'undecided'
+
+/**
+ * Looks, decides and acts until the question who is the primary is settled, or the deadline comes. A refused, failed or
+ * killed run leaves nothing behind that another run, here or elsewhere, cannot take up.
+ *
+ * @param until stops before this step is taken (validation: the lock is enough).
+ */
+export async function runFailover(
+  handler: string,
+  context: Context,
+  deadlineMs: number,
+  until?: FailoverPlan['do'],
+): Promise<Outcome> {
+  const started = performance.now()
+  const elapsed = (): number => Math.round(performance.now() - started)
+  let told = ''
+  let promoted = false
+  for (;;) {
+    const facts = await observeFailover(context, elapsed())
+    const plan = decideFailover(facts)
+    const news = `${plan.do}: ${plan.why}`
+    if (news !== told) log(handler, { do: plan.do, why: plan.why, ms: elapsed() })
+    if (plan.do === 'unlock') await recordHistory(context, 'failover_refused', plan.why)
+    told = news
+    if (plan.do === until) return 'primary'
+    if (plan.do === 'settled' || plan.do === 'leave') {
+      if (facts.local === 'unknown' || facts.local.role !== 'primary' || plan.do === 'leave') return 'other'
+      await keepUpPrimary(context)
+      if (promoted) {
+        await recordHistory(context, 'failover_promoted', `promoted after ${elapsed()} ms`)
+        await startRepmgrd()
+      }
+      return 'primary'
+    }
+    try {
+      await applyFailover(plan, context)
+      promoted ||= plan.do === 'promote'
+    } catch (error) {
+      log(handler, { failed: plan.do, error: explain(error), ms: elapsed() })
+    }
+    if (elapsed() > deadlineMs) {
+      await recordHistory(context, 'failover_undecided', plan.why)
+      return 'undecided'
+    }
+    if (plan.do === 'wait' || plan.do === 'unlock')
+      await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS))
+  }
+}

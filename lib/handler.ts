@@ -1,0 +1,83 @@
+import { EXIT, type ExitCode, explain, UnderstudyError, usageError } from './errors.ts'
+import { log } from './log.ts'
+import { type Context, type Plan, type Reconciler, reconcile } from './reconciler.ts'
+import { requireSettings } from './settings.ts'
+import { Consul } from './world/consul.ts'
+
+/** What the frame needs of a handler. */
+export interface HandlerSpec<Event> {
+  name: string
+  /** Shown by --help: what the handler does, who calls it and with what. */
+  help: string
+  /** Overall deadline: a hung handler would silence its watch for ever. */
+  timeoutMs: number
+  /** argv (without flags of the frame) -> an event. @throws a usage error. */
+  parse(argv: readonly string[]): Event
+  /** @returns the exit code, as the caller understands it. */
+  run(event: Event, context: Context, options: { dryRun: boolean }): Promise<ExitCode>
+}
+
+/** Runs a handler as a process: the one frame around all of them. */
+export function main<Event>(spec: HandlerSpec<Event>, argv: readonly string[] = process.argv.slice(2)): void {
+  // A command of repmgrd that dies by a signal would count as success.
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const)
+    process.on(signal, () => process.exit(EXIT.retry))
+  // The reader of our output may go away: that is no reason to stop half-way.
+  process.stdout.on('error', () => {})
+  process.stderr.on('error', () => {})
+  setTimeout(() => {
+    log(spec.name, { error: `gave up after ${spec.timeoutMs} ms` })
+    process.exit(EXIT.retry)
+  }, spec.timeoutMs).unref()
+  execute(spec, argv).then(
+    (code) => process.exit(code),
+    (error: unknown) => {
+      log(spec.name, { error: explain(error) })
+      process.exit(error instanceof UnderstudyError ? error.exitCode : EXIT.failed)
+    },
+  )
+}
+
+async function execute<Event>(spec: HandlerSpec<Event>, argv: readonly string[]): Promise<ExitCode> {
+  if (argv.includes('--help')) {
+    process.stdout.write(`${spec.help.trim()}\n`)
+    return EXIT.ok
+  }
+  const event = spec.parse(argv.filter((argument) => argument !== '--dry-run'))
+  const settings = requireSettings()
+  const consul = new Consul({ prefix: settings.kvPrefix })
+  return spec.run(event, { settings, consul }, { dryRun: argv.includes('--dry-run') })
+}
+
+/** A handler that takes no arguments and is one reconciler: look, decide, do, one log line. */
+export function mainReconciler<Facts, P extends Plan>(work: Reconciler<Facts, P>, help: string): void {
+  main({
+    name: work.name,
+    help,
+    timeoutMs: 20_000,
+    parse: noArguments,
+    run: (_event, context, options) => runReconciler(work, context, options),
+  })
+}
+
+export async function runReconciler<Facts, P extends Plan>(
+  work: Reconciler<Facts, P>,
+  context: Context,
+  { dryRun }: { dryRun: boolean },
+): Promise<ExitCode> {
+  if (dryRun) {
+    process.stdout.write(`${JSON.stringify(work.decide(await work.observe(context)))}\n`)
+    return EXIT.ok
+  }
+  const started = performance.now()
+  const { do: done, why } = await reconcile(work, context)
+  log(work.name, { do: done, why, ms: Math.round(performance.now() - started) })
+  return EXIT.ok
+}
+
+/** Parses the arguments of a handler that takes none. */
+export function noArguments(argv: readonly string[]): void {
+  const [extra] = argv
+  if (extra !== undefined)
+    throw usageError(`unexpected argument ${extra}; this handler takes none but --dry-run and --help`)
+}

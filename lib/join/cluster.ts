@@ -1,0 +1,78 @@
+import { randomBytes, randomUUID } from 'node:crypto'
+import { type Applicant, claimSeat, type Seat } from '../cluster/seats.ts'
+import { EXIT, UnderstudyError } from '../errors.ts'
+import { type Config, type Credentials, kv, type Primary, type Seats } from '../kv.ts'
+import type { Consul } from '../world/consul.ts'
+import type { JoinOptions } from './options.ts'
+
+/** What a joining machine reads from the cluster. */
+export interface ClusterFacts {
+  config: Config
+  credentials: Credentials
+  seats: Seats
+  primary: Primary | null
+}
+
+/** @returns null where this Consul holds no understudy cluster. */
+export async function readCluster(consul: Consul): Promise<ClusterFacts | null> {
+  const [config, credentials, seats, primary] = await Promise.all([
+    consul.get(kv.config),
+    consul.get(kv.credentials),
+    consul.get(kv.seats),
+    consul.get(kv.primary),
+  ])
+  if (!config || !credentials || !seats) return null
+  return {
+    config: config.value,
+    credentials: credentials.value,
+    seats: seats.value,
+    primary: primary?.value ?? null,
+  }
+}
+
+/** Founds the cluster: settings, secrets and the first seat, all in one transaction that succeeds once. */
+export async function foundCluster(
+  consul: Consul,
+  options: JoinOptions & { as: 'first' },
+  applicant: Applicant,
+  postgresqlVersion: number,
+): Promise<void> {
+  const { virtualIp, database, user, policy } = options
+  const lastOctet = Number(virtualIp.split('/')[0]?.split('.')[3])
+  const config: Config = {
+    schema: 1,
+    clusterId: randomUUID(),
+    virtualIp,
+    routerId: lastOctet || 1,
+    policy,
+    database,
+    user,
+    postgresqlVersion,
+  }
+  const secret = (): string => randomBytes(24).toString('base64url')
+  const credentials: Credentials = { schema: 1, repmgr: secret(), monitor: secret(), app: secret() }
+  const claim = claimSeat(null, applicant)
+  if (claim.outcome !== 'claimed')
+    throw new UnderstudyError(EXIT.failed, 'the first seat could not be claimed')
+  // Lost where the cluster exists already: whose it is, the seats tell.
+  await consul.transaction([
+    { verb: 'cas', key: kv.config.path, value: config, index: 0 },
+    { verb: 'cas', key: kv.credentials.path, value: credentials, index: 0 },
+    { verb: 'cas', key: kv.seats.path, value: claim.seats, index: 0 },
+  ])
+}
+
+/** Takes a seat by compare-and-set, against any number of others who do the same. */
+export async function takeSeat(consul: Consul, applicant: Applicant): Promise<Seat> {
+  for (let attempt = 0; attempt < 50; attempt++) {
+    const entry = await consul.get(kv.seats)
+    const claim = claimSeat(entry?.value ?? null, applicant)
+    if (claim.outcome === 'refused') throw new UnderstudyError(EXIT.config, claim.why)
+    if (claim.outcome === 'held') return claim.seat
+    if (await consul.compareAndSet(kv.seats, claim.seats, entry?.modifyIndex ?? 0)) return claim.seat
+  }
+  throw new UnderstudyError(
+    EXIT.retry,
+    'could not take a seat: others were quicker every time; run understudy join again',
+  )
+}

@@ -1,0 +1,236 @@
+import type { Seat } from '../cluster/seats.ts'
+import { EXIT, UnderstudyError } from '../errors.ts'
+import { DEFAULT_PREFIX, type Primary } from '../kv.ts'
+import type { Settings } from '../settings.ts'
+import { builtMs } from '../version.ts'
+import { Consul } from '../world/consul.ts'
+import { type SystemUser, systemUser } from '../world/users.ts'
+import { type ClusterFacts, foundCluster, readCluster, takeSeat } from './cluster.ts'
+import { copyPrimary } from './copy.ts'
+import {
+  setUpKeepalived,
+  setUpPgbouncer,
+  setUpRepmgrd,
+  writeRepmgrConfig,
+  writeSecrets,
+  writeSettings,
+} from './daemons.ts'
+import { lookAround } from './look.ts'
+import { answersToArp, type MachineFacts, readMachine } from './machine.ts'
+import {
+  beLeader,
+  publishMember,
+  reloadServices,
+  startConsul,
+  waitForChecks,
+  waitForStreaming,
+} from './membership.ts'
+import type { JoinOptions } from './options.ts'
+import { applyConfiguration, configurePostgresql, createRoles } from './postgresql.ts'
+import { checkMachine, type Placement, placeMachine } from './preflight.ts'
+import { registerPrimary, registerStandby } from './repmgr.ts'
+
+const POSTGRESQL_PORT = 5432
+
+/** What the steps have found out so far. */
+interface Joining {
+  options: JoinOptions
+  machine: MachineFacts
+  cluster: ClusterFacts | null
+  placement: Placement
+  version: number
+  consul: Consul
+  users: { postgres: SystemUser; consul: SystemUser }
+  seat?: Seat
+}
+
+/** One step of a join: idempotent, so that a join that failed or was killed is finished by running it again. */
+export interface Step {
+  title: string
+  run(): Promise<void>
+}
+
+/**
+ * Looks at the machine and, for a joiner, into the cluster; changes nothing.
+ * @returns the steps that make this machine a member, in order.
+ * @throws one sentence where it cannot become one.
+ */
+export async function planJoin(options: JoinOptions): Promise<Step[]> {
+  const machine = await readMachine()
+  checkMachine(machine, builtMs)
+  const cluster = options.as === 'joiner' ? await lookAround(options.consulJoin, machine) : null
+  const virtualIp = cluster?.config.virtualIp ?? (options.as === 'first' ? options.virtualIp : '')
+  const placement = placeMachine(machine, virtualIp, options.interface)
+  if (options.as === 'first') await checkFirst(options, machine, placement)
+  const joining: Joining = {
+    options,
+    machine,
+    cluster,
+    placement,
+    version: cluster?.config.postgresqlVersion ?? Math.max(...machine.postgresqlVersions),
+    consul: new Consul(),
+    users: { postgres: await systemUser('postgres'), consul: await systemUser('consul') },
+  }
+  return options.as === 'first' ? firstSteps(joining, options) : joinerSteps(joining)
+}
+
+async function checkFirst(
+  options: JoinOptions & { as: 'first' },
+  machine: MachineFacts,
+  placement: Placement,
+): Promise<void> {
+  if (machine.settings) {
+    if (machine.settings.virtualIp === options.virtualIp) return
+    throw new UnderstudyError(
+      EXIT.usage,
+      `this machine is a member of the cluster with the virtual IP ${machine.settings.virtualIp} already`,
+    )
+  }
+  const [address] = options.virtualIp.split('/') as [string]
+  if (await answersToArp(placement.interface, address)) {
+    throw new UnderstudyError(
+      EXIT.config,
+      `something else answers to the virtual IP ${address} on ${placement.interface}; choose a free address`,
+    )
+  }
+}
+
+function firstSteps(joining: Joining, options: JoinOptions & { as: 'first' }): Step[] {
+  const { machine, placement, version, consul, users } = joining
+  const applicant = { node: machine.node, machineId: machine.machineId, address: placement.address }
+  return [
+    { title: 'start Consul', run: () => startConsul(consul, machine.node, placement.address, []) },
+    {
+      title: 'found the cluster',
+      async run() {
+        await foundCluster(consul, options, applicant, version)
+        joining.cluster = await readCluster(consul)
+        joining.seat = await takeSeat(consul, applicant)
+      },
+    },
+    {
+      title: 'configure PostgreSQL',
+      async run() {
+        const { config, credentials } = found(joining.cluster)
+        writeSecrets(config, credentials, users.postgres)
+        writeRepmgrConfig(settingsOf(joining))
+        configurePostgresql(version, POSTGRESQL_PORT, placement.network, users.postgres)
+        await applyConfiguration(version, POSTGRESQL_PORT, users.postgres)
+        if (!found(joining.cluster).primary)
+          await createRoles(POSTGRESQL_PORT, config, credentials, users.postgres)
+      },
+    },
+    {
+      title: 'register with repmgr',
+      run: async () => (found(joining.cluster).primary ? undefined : registerPrimary(users.postgres)),
+    },
+    ...daemonSteps(joining),
+    { title: 'become the primary', run: () => beLeader(consul, settingsOf(joining)) },
+    ...lastSteps(joining),
+  ]
+}
+
+function joinerSteps(joining: Joining): Step[] {
+  const { machine, placement, version, consul, users, options } = joining
+  const applicant = { node: machine.node, machineId: machine.machineId, address: placement.address }
+  const addresses = options.as === 'joiner' ? options.consulJoin : []
+  return [
+    { title: 'start Consul', run: () => startConsul(consul, machine.node, placement.address, addresses) },
+    {
+      title: 'take a seat',
+      async run() {
+        joining.seat = await takeSeat(consul, applicant)
+        joining.cluster = found(await readCluster(consul))
+      },
+    },
+    {
+      title: 'configure PostgreSQL',
+      async run() {
+        const { config, credentials } = found(joining.cluster)
+        writeSecrets(config, credentials, users.postgres)
+        writeRepmgrConfig(settingsOf(joining))
+        configurePostgresql(version, POSTGRESQL_PORT, placement.network, users.postgres)
+      },
+    },
+    {
+      title: 'copy the primary',
+      run: () => copyPrimary(settingsOf(joining), primaryOf(joining), users.postgres),
+    },
+    {
+      title: 'stream from the primary',
+      async run() {
+        writeSettings(settingsOf(joining))
+        await applyConfiguration(version, POSTGRESQL_PORT, users.postgres)
+        await waitForStreaming(POSTGRESQL_PORT, users.postgres)
+      },
+    },
+    { title: 'register with repmgr', run: () => registerStandby(users.postgres) },
+    ...daemonSteps(joining),
+    ...lastSteps(joining),
+  ]
+}
+
+function daemonSteps(joining: Joining): Step[] {
+  const { users, consul } = joining
+  return [
+    {
+      title: 'set up PgBouncer',
+      async run() {
+        const { config, credentials } = found(joining.cluster)
+        writeSettings(settingsOf(joining))
+        await setUpPgbouncer(config, credentials, users.postgres, users.consul)
+      },
+    },
+    {
+      title: 'set up keepalived',
+      run: () => setUpKeepalived(found(joining.cluster).config, settingsOf(joining)),
+    },
+    {
+      title: 'register services, checks and watches',
+      run: () => reloadServices(consul, settingsOf(joining)),
+    },
+  ]
+}
+
+function lastSteps(joining: Joining): Step[] {
+  const { consul } = joining
+  return [
+    { title: 'publish the member', run: () => publishMember(consul, settingsOf(joining)) },
+    { title: 'set up repmgrd', run: setUpRepmgrd },
+    { title: 'wait for the checks', run: () => waitForChecks(consul, joining.machine.node) },
+  ]
+}
+
+function settingsOf({ machine, placement, version, cluster, seat }: Joining): Settings {
+  const { config } = found(cluster)
+  const { repmgrId, vipPriority } = found(seat)
+  return {
+    schema: 1,
+    node: machine.node,
+    machineId: machine.machineId,
+    address: placement.address,
+    interface: placement.interface,
+    network: placement.network,
+    kvPrefix: DEFAULT_PREFIX,
+    virtualIp: config.virtualIp,
+    repmgrId,
+    vipPriority,
+    database: config.database,
+    user: config.user,
+    postgresqlVersion: version,
+    postgresqlPort: POSTGRESQL_PORT,
+  }
+}
+
+function primaryOf({ cluster }: Joining): Primary {
+  const { primary } = found(cluster)
+  if (primary) return primary
+  throw new UnderstudyError(EXIT.unavailable, 'the cluster has no primary to copy; start it first')
+}
+
+/** What an earlier step has found. */
+function found<T>(value: T | null | undefined): T {
+  if (value === null || value === undefined)
+    throw new UnderstudyError(EXIT.failed, 'a step of the join ran before the one it needs')
+  return value
+}

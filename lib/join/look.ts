@@ -1,0 +1,104 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { claimSeat } from '../cluster/seats.ts'
+import { EXIT, UnderstudyError } from '../errors.ts'
+import type { Primary } from '../kv.ts'
+import { paths } from '../paths.ts'
+import { renderPassfile } from '../render/conninfo.ts'
+import { Consul } from '../world/consul.ts'
+import { remoteDatabase } from '../world/database.ts'
+import { withDatabase } from '../world/postgres.ts'
+import { unit } from '../world/systemd.ts'
+import { systemUser } from '../world/users.ts'
+import { type ClusterFacts, readCluster } from './cluster.ts'
+import type { MachineFacts } from './machine.ts'
+import { isPristine, systemIdentifier } from './postgresql.ts'
+import { checkClock, placeMachine } from './preflight.ts'
+import { throughProbe } from './probe.ts'
+
+const PRIMARY_MS = 5000
+const POSTGRESQL_PORT = 5432
+
+/** What the cluster is, as seen from a machine that wants to join. @throws one sentence where it cannot join. */
+export async function lookAround(addresses: readonly string[], machine: MachineFacts): Promise<ClusterFacts> {
+  const cluster = await readThrough(addresses, machine)
+  if (!cluster) {
+    throw new UnderstudyError(
+      EXIT.config,
+      `the Consul at ${addresses.join(' or ')} holds no understudy cluster; start one with --virtual-ip`,
+    )
+  }
+  const { config, seats, primary } = cluster
+  const { address } = placeMachine(machine, config.virtualIp, undefined)
+  const claim = claimSeat(seats, { node: machine.node, machineId: machine.machineId, address })
+  if (claim.outcome === 'refused') throw new UnderstudyError(EXIT.config, claim.why)
+  if (!machine.postgresqlVersions.includes(config.postgresqlVersion)) {
+    const here = machine.postgresqlVersions.join(', ')
+    throw new UnderstudyError(
+      EXIT.config,
+      `the cluster runs PostgreSQL ${config.postgresqlVersion}, this machine has ${here}; install postgresql-${config.postgresqlVersion}`,
+    )
+  }
+  if (!primary)
+    throw new UnderstudyError(EXIT.unavailable, 'the cluster has no primary to copy; start it first')
+  await comparePrimary(cluster, primary)
+  return cluster
+}
+
+/** A machine that is a member already asks its own Consul; any other looks through a temporary client. */
+async function readThrough(
+  addresses: readonly string[],
+  machine: MachineFacts,
+): Promise<ClusterFacts | null> {
+  if (machine.settings) {
+    const consul = new Consul()
+    try {
+      return await readCluster(consul)
+    } catch {
+      // Not up yet: look from outside.
+    } finally {
+      consul.close()
+    }
+  }
+  return throughProbe(addresses, machine.node, readCluster)
+}
+
+/** The primary's clock and identity: compares the clock, and makes sure that no data of somebody else is here. */
+async function comparePrimary({ config, credentials }: ClusterFacts, primary: Primary): Promise<void> {
+  const remote = await asMonitor(credentials.monitor, () =>
+    withDatabase(remoteDatabase(primary.address, primary.port), PRIMARY_MS, async (connection) => {
+      const [row] = await connection.query<{ ms: string; id: string }>(
+        'select (extract(epoch from clock_timestamp()) * 1000)::bigint::text as ms, (select system_identifier::text from pg_control_system()) as id',
+      )
+      return row
+    }),
+  )
+  if (!remote)
+    throw new UnderstudyError(EXIT.unavailable, `the primary ${primary.node} said nothing of its clock`)
+  checkClock(Date.now(), Number(remote.ms))
+
+  const own = await systemIdentifier(config.postgresqlVersion)
+  if (own === null || own === remote.id) return
+  await unit('start', `postgresql@${config.postgresqlVersion}-main.service`)
+  if (await isPristine(POSTGRESQL_PORT, await systemUser('postgres'))) return
+  const directory = paths.postgresqlData(config.postgresqlVersion)
+  throw new UnderstudyError(
+    EXIT.config,
+    `the PostgreSQL cluster in ${directory} holds data, which joining would replace; save it and remove it first (pg_dropcluster ${config.postgresqlVersion} main; pg_createcluster ${config.postgresqlVersion} main)`,
+  )
+}
+
+/** The monitor's password in a file for the time of the work: this machine has none yet. */
+async function asMonitor<T>(password: string, work: () => Promise<T>): Promise<T> {
+  const directory = mkdtempSync(`${tmpdir()}/understudy-look-`)
+  const before = process.env['PGPASSFILE']
+  try {
+    writeFileSync(`${directory}/pgpass`, renderPassfile('understudy_monitor', password), { mode: 0o600 })
+    process.env['PGPASSFILE'] = `${directory}/pgpass`
+    return await work()
+  } finally {
+    if (before === undefined) delete process.env['PGPASSFILE']
+    else process.env['PGPASSFILE'] = before
+    rmSync(directory, { recursive: true, force: true })
+  }
+}

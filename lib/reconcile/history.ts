@@ -1,0 +1,38 @@
+import { explain } from '../errors.ts'
+import { kv } from '../kv.ts'
+import { log } from '../log.ts'
+import type { Context } from '../reconciler.ts'
+
+/** How many events are kept. */
+const KEPT = 200
+
+/** Writes an event into the cluster's history. History is for people: where it cannot be written, the work goes on. */
+export async function recordHistory(
+  { settings, consul }: Context,
+  event: string,
+  message: string,
+  details?: Record<string, unknown>,
+): Promise<void> {
+  const at = new Date().toISOString()
+  const { node } = settings
+  try {
+    await consul.set(kv.history(at, node, event), {
+      schema: 1,
+      at,
+      node,
+      event,
+      message,
+      ...(details ? { details } : {}),
+    })
+  } catch (error) {
+    log('history', { event, message, error: explain(error) })
+  }
+}
+
+/** Removes all but the newest events; keys sort by time. */
+export async function trimHistory({ consul }: Context): Promise<void> {
+  const keys = [...(await consul.list(kv.histories)).keys()].sort()
+  for (const key of keys.slice(0, Math.max(0, keys.length - KEPT))) {
+    await consul.delete({ ...kv.histories, path: kv.histories.path + key })
+  }
+}

@@ -1,0 +1,94 @@
+import { decideRejoin, type RejoinFacts, type RejoinPlan } from '../decide/rejoin.ts'
+import { explain } from '../errors.ts'
+import type { Primary } from '../kv.ts'
+import { log } from '../log.ts'
+import { paths, units } from '../paths.ts'
+import type { Reconciler } from '../reconciler.ts'
+import { renderConninfo } from '../render/conninfo.ts'
+import type { Settings } from '../settings.ts'
+import { cloneStandby } from '../world/clone.ts'
+import { inspectData, makeStandby, markTorn, unmarkTorn } from '../world/data-directory.ts'
+import { localDatabase, probeLocal } from '../world/database.ts'
+import { run } from '../world/exec.ts'
+import { unit } from '../world/systemd.ts'
+import { startRepmgrd } from './follow.ts'
+import { recordHistory } from './history.ts'
+import { known, readLeadership } from './observe.ts'
+
+const LOCAL_MS = 3000
+/** A rewind reads the WAL since the divergence and copies what changed. */
+const REWIND_MS = 3600 * 1000
+const STOP_MS = 120_000
+const START_MS = 120_000
+
+/** Makes this machine a standby of the primary again: pg_rewind first, else a fresh clone beside the old data. */
+export const rejoin: Reconciler<RejoinFacts, RejoinPlan> = {
+  name: 'rejoin',
+
+  async observe({ settings, consul }) {
+    const [leadership, local] = await Promise.all([
+      known(readLeadership(consul)),
+      probeLocal(localDatabase('postgres', settings.postgresqlPort), LOCAL_MS),
+    ])
+    return { node: settings.node, leadership, local, ...inspectData(settings.postgresqlVersion) }
+  },
+
+  decide: decideRejoin,
+
+  async apply(plan, context) {
+    const { settings } = context
+    const service = units.postgresql(settings.postgresqlVersion)
+    if (plan.do === 'start') return unit('start', service, START_MS)
+    if (plan.do !== 'rewind' && plan.do !== 'clone') return
+
+    const started = performance.now()
+    let how: string = plan.do
+    if (plan.do === 'rewind') {
+      await unit('stop', service, STOP_MS)
+      try {
+        await rewind(settings, plan.primary)
+      } catch (error) {
+        log('rejoin', { failed: 'rewind', error: explain(error) })
+        how = 'clone, as pg_rewind failed'
+      }
+    }
+    if (how !== 'rewind') await clone(settings, plan.primary)
+    await unit('start', service, START_MS)
+    await startRepmgrd()
+    await recordHistory(
+      context,
+      'rejoined',
+      `follows ${plan.primary.node} again (${how}, ${Math.round(performance.now() - started)} ms)`,
+    )
+  },
+}
+
+async function rewind(settings: Settings, primary: Primary): Promise<void> {
+  const version = settings.postgresqlVersion
+  const source = renderConninfo({
+    host: primary.address,
+    port: primary.port,
+    user: 'repmgr',
+    dbname: 'postgres',
+    passfile: paths.repmgrPassfile,
+  })
+  markTorn(version)
+  await run(
+    paths.postgresqlBin(version, 'pg_rewind'),
+    [
+      `--target-pgdata=${paths.postgresqlData(version)}`,
+      `--source-server=${source}`,
+      // Debian keeps the configuration elsewhere; the crash recovery before a rewind needs it.
+      `--config-file=${paths.postgresqlConfigDirectory(version)}/postgresql.conf`,
+    ],
+    { timeoutMs: REWIND_MS },
+  )
+  makeStandby(paths.postgresqlData(version), settings, { host: primary.address, port: primary.port })
+  unmarkTorn(version)
+}
+
+async function clone(settings: Settings, primary: Primary): Promise<void> {
+  const member = { ...settings, port: settings.postgresqlPort, priority: settings.vipPriority }
+  const stop = (): Promise<void> => unit('stop', units.postgresql(settings.postgresqlVersion), STOP_MS)
+  await cloneStandby(member, { host: primary.address, port: primary.port }, stop, {})
+}

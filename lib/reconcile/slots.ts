@@ -1,0 +1,25 @@
+import type { Connection } from '../world/postgres.ts'
+
+/** Makes sure the replication slot exists on the database we are connected to. */
+export async function ensureSlot(primary: Connection, slot: string): Promise<void> {
+  const found = await primary.query('select 1 from pg_replication_slots where slot_name = $1', [slot])
+  if (found.length > 0) return
+  try {
+    await primary.query('select pg_create_physical_replication_slot($1, true)', [slot])
+  } catch (error) {
+    // duplicate_object: the other side, which also sees to it, was quicker.
+    if ((error as { code?: string }).code !== '42710') throw error
+  }
+}
+
+/**
+ * Drops the members' slots that nobody uses, except those named: slots of departed members, or of the time when this
+ * machine was the primary, would keep WAL for ever.
+ */
+export async function dropSlots(connection: Connection, except: readonly string[] = []): Promise<void> {
+  await connection.query(
+    `select pg_drop_replication_slot(slot_name) from pg_replication_slots
+     where slot_name like 'repmgr\\_slot\\_%' and not active and slot_name <> all($1)`,
+    [except],
+  )
+}

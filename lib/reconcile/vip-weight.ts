@@ -1,0 +1,28 @@
+import { UNKNOWN } from '../decide/facts.ts'
+import { decideVipWeight, type VipWeightFacts, type VipWeightPlan } from '../decide/vip-weight.ts'
+import { kv } from '../kv.ts'
+import { paths } from '../paths.ts'
+import type { Reconciler } from '../reconciler.ts'
+import { readText, replaceFile } from '../world/files.ts'
+import { known } from './observe.ts'
+
+/** Keeps keepalived's track file true, which moves the virtual IP without a reload. */
+export const vipWeight: Reconciler<VipWeightFacts, VipWeightPlan> = {
+  name: 'vip-weight',
+
+  async observe({ settings, consul }) {
+    const [config, primary] = await Promise.all([known(consul.get(kv.config)), known(consul.get(kv.primary))])
+    return {
+      node: settings.node,
+      policy: config === UNKNOWN || config === null ? UNKNOWN : config.value.policy,
+      primary: primary === UNKNOWN ? UNKNOWN : (primary?.value ?? null),
+      file: readText(paths.vipWeight),
+    }
+  },
+
+  decide: decideVipWeight,
+
+  async apply(plan) {
+    if (plan.file !== undefined) replaceFile(paths.vipWeight, plan.file)
+  },
+}

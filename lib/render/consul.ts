@@ -1,0 +1,87 @@
+import services from '../../consul-config/services.json' with { type: 'json' }
+import { DEFAULT_PREFIX } from '../kv.ts'
+
+/** The defaults are meant for large networks; these notice a silent machine in about three seconds (docs/fencing.md). */
+const GOSSIP = {
+  gossip_interval: '100ms',
+  probe_interval: '500ms',
+  probe_timeout: '250ms',
+  suspicion_mult: 3,
+}
+
+export interface ConsulOptions {
+  node: string
+  address: string
+  dataDirectory: string
+  /** Addresses of members to join; empty for the first machine. */
+  join: readonly string[]
+}
+
+/** The agent's own settings, for Consul 1.8 and later. See https://developer.hashicorp.com/consul/docs/agent/config. */
+export function renderConsulAgent({ node, address, dataDirectory, join }: ConsulOptions): string {
+  return json({
+    server: true,
+    node_name: node,
+    bind_addr: address,
+    client_addr: '127.0.0.1',
+    data_dir: dataDirectory,
+    retry_join: join,
+    retry_interval: '1s',
+    rejoin_after_leave: true,
+    leave_on_terminate: false,
+    skip_leave_on_interrupt: true,
+    disable_update_check: true,
+    enable_local_script_checks: true,
+    performance: { raft_multiplier: 1 },
+    gossip_lan: GOSSIP,
+    // Without it the clean-up of dead servers may shrink the quorum to one machine.
+    autopilot: { cleanup_dead_servers: true, min_quorum: 3 },
+  })
+}
+
+/** A client that joins for a moment to look, with ports and data of its own. */
+export function renderConsulProbe(probe: {
+  name: string
+  bind: string
+  join: string
+  dataDirectory: string
+  http: number
+  serf: number
+}): string {
+  return json({
+    node_name: probe.name,
+    bind_addr: probe.bind,
+    client_addr: '127.0.0.1',
+    data_dir: probe.dataDirectory,
+    ports: { http: probe.http, serf_lan: probe.serf, dns: -1 },
+    retry_join: [probe.join],
+    retry_interval: '1s',
+    disable_update_check: true,
+    disable_host_node_id: true,
+    gossip_lan: GOSSIP,
+  })
+}
+
+/** Only for the very first start of the very first machine: it makes a cluster of its own. */
+export const renderConsulBootstrap = (): string => json({ bootstrap_expect: 1 })
+
+/** Services, checks and watches of a member; keys and database port as this cluster has them. */
+export function renderConsulServices({
+  kvPrefix,
+  postgresqlPort,
+}: {
+  kvPrefix: string
+  postgresqlPort: number
+}): string {
+  return json({
+    services: services.services.map((service) =>
+      service.id === 'postgresql' ? { ...service, port: postgresqlPort } : service,
+    ),
+    watches: services.watches.map((watch) => ({
+      ...watch,
+      key: kvPrefix + watch.key.slice(DEFAULT_PREFIX.length),
+    })),
+  })
+}
+
+const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`

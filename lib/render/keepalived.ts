@@ -1,0 +1,49 @@
+import { paths } from '../paths.ts'
+
+export interface KeepalivedOptions {
+  node: string
+  interface: string
+  virtualIp: string
+  routerId: number
+  priority: number
+}
+
+/**
+ * keepalived.conf, see keepalived.conf(5). Every machine starts as BACKUP; the highest priority wins. The track file adds
+ * the primary's weight without a reload. VRRP version 3 allows adverts more often than once a second: a silent holder is
+ * missed after 3.x intervals.
+ */
+export function renderKeepalived(options: KeepalivedOptions): string {
+  // Calls overlap: one after the other, each reads the present state.
+  const notify = `/usr/bin/flock --wait 5 ${paths.lock('keepalived-notify')} ${paths.handler('keepalived-notify')}`
+  return `# Written by understudy. Local settings are lost at the next join.
+global_defs {
+    router_id ${options.node}
+    enable_script_security
+    script_user keepalived_script
+    vrrp_version 3
+    vrrp_garp_master_repeat 3
+}
+
+track_file primary {
+    file "${paths.vipWeight}"
+    weight 1
+}
+
+vrrp_instance understudy {
+    state BACKUP
+    interface ${options.interface}
+    virtual_router_id ${options.routerId}
+    priority ${options.priority}
+    advert_int 0.3
+    virtual_ipaddress {
+        ${options.virtualIp} dev ${options.interface}
+    }
+    track_file {
+        primary
+    }
+    notify "${notify}"
+    notify_stop "${notify} INSTANCE understudy STOP ${options.priority}"
+}
+`
+}

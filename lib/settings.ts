@@ -1,0 +1,54 @@
+import { readFileSync } from 'node:fs'
+import * as v from 'valibot'
+import { EXIT, UnderstudyError } from './errors.ts'
+import { paths } from './paths.ts'
+
+/** What a member knows about itself without asking anyone. Written by join to {@link paths.node}. */
+const settings = v.object({
+  schema: v.literal(1),
+  node: v.string(),
+  machineId: v.string(),
+  address: v.pipe(v.string(), v.ipv4()),
+  interface: v.string(),
+  /** Network of the members, ADDRESS/PREFIX: who may connect to PostgreSQL. */
+  network: v.string(),
+  kvPrefix: v.string(),
+  virtualIp: v.string(),
+  repmgrId: v.number(),
+  vipPriority: v.number(),
+  database: v.string(),
+  user: v.string(),
+  postgresqlVersion: v.number(),
+  postgresqlPort: v.number(),
+})
+export type Settings = v.InferOutput<typeof settings>
+
+/** @returns this member's settings, or null where the machine has not joined. @throws on a file that is not ours. */
+export function readSettings(path: string = paths.node): Settings | null {
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return null
+    throw new UnderstudyError(EXIT.config, `could not read ${path}`, { cause })
+  }
+  try {
+    return v.parse(settings, JSON.parse(text))
+  } catch (cause) {
+    throw new UnderstudyError(
+      EXIT.data,
+      `${path} does not hold this machine's settings; run understudy join again`,
+      { cause },
+    )
+  }
+}
+
+/** @throws one clear sentence where the machine has not joined. */
+export function requireSettings(): Settings {
+  const found = readSettings()
+  if (found) return found
+  throw new UnderstudyError(
+    EXIT.config,
+    'this machine is not a member of a cluster; run understudy join first',
+  )
+}

@@ -1,0 +1,79 @@
+import { parseLsn } from '../cluster/lsn.ts'
+import type { LocalDatabase } from '../decide/facts.ts'
+import { pgbouncerConsole, readRole } from '../world/database.ts'
+import { type Connection, type Target, withDatabase } from '../world/postgres.ts'
+
+/** What a database says of itself and of its replication. */
+export type DatabaseAnswer =
+  | (LocalDatabase & { role: 'primary'; position: bigint })
+  | (LocalDatabase & { role: 'standby'; position: bigint; streaming: boolean; upstream: string | null })
+  | { role: 'down' }
+
+/** Where a PgBouncer sends the clients of our database. */
+export interface PoolerAnswer {
+  host: string
+  port: number
+  paused: boolean
+}
+
+/** Role, timeline, position (written by a primary, replayed by a standby) and where the WAL comes from. */
+export async function askPostgresql(target: Target, timeoutMs: number): Promise<DatabaseAnswer> {
+  try {
+    return await withDatabase(target, timeoutMs, async (connection) => {
+      const role = await readRole(connection)
+      const { position, streaming, upstream } = await readReplication(connection)
+      if (role.role === 'down') return role
+      return role.role === 'primary' ? { ...role, position } : { ...role, position, streaming, upstream }
+    })
+  } catch (error) {
+    // The machine itself says that nobody listens. Any other failure may be the network's.
+    const code = ((error as Error).cause as { code?: string } | undefined)?.code
+    if (code === 'ENOENT' || code === 'ECONNREFUSED') return { role: 'down' }
+    throw error
+  }
+}
+
+async function readReplication(connection: Connection) {
+  const [row] = await connection.query<{
+    position: string | null
+    status: string | null
+    upstream: string | null
+  }>(`
+    select case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end::text as position,
+      receiver.status, receiver.sender_host as upstream
+    from (values (1)) as always left join pg_stat_wal_receiver as receiver on true`)
+  return {
+    position: row?.position ? parseLsn(row.position) : 0n,
+    streaming: row?.status === 'streaming',
+    upstream: row?.upstream ?? null,
+  }
+}
+
+/** The target of a member's PgBouncer, or null where it does not know the database. */
+export async function askPgbouncer(
+  address: string,
+  database: string,
+  timeoutMs: number,
+): Promise<PoolerAnswer | null> {
+  const target: Target = { ...pgbouncerConsole, host: address, user: 'understudy_monitor' }
+  return withDatabase(target, timeoutMs, async (console) => {
+    const rows = await console.query<{ name: string; host: string | null; port: string; paused: string }>(
+      'SHOW DATABASES',
+    )
+    const row = rows.find(({ name }) => name === database)
+    if (!row) return null
+    const paused = Number(row.paused) === 1 || (await isPausedAsAWhole(console))
+    return { host: row.host ?? '', port: Number(row.port), paused }
+  })
+}
+
+/** PAUSE without a database does not show in SHOW DATABASES, and PgBouncer 1.18 has no SHOW STATE. */
+async function isPausedAsAWhole(console: Connection): Promise<boolean> {
+  try {
+    const rows = await console.query<{ key: string; value: string }>('SHOW STATE')
+    return rows.some(({ key, value }) => key === 'paused' && value === 'yes')
+  } catch (error) {
+    if (/invalid command/.test((error as Error).message)) return false
+    throw error
+  }
+}

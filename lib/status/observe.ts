@@ -1,0 +1,77 @@
+import { networkInterfaces } from 'node:os'
+import { kv } from '../kv.ts'
+import { paths } from '../paths.ts'
+import type { Settings } from '../settings.ts'
+import { Consul } from '../world/consul.ts'
+import { localDatabase, remoteDatabase } from '../world/database.ts'
+import { askPgbouncer, askPostgresql } from './ask.ts'
+import { assemble, type ConsulReadings, type MachineReadings, rollCall, type Seat } from './assemble.ts'
+import type { Report } from './facts.ts'
+import { read } from './reading.ts'
+
+/** Consul first, then all machines at once: with a silent machine the two deadlines add up, to less than three seconds. */
+const CONSUL_MS = 1000
+const MACHINE_MS = 1300
+
+/** Looks at the whole cluster from this machine. Takes root, for the passwords. Never throws and never hangs. */
+export async function observeStatus(settings: Settings): Promise<Report> {
+  // pg reads passwords from the file that this variable names.
+  process.env['PGPASSFILE'] = paths.monitorPassfile
+  const consul = new Consul({ prefix: settings.kvPrefix, timeoutMs: CONSUL_MS })
+  try {
+    // Our own machine is asked while Consul is: that needs nothing from Consul.
+    const own = askMachine(
+      { name: settings.node, address: settings.address, port: settings.postgresqlPort },
+      settings,
+    )
+    const readings = await readConsul(consul)
+    const seats = rollCall(settings, readings)
+    const answers = await Promise.all(
+      seats.map(async (seat) => {
+        const answer = seat.name === settings.node ? own : askMachine(seat, settings)
+        return [seat.name, await answer] as const
+      }),
+    )
+    return assemble({
+      at: new Date().toISOString(),
+      settings,
+      holdsVirtualIp: holdsAddress(settings.virtualIp),
+      consul: readings,
+      seats,
+      machines: new Map(answers),
+    })
+  } finally {
+    consul.close()
+  }
+}
+
+async function readConsul(consul: Consul): Promise<ConsulReadings> {
+  const [leader, members, config, nodes, databases, keepalived, lock, published, checks] = await Promise.all([
+    read(CONSUL_MS, consul.leader()),
+    read(CONSUL_MS, consul.members()),
+    read(CONSUL_MS, consul.getStale(kv.config)),
+    read(CONSUL_MS, consul.list(kv.nodes)),
+    read(CONSUL_MS, consul.list(kv.postgresqlNodes)),
+    read(CONSUL_MS, consul.list(kv.keepalivedNodes)),
+    read(CONSUL_MS, consul.getStale(kv.leader)),
+    read(CONSUL_MS, consul.getStale(kv.primary)),
+    read(CONSUL_MS, consul.checks()),
+  ])
+  return { leader, members, config, nodes, databases, keepalived, lock, published, checks }
+}
+
+async function askMachine({ name, address, port }: Seat, settings: Settings): Promise<MachineReadings> {
+  const here = name === settings.node
+  const database = here ? localDatabase('understudy_monitor', port) : remoteDatabase(address, port)
+  const [postgresql, pgbouncer] = await Promise.all([
+    read(MACHINE_MS, askPostgresql(database, MACHINE_MS)),
+    read(MACHINE_MS, askPgbouncer(address, settings.database, MACHINE_MS)),
+  ])
+  return { postgresql, pgbouncer }
+}
+
+/** Is this address (with or without a prefix length) on one of our interfaces? */
+function holdsAddress(cidr: string): boolean {
+  const [address] = cidr.split('/')
+  return Object.values(networkInterfaces()).some((list) => list?.some((entry) => entry.address === address))
+}

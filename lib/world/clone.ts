@@ -1,0 +1,56 @@
+import { chownSync, rmSync } from 'node:fs'
+import { paths } from '../paths.ts'
+import { type RepmgrOptions, renderRepmgr } from '../render/repmgr.ts'
+import { makeStandby, swapIn, type Upstream } from './data-directory.ts'
+import { type RunOptions, run } from './exec.ts'
+import { replaceFile } from './files.ts'
+
+/** A clone is as long as the database is big; this only ends one that no longer moves. */
+const CLONE_MS = 12 * 3600 * 1000
+
+/**
+ * Copies the primary beside the data directory with `repmgr standby clone` and swaps the copy in. PostgreSQL must be
+ * stopped before the swap: `stop` is called when the copy is complete.
+ *
+ * @param as the postgres system user, where the caller is root; empty where the caller is postgres.
+ */
+export async function cloneStandby(
+  member: RepmgrOptions,
+  upstream: Upstream,
+  stop: () => Promise<void>,
+  as: Pick<RunOptions, 'uid' | 'gid'>,
+): Promise<void> {
+  const version = member.postgresqlVersion
+  const incoming = paths.postgresqlIncoming(version)
+  rmSync(incoming, { recursive: true, force: true })
+  // repmgr clones into the directory its configuration names, whatever --pgdata says.
+  const config = `${incoming}.repmgr.conf`
+  replaceFile(config, renderRepmgr({ ...member, dataDirectory: incoming }), { mode: 0o600 })
+  if (as.uid !== undefined && as.gid !== undefined) chownSync(config, as.uid, as.gid)
+  try {
+    await run(
+      'repmgr',
+      [
+        '-f',
+        config,
+        '-h',
+        upstream.host,
+        '-p',
+        String(upstream.port),
+        '-U',
+        'repmgr',
+        '-d',
+        'repmgr',
+        'standby',
+        'clone',
+        '--fast-checkpoint',
+      ],
+      { ...as, timeoutMs: CLONE_MS, env: { PGPASSFILE: paths.repmgrPassfile } },
+    )
+  } finally {
+    rmSync(config, { force: true })
+  }
+  makeStandby(incoming, member, upstream)
+  await stop()
+  swapIn(version)
+}

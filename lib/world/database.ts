@@ -1,0 +1,74 @@
+import { parseLsn } from '../cluster/lsn.ts'
+import type { LocalDatabase } from '../decide/facts.ts'
+import { UNKNOWN, type Unknown } from '../decide/facts.ts'
+import { paths } from '../paths.ts'
+import { type Connection, type Target, withDatabase } from './postgres.ts'
+
+/** The database of this machine, through its Unix socket. */
+export const localDatabase = (
+  user: 'postgres' | 'understudy_monitor',
+  port: number,
+  database = 'postgres',
+): Target => ({
+  host: paths.sockets,
+  port,
+  user,
+  database,
+})
+
+/** Another member's database, read-only. The password comes from the file that PGPASSFILE names. */
+export const remoteDatabase = (host: string, port: number): Target => ({
+  host,
+  port,
+  user: 'understudy_monitor',
+  database: 'postgres',
+})
+
+/** The administration console of this machine's PgBouncer, for the system user consul. */
+export const pgbouncerConsole: Target = {
+  host: paths.sockets,
+  port: 6432,
+  user: 'consul',
+  database: 'pgbouncer',
+}
+
+/**
+ * Role, timeline and position of a database. The timeline of a primary is that of the WAL file it writes; a standby knows
+ * its own from three places, of which each may lag.
+ */
+export async function readRole(connection: Connection): Promise<LocalDatabase> {
+  const [row] = await connection.query<{ standby: boolean; timeline: number; lsn: string | null }>(`
+    select pg_is_in_recovery() as standby,
+      case when pg_is_in_recovery()
+        then greatest((select timeline_id from pg_control_checkpoint()),
+                      (select min_recovery_end_timeline from pg_control_recovery()),
+                      (select received_tli from pg_stat_wal_receiver))
+        else ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int
+      end as timeline,
+      case when pg_is_in_recovery()
+        then greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())::text
+      end as lsn`)
+  if (!row) throw new Error('the database said nothing of its role')
+  return row.standby
+    ? { role: 'standby', timeline: row.timeline, receivedLsn: row.lsn === null ? 0n : parseLsn(row.lsn) }
+    : { role: 'primary', timeline: row.timeline }
+}
+
+/** {@link readRole} of any database; unknown where it does not answer within the deadline. */
+export async function probe(target: Target, timeoutMs: number): Promise<LocalDatabase | Unknown> {
+  try {
+    return await withDatabase(target, timeoutMs, readRole)
+  } catch {
+    return UNKNOWN
+  }
+}
+
+/** {@link probe} of this machine: a socket that nobody listens on means that PostgreSQL is down. */
+export async function probeLocal(target: Target, timeoutMs: number): Promise<LocalDatabase | Unknown> {
+  try {
+    return await withDatabase(target, timeoutMs, readRole)
+  } catch (error) {
+    const code = ((error as Error).cause as { code?: string } | undefined)?.code
+    return code === 'ENOENT' || code === 'ECONNREFUSED' ? { role: 'down' } : UNKNOWN
+  }
+}

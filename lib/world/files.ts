@@ -1,0 +1,70 @@
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs'
+import { dirname } from 'node:path'
+
+export interface FileOptions {
+  mode?: number
+  uid?: number
+  gid?: number
+}
+
+/** @returns the text, or null where there is no such file. */
+export function readText(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+    throw error
+  }
+}
+
+/**
+ * Makes a file hold this text: nothing happens where it does already; else a temporary file beside it, fsync, rename, so
+ * that a reader sees the old text or the new one. Owner and mode are set before the name exists.
+ * @returns whether anything changed.
+ */
+export function replaceFile(
+  path: string,
+  text: string,
+  { mode = 0o644, uid, gid }: FileOptions = {},
+): boolean {
+  if (readText(path) === text && hasMode(path, mode)) return false
+  const temporary = `${path}.${process.pid}.tmp`
+  const file = openSync(temporary, 'w', 0o600)
+  try {
+    writeSync(file, text)
+    fsyncSync(file)
+    if (uid !== undefined && gid !== undefined) chownSync(temporary, uid, gid)
+    chmodSync(temporary, mode)
+    renameSync(temporary, path)
+  } catch (error) {
+    rmSync(temporary, { force: true })
+    throw error
+  } finally {
+    closeSync(file)
+  }
+  syncDirectory(dirname(path))
+  return true
+}
+
+/** Makes a rename in this directory survive a power cut. */
+export function syncDirectory(path: string): void {
+  const directory = openSync(path, 'r')
+  try {
+    fsyncSync(directory)
+  } finally {
+    closeSync(directory)
+  }
+}
+
+const hasMode = (path: string, mode: number): boolean => (statSync(path).mode & 0o777) === mode

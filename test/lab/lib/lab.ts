@@ -1,0 +1,249 @@
+/** A lab: real Debian machines on one switch, each with its own disk, power switch and cable. */
+import { createReadStream, rmSync, statSync } from 'node:fs'
+import { basename } from 'node:path'
+import { execa } from 'execa'
+import { removeCgroup } from './boot.ts'
+import {
+  type Door,
+  type ExecOptions,
+  type ExecResult,
+  enter,
+  enterAsClient,
+  runAsClient,
+  runInside,
+} from './exec.ts'
+import { withLock } from './host.ts'
+import { ensureImage } from './image.ts'
+import { destroy, doorOf, powerCut, powerOn, setFrozen, untilBooted, untilOff } from './machine.ts'
+import { addressOf, ensureSwitch, removeNetwork, setLink, switchNamespace } from './network.ts'
+import {
+  allLabs,
+  type LabState,
+  labDir,
+  labLock,
+  readLab,
+  recordedMachines,
+  type Suite,
+  writeLab,
+} from './state.ts'
+
+export interface Machine {
+  readonly name: string
+  readonly address: string
+}
+
+export interface UpOptions {
+  readonly name?: string
+  readonly machines?: number
+  readonly suite?: Suite
+  readonly log?: (line: string) => void
+}
+
+type Log = (line: string) => void
+const silent: Log = () => {}
+const maxMachines = 5
+const lockTimeoutMs = 300_000
+
+function checkName(name: string): void {
+  // "a-n1" would be taken for machine n1 of lab "a".
+  if (/^[a-z][a-z0-9-]{0,20}$/.test(name) && !/-n\d+$/.test(name)) return
+  throw new Error(
+    `"${name}" is no name for a lab: take up to 21 of a-z, 0-9 and -, not ending in -n and a number`,
+  )
+}
+
+export class Lab {
+  readonly name: string
+  /** The network namespace that clients of the machines run in. */
+  readonly clientNamespace: string
+  #state: LabState
+  readonly #log: Log
+
+  private constructor(state: LabState, log: Log) {
+    this.name = state.name
+    this.clientNamespace = switchNamespace(state.name)
+    this.#state = state
+    this.#log = log
+  }
+
+  /** Starts a lab, or whatever of it is missing: also after a crash of the host or of a former `up`. */
+  static async up(options: UpOptions = {}): Promise<Lab> {
+    const { name = 'default', machines = 3, suite, log = silent } = options
+    checkName(name)
+    if (!Number.isInteger(machines) || machines < 1 || machines > maxMachines) {
+      throw new Error(`a lab has 1 to ${maxMachines} machines, not ${machines}`)
+    }
+    return withLock(labLock(name), lockTimeoutMs, async () => {
+      const known = readLab(name)
+      if (known !== undefined && suite !== undefined && suite !== known.suite) {
+        throw new Error(`lab ${name} is up with ${known.suite}; take it down first, or name another lab`)
+      }
+      const wanted = Array.from({ length: machines }, (_, index) => index + 1)
+      const numbers = [...new Set([...(known?.machines ?? []), ...wanted])].sort((a, b) => a - b)
+      const base = known ?? {
+        name,
+        suite: suite ?? 'trixie',
+        image: await ensureImage(suite ?? 'trixie', log),
+      }
+      const state = { ...base, machines: numbers }
+      writeLab(state)
+      await ensureSwitch(name)
+      const lab = new Lab(state, log)
+      await lab.#start(numbers)
+      return lab
+    })
+  }
+
+  /** An existing lab. */
+  static async open(name = 'default'): Promise<Lab> {
+    checkName(name)
+    const state = readLab(name)
+    if (state === undefined)
+      throw new Error(`there is no lab ${name}; start it with: npm run lab -- up --lab ${name}`)
+    return new Lab(state, silent)
+  }
+
+  /** The names of all labs. */
+  static list(): string[] {
+    return allLabs().map((lab) => lab.name)
+  }
+
+  get machines(): readonly Machine[] {
+    return this.#state.machines.map((number) => ({ name: `n${number}`, address: addressOf(number) }))
+  }
+
+  get suite(): Suite {
+    return this.#state.suite
+  }
+
+  async #start(numbers: readonly number[]): Promise<void> {
+    await Promise.all(
+      numbers.map(async (number) => {
+        await powerOn(this.#state, number)
+        await untilBooted(this.name, `n${number}`, this.#log)
+      }),
+    )
+  }
+
+  #number(machine: string): number {
+    const number = this.#state.machines.find((candidate) => `n${candidate}` === machine)
+    if (number !== undefined) return number
+    const names = this.machines.map((known) => known.name).join(', ')
+    throw new Error(`lab ${this.name} has no machine "${machine}"; it has ${names}`)
+  }
+
+  /** Runs a command in a machine. Rejects when it fails, unless `reject: false`. */
+  async exec(machine: string, argv: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
+    return runInside(this.#door(machine), argv, options)
+  }
+
+  /** The command line that runs `argv` in a machine: for a caller that wants the streams itself. */
+  execCommand(machine: string, argv: readonly string[], env: Record<string, string> = {}): string[] {
+    return enter(this.#door(machine), argv, env)
+  }
+
+  #door(machine: string): Door {
+    this.#number(machine)
+    return doorOf(this.name, machine)
+  }
+
+  /** Runs a program of the host on the lab's network, with the address 10.77.0.254. */
+  async clientExec(argv: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
+    return runAsClient(this.name, argv, options)
+  }
+
+  /** The command line that runs `argv` on the lab's network. */
+  clientCommand(argv: readonly string[]): string[] {
+    return enterAsClient(this.name, argv)
+  }
+
+  /** A power cut. Gives the time of the kill (epoch milliseconds). */
+  async poweroff(machine: string): Promise<{ killedAt: number }> {
+    this.#number(machine)
+    return { killedAt: await powerCut(this.name, machine) }
+  }
+
+  /** Boots a machine from its disk and waits for it; one that is on stays as it is. */
+  async poweron(machine: string): Promise<void> {
+    await this.#start([this.#number(machine)])
+  }
+
+  /** A clean power-off, as by an operator. */
+  async shutdown(machine: string): Promise<void> {
+    await this.exec(machine, ['systemctl', 'poweroff'])
+    await untilOff(this.name, machine, 120_000)
+    await this.cut(machine)
+  }
+
+  /** Pulls the network cable. */
+  async cut(machine: string): Promise<void> {
+    this.#number(machine)
+    await setLink(this.name, machine, 'down')
+  }
+
+  /** Puts the network cable back. */
+  async heal(machine: string): Promise<void> {
+    this.#number(machine)
+    await setLink(this.name, machine, 'up')
+  }
+
+  /** Holds every process of a machine still; its kernel goes on answering at the TCP level. */
+  async freeze(machine: string): Promise<void> {
+    this.#number(machine)
+    await setFrozen(this.name, machine, true)
+  }
+
+  /** Lets a frozen machine go on. */
+  async thaw(machine: string): Promise<void> {
+    this.#number(machine)
+    await setFrozen(this.name, machine, false)
+  }
+
+  /** Copies a file of the host into a machine, with its permissions, owned by root. */
+  async copyIn(machine: string, from: string, to: string): Promise<void> {
+    const mode = (statSync(from).mode & 0o7777).toString(8)
+    const script = 'mkdir -p "$(dirname "$1")" && cat >"$1" && chmod "$2" "$1"'
+    const [file = '', ...argv] = this.execCommand(machine, ['sh', '-c', script, 'copy', to, mode])
+    const result = await execa(file, argv, { input: createReadStream(from), reject: false, timeout: 120_000 })
+    if (result.failed) throw new Error(`cannot copy ${from} to ${machine}:${to}: ${result.stderr}`)
+  }
+
+  /** Installs a Debian package file in every machine. */
+  async installPackage(deb: string): Promise<void> {
+    const target = `/var/tmp/${basename(deb)}`
+    await Promise.all(
+      this.machines.map(async ({ name }) => {
+        await this.copyIn(name, deb, target)
+        await this.exec(name, ['dpkg', '--install', target], { env: { DEBIAN_FRONTEND: 'noninteractive' } })
+      }),
+    )
+  }
+
+  /** One more machine, with a fresh disk. */
+  async add(): Promise<Machine> {
+    return withLock(labLock(this.name), lockTimeoutMs, async () => {
+      const number = Math.max(0, ...this.#state.machines) + 1
+      if (number > maxMachines) throw new Error(`lab ${this.name} has all of its ${maxMachines} machines`)
+      this.#state = { ...this.#state, machines: [...this.#state.machines, number] }
+      writeLab(this.#state)
+      await this.#start([number])
+      return { name: `n${number}`, address: addressOf(number) }
+    })
+  }
+
+  /** Ends the lab and removes its disks; the image stays. */
+  async down(): Promise<void> {
+    await Lab.remove(this.name)
+  }
+
+  /** The same by name: also for what a crash left, and for a lab that is not there. */
+  static async remove(name: string): Promise<void> {
+    checkName(name)
+    await withLock(labLock(name), lockTimeoutMs, async () => {
+      await Promise.all(recordedMachines(name).map((machine) => destroy(name, machine)))
+      await removeNetwork(name)
+      await removeCgroup(`understudy-lab/${name}`)
+      rmSync(labDir(name), { recursive: true, force: true })
+    })
+  }
+}

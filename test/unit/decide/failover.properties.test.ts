@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import { decideFailover, type FailoverFacts, type FailoverPlan, type Peer } from '../../../lib/decide/failover.ts'
+import { type LocalDatabase, UNKNOWN, type Unknown } from '../../../lib/decide/facts.ts'
+import { lock, published } from '../support/documents.ts'
+
+const NODES = ['n1', 'n2', 'n3', 'n4', 'n5']
+const SELF = 'n2'
+const small = fc.integer({ min: 1, max: 3 })
+const unknown = fc.constant<Unknown>(UNKNOWN)
+
+const database: fc.Arbitrary<LocalDatabase> = fc.oneof(
+  { weight: 1, arbitrary: fc.record({ role: fc.constant('down' as const) }) },
+  { weight: 3, arbitrary: fc.record({ role: fc.constant('primary' as const), timeline: small }) },
+  { weight: 6, arbitrary: fc.record({ role: fc.constant('standby' as const), timeline: small, receivedLsn: small.map(BigInt) }) },
+)
+const seldom = <T, U>(usual: fc.Arbitrary<T>, rare: fc.Arbitrary<U>): fc.Arbitrary<T | U> =>
+  fc.oneof({ weight: 9, arbitrary: usual }, { weight: 1, arbitrary: rare })
+
+const peers: fc.Arbitrary<Peer[]> = fc.subarray(['n1', 'n3', 'n4', 'n5']).chain((nodes) =>
+  fc.tuple(
+    ...nodes.map((node) =>
+      fc.record({
+        node: fc.constant(node),
+        repmgrId: fc.constant(Number(node.slice(1))),
+        vipPriority: fc.constantFrom(80, 90, 100),
+        healthy: seldom(fc.constant(true), fc.constant(false)),
+        database: seldom(database, unknown),
+      }),
+    ),
+  ),
+)
+
+/** Facts of every kind, also such as should never come together; free locks and locks of our own are the usual case. */
+const anyFacts: fc.Arbitrary<FailoverFacts> = fc.record({
+  self: fc.record({ node: fc.constant(SELF), repmgrId: fc.constant(2), vipPriority: fc.constantFrom(80, 90, 100) }),
+  leader: seldom(
+    fc.tuple(fc.constantFrom(...NODES), fc.constantFrom(null, 'own', 'start', 'theirs'), small).map((one) => lock(...one)),
+    fc.constantFrom(null, UNKNOWN),
+  ),
+  ownSessions: seldom(fc.constant(['own', 'start']), fc.constantFrom<readonly string[] | Unknown>([], UNKNOWN)),
+  startSessions: fc.constantFrom([], ['start']),
+  primary: seldom(
+    fc.tuple(fc.constantFrom(...NODES), small, small).map((one) => published(...one)),
+    fc.constantFrom(null, UNKNOWN),
+  ),
+  local: seldom(database, unknown),
+  primaryDatabase: fc.oneof(unknown, database),
+  peers,
+  waitedMs: fc.constantFrom(0, 5000),
+})
+
+/** What must hold of every plan. */
+const always = (caption: string, check: (facts: FailoverFacts, plan: FailoverPlan) => void): void => {
+  test(caption, () => fc.assert(fc.property(anyFacts, (facts) => check(facts, decideFailover(facts))), { numRuns: 5000 }))
+}
+const known = <T>(fact: T | Unknown): T => {
+  assert.notEqual(fact, UNKNOWN)
+  return fact as T
+}
+const holderOf = ({ leader }: FailoverFacts): string | null => known(leader)?.session ?? null
+const isStandby = ({ local }: FailoverFacts): boolean => local !== UNKNOWN && local.role === 'standby'
+/** Plans that bring a new primary about. */
+const takesOver = (facts: FailoverFacts, plan: FailoverPlan): boolean =>
+  plan.do === 'promote' || (plan.do === 'lock' && isStandby(facts))
+const acts = (plan: FailoverPlan): boolean => !['settled', 'leave', 'wait'].includes(plan.do)
+
+/** A running primary that is not the published one, and a free lock. */
+const strayPrimary = anyFacts.map((facts) => ({
+  ...facts,
+  leader: lock('n1', null, 1),
+  primary: published('n1', 1, 1),
+  local: { role: 'primary', timeline: 1 } as const,
+}))
+
+describe('failover, always', () => {
+  test('a primary that is not the published one never takes the free lock', () => {
+    const check = (facts: FailoverFacts): void => assert.notEqual(decideFailover(facts).do, 'lock')
+    fc.assert(fc.property(strayPrimary, check))
+  })
+
+  always('acts only when it knows the lock, the published primary, its own sessions and its own database', (facts, plan) => {
+    if (!acts(plan)) return
+    known(facts.leader)
+    assert.ok(known(facts.primary))
+    known(facts.ownSessions)
+    assert.notEqual(known(facts.local).role, 'down')
+  })
+
+  always('takes the lock only where it is free', (facts, plan) => {
+    if (plan.do === 'lock') assert.equal(holderOf(facts), null)
+  })
+
+  always('promotes, publishes, adopts and gives back only with the lock in a session of its own', (facts, plan) => {
+    if (!('session' in plan)) return
+    assert.equal(plan.session, holderOf(facts))
+    assert.ok(known(facts.ownSessions).includes(plan.session))
+  })
+
+  always('leaves a lock that others hold alone', (facts, plan) => {
+    if (facts.leader === UNKNOWN || facts.ownSessions === UNKNOWN) return
+    const holder = holderOf(facts)
+    if (holder !== null && !facts.ownSessions.includes(holder)) assert.ok(!acts(plan))
+  })
+
+  always('promotes standbys, publishes primaries', (facts, plan) => {
+    if (plan.do === 'promote') assert.equal(known(facts.local).role, 'standby')
+    if (plan.do === 'publish' || plan.do === 'adopt') assert.equal(known(facts.local).role, 'primary')
+  })
+
+  always('does not take over while the database of the published primary answers as one', (facts, plan) => {
+    if (!takesOver(facts, plan) || known(facts.primary)?.node === SELF) return
+    assert.ok(facts.primaryDatabase === UNKNOWN || facts.primaryDatabase.role !== 'primary')
+  })
+
+  always('does not take over from behind the published timeline', (facts, plan) => {
+    if (!takesOver(facts, plan)) return
+    const local = known(facts.local)
+    assert.ok(local.role === 'standby' && local.timeline >= (known(facts.primary)?.timeline ?? 0))
+  })
+
+  always('does not take over while a healthy member is ahead, or runs as a primary', (facts, plan) => {
+    if (!takesOver(facts, plan)) return
+    const own = known(facts.local)
+    assert.ok(own.role === 'standby')
+    for (const { node, healthy, database: theirs } of facts.peers) {
+      if (!healthy || theirs === UNKNOWN || node === known(facts.primary)?.node) continue
+      assert.notEqual(theirs.role, 'primary')
+      if (theirs.role !== 'standby') continue
+      assert.ok(theirs.timeline <= own.timeline)
+      assert.ok(theirs.timeline < own.timeline || theirs.receivedLsn <= own.receivedLsn)
+    }
+  })
+
+  always('does not publish an older timeline over a newer one, nor the same one of another machine', (facts, plan) => {
+    if (plan.do !== 'publish') return
+    const primary = known(facts.primary)
+    assert.ok(primary)
+    assert.ok(plan.timeline > primary.timeline || (primary.node === SELF && plan.timeline === primary.timeline))
+  })
+
+  always('publishes what it runs and what it holds', (facts, plan) => {
+    if (plan.do !== 'publish') return
+    const local = known(facts.local)
+    assert.ok(local.role === 'primary')
+    assert.equal(plan.timeline, local.timeline)
+    assert.equal(plan.epoch, known(facts.leader)?.lockIndex)
+  })
+})

@@ -1,0 +1,235 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import { currentPrimary, UNKNOWN } from '../../../lib/decide/facts.ts'
+import { decidePgbouncer, type PgbouncerFacts, type PgbouncerPlan } from '../../../lib/decide/pgbouncer.ts'
+import { renderDatabases } from '../../../lib/render/pgbouncer.ts'
+import {
+  addressOf,
+  leadOfN1,
+  leadOfN2,
+  lock,
+  lockReleased,
+  lockTaken,
+  published,
+} from '../support/documents.ts'
+import { type Case, table } from '../support/table.ts'
+
+const fileFor = (node: string): string => renderDatabases('manager', { address: addressOf(node), port: 5432 })
+const HELD = renderDatabases('manager', null)
+const at = (node: string, paused = false) => ({ host: addressOf(node), port: 5432, paused })
+
+/** PgBouncer points at n1, the primary. */
+const base: PgbouncerFacts = {
+  database: 'manager',
+  leadership: leadOfN1,
+  file: fileFor('n1'),
+  running: at('n1'),
+}
+
+const cases: readonly Case<PgbouncerFacts, PgbouncerPlan>[] = [
+  ['All is well', {}, { do: 'nothing', why: 'points at n1', console: [] }],
+  [
+    'The primary has gone: hold the clients',
+    { leadership: lockReleased },
+    { do: 'hold', why: 'nobody holds the lock', console: ['PAUSE'] },
+  ],
+  [
+    'The lock is taken, nobody is published yet',
+    { leadership: lockTaken },
+    { do: 'hold', why: 'nobody holds the lock', console: ['PAUSE'] },
+  ],
+  [
+    'The clients are held already',
+    { leadership: lockReleased, running: at('n1', true) },
+    { do: 'nothing', why: 'held: nobody holds the lock', console: [] },
+  ],
+  [
+    'A new primary: turn the held clients to it',
+    { leadership: leadOfN2, running: at('n1', true) },
+    { do: 'follow', why: 'n2 is the primary', file: fileFor('n2'), console: ['RELOAD', 'RESUME'] },
+  ],
+  [
+    'A new primary, and the gap between was missed',
+    { leadership: leadOfN2 },
+    { do: 'follow', why: 'n2 is the primary', file: fileFor('n2'), console: ['RELOAD'] },
+  ],
+  [
+    'The same primary is back',
+    { running: at('n1', true) },
+    { do: 'follow', why: 'n1 is the primary', console: ['RESUME'] },
+  ],
+  [
+    'Killed between the file and RELOAD',
+    { leadership: leadOfN2, file: fileFor('n2'), running: at('n1', true) },
+    { do: 'follow', why: 'n2 is the primary', console: ['RELOAD', 'RESUME'] },
+  ],
+  [
+    'Killed between RELOAD and RESUME',
+    { leadership: leadOfN2, file: fileFor('n2'), running: at('n2', true) },
+    { do: 'follow', why: 'n2 is the primary', console: ['RESUME'] },
+  ],
+  [
+    'It runs with another port',
+    { running: { ...at('n1'), port: 1 } },
+    { do: 'follow', why: 'n1 is the primary', console: ['RELOAD'] },
+  ],
+  [
+    'The file was removed',
+    { file: null },
+    { do: 'follow', why: 'n1 is the primary', file: fileFor('n1'), console: ['RELOAD'] },
+  ],
+  [
+    'PgBouncer does not answer, and the file is right',
+    { running: UNKNOWN },
+    { do: 'nothing', why: "set to n1, but PgBouncer's console does not answer", console: [] },
+  ],
+  [
+    'PgBouncer does not answer, and the file is old',
+    { running: UNKNOWN, leadership: leadOfN2 },
+    {
+      do: 'follow',
+      why: "n2 is the primary; PgBouncer's console does not answer",
+      file: fileFor('n2'),
+      console: [],
+    },
+  ],
+  [
+    'Consul does not answer: stay',
+    { leadership: UNKNOWN },
+    { do: 'nothing', why: 'Consul does not answer', console: [] },
+  ],
+  [
+    'Consul does not answer after a boot: point nowhere',
+    { leadership: UNKNOWN, file: null },
+    { do: 'hold', why: 'no primary is known', file: HELD, console: ['RELOAD'] },
+  ],
+  [
+    'After a boot, while nobody holds the lock',
+    { leadership: lockReleased, file: null },
+    { do: 'hold', why: 'nobody holds the lock', file: HELD, console: ['PAUSE'] },
+  ],
+  [
+    'After a boot, while nobody holds the lock and PgBouncer does not run yet',
+    { leadership: lockReleased, file: null, running: UNKNOWN },
+    { do: 'hold', why: 'held: nobody holds the lock', file: HELD, console: [] },
+  ],
+  [
+    'The file was removed while the clients are held',
+    { leadership: lockReleased, file: null, running: at('n1', true) },
+    { do: 'hold', why: 'held: nobody holds the lock', file: HELD, console: [] },
+  ],
+]
+describe('pgbouncer', () => table(decidePgbouncer, base, cases))
+
+const NODES = ['n1', 'n2', 'n3'] as const
+const node = fc.constantFrom(...NODES)
+const leadership = fc.oneof(
+  { weight: 1, arbitrary: fc.constant(UNKNOWN) },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      leader: fc.option(
+        fc
+          .tuple(node, fc.option(fc.constant('session')), fc.integer({ min: 7, max: 8 }))
+          .map((one) => lock(...one)),
+      ),
+      primary: fc.option(
+        fc.tuple(node, fc.constant(3), fc.integer({ min: 7, max: 8 })).map((one) => published(...one)),
+      ),
+    }),
+  },
+)
+const file = fc.oneof(fc.constant(null), fc.constant(HELD), node.map(fileFor))
+const running = fc.oneof(
+  fc.constant(UNKNOWN),
+  fc.tuple(node, fc.boolean()).map((one) => at(...one)),
+  fc.boolean().map((paused) => ({ host: '127.0.0.1', port: 1, paused })),
+)
+const anyFacts = fc.record({ database: fc.constant('manager'), leadership, file, running })
+
+const answers = ({ running }: PgbouncerFacts, plan: PgbouncerPlan): boolean => running !== UNKNOWN || plan.console.length === 0
+
+/** PgBouncer as it is after the plan: what RELOAD, PAUSE and RESUME do to it. */
+function carryOut(before: PgbouncerFacts, plan: PgbouncerPlan): PgbouncerFacts {
+  const text = plan.file ?? before.file
+  let after = before.running
+  for (const command of plan.console) {
+    if (after === UNKNOWN) throw new Error('a command for a console that does not answer')
+    if (command === 'RELOAD') {
+      const [, host = '', port = ''] = /host=(\S+) port=(\d+)/.exec(text ?? '') ?? []
+      after = { ...after, host, port: Number(port) }
+    } else after = { ...after, paused: command === 'PAUSE' }
+  }
+  return { ...before, file: text, running: after }
+}
+
+test('pgbouncer: the file never names anyone but the current primary', () => {
+  fc.assert(
+    fc.property(anyFacts, (facts) => {
+      const plan = decidePgbouncer(facts)
+      if (plan.file === undefined) return
+      const target = facts.leadership === UNKNOWN ? null : currentPrimary(facts.leadership)
+      assert.equal(plan.file, renderDatabases('manager', target))
+    }),
+    { numRuns: 1000 },
+  )
+})
+
+test('pgbouncer: clients are let go only towards a current primary, and only after RELOAD', () => {
+  fc.assert(
+    fc.property(anyFacts, (facts) => {
+      const plan = decidePgbouncer(facts)
+      if (!plan.console.includes('RESUME')) return
+      const target = facts.leadership === UNKNOWN ? null : currentPrimary(facts.leadership)
+      assert.ok(target)
+      const { running: after } = carryOut(facts, plan)
+      assert.deepEqual(after, { host: target.address, port: target.port, paused: false })
+      assert.equal(plan.console.at(-1), 'RESUME')
+    }),
+    { numRuns: 1000 },
+  )
+})
+
+test('pgbouncer: with news from Consul and a console it points at the primary, or holds', () => {
+  fc.assert(
+    fc.property(anyFacts, (facts) => {
+      fc.pre(facts.leadership !== UNKNOWN && facts.running !== UNKNOWN)
+      const { running: after } = carryOut(facts, decidePgbouncer(facts))
+      const target = facts.leadership === UNKNOWN ? null : currentPrimary(facts.leadership)
+      assert.ok(after !== UNKNOWN)
+      if (target) assert.deepEqual(after, { host: target.address, port: target.port, paused: false })
+      else assert.equal(after.paused, true)
+    }),
+    { numRuns: 1000 },
+  )
+})
+
+test('pgbouncer: what was carried out is not carried out again', () => {
+  fc.assert(
+    fc.property(anyFacts, (facts) => {
+      const plan = decidePgbouncer(facts)
+      fc.pre(answers(facts, plan))
+      assert.equal(decidePgbouncer(carryOut(facts, plan)).do, 'nothing')
+    }),
+    { numRuns: 1000 },
+  )
+})
+
+test('pgbouncer: a console that does not answer gets no commands', () => {
+  fc.assert(
+    fc.property(anyFacts, (facts) => assert.ok(answers(facts, decidePgbouncer(facts)))),
+    { numRuns: 1000 },
+  )
+})
+
+/** It reads the file before anyone can pause it. */
+test('pgbouncer: while nobody holds the lock, a PgBouncer that starts does not find a former primary in its file', () => {
+  const without = fc.record({
+    database: fc.constant('manager'),
+    leadership: fc.constantFrom(lockReleased, lockTaken, { leader: null, primary: published('n1', 3, 7) }),
+    file,
+    running: fc.constant(UNKNOWN),
+  })
+  fc.assert(fc.property(without, (facts) => assert.equal(decidePgbouncer(facts).file ?? facts.file, HELD)))
+})

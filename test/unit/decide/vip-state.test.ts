@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import { UNKNOWN } from '../../../lib/decide/facts.ts'
+import {
+  decideVipState,
+  type VipStateFacts,
+  type VipStatePlan,
+  type VrrpState,
+} from '../../../lib/decide/vip-state.ts'
+import type { KeepalivedNode } from '../../../lib/kv.ts'
+import { NOW } from '../support/documents.ts'
+import { type Case, table } from '../support/table.ts'
+
+const EARLIER = '2026-01-01T00:00:00.000Z'
+const document = (state: VrrpState, since: string, priority = 100): KeepalivedNode => ({
+  schema: 1,
+  priority,
+  state,
+  since,
+})
+
+/** A machine without the virtual IP that has published so. */
+const base: VipStateFacts = {
+  event: null,
+  holdsAddress: false,
+  priority: 100,
+  published: document('BACKUP', EARLIER),
+  now: NOW,
+}
+const publish = (why: string, state: VrrpState) =>
+  ({ do: 'publish', why, document: document(state, NOW) }) as const
+
+const cases: readonly Case<VipStateFacts, VipStatePlan>[] = [
+  ['Nothing has changed', {}, { do: 'nothing', why: 'already published: BACKUP' }],
+  ['The virtual IP has come', { event: 'MASTER', holdsAddress: true }, publish('BACKUP -> MASTER', 'MASTER')],
+  [
+    'The virtual IP is here and the event was missed',
+    { holdsAddress: true },
+    publish('BACKUP -> MASTER', 'MASTER'),
+  ],
+  [
+    'The virtual IP has gone',
+    { event: 'BACKUP', published: document('MASTER', EARLIER) },
+    publish('MASTER -> BACKUP', 'BACKUP'),
+  ],
+  [
+    'BACKUP arrives after MASTER, but the address is here',
+    { event: 'BACKUP', holdsAddress: true, published: document('MASTER', EARLIER) },
+    { do: 'nothing', why: 'already published: MASTER' },
+  ],
+  [
+    'MASTER arrives late, and the address has gone',
+    { event: 'MASTER' },
+    { do: 'nothing', why: 'already published: BACKUP' },
+  ],
+  ['The interface has failed', { event: 'FAULT' }, publish('BACKUP -> FAULT', 'FAULT')],
+  [
+    'FAULT arrives late, and the address is here',
+    { event: 'FAULT', holdsAddress: true },
+    publish('BACKUP -> MASTER', 'MASTER'),
+  ],
+  [
+    'keepalived was stopped',
+    { event: 'STOP', published: document('MASTER', EARLIER) },
+    publish('MASTER -> STOP', 'STOP'),
+  ],
+  [
+    'A fault lasts until an event ends it',
+    { published: document('FAULT', EARLIER) },
+    { do: 'nothing', why: 'already published: FAULT' },
+  ],
+  [
+    'An event ends a fault',
+    { event: 'BACKUP', published: document('FAULT', EARLIER) },
+    publish('FAULT -> BACKUP', 'BACKUP'),
+  ],
+  [
+    'keepalived runs again',
+    { event: 'BACKUP', published: document('STOP', EARLIER) },
+    publish('STOP -> BACKUP', 'BACKUP'),
+  ],
+  ['First start', { published: null }, publish('unpublished -> BACKUP', 'BACKUP')],
+  [
+    'The priority has changed: the state is as old as before',
+    { published: document('BACKUP', EARLIER, 90) },
+    { do: 'publish', why: 'BACKUP -> BACKUP', document: document('BACKUP', EARLIER) },
+  ],
+  [
+    'Consul does not answer',
+    { published: UNKNOWN, event: 'MASTER' },
+    { do: 'nothing', why: 'Consul does not answer' },
+  ],
+]
+describe('vip-state', () => table(decideVipState, base, cases))
+
+test('vip-state: what was published is not published again, and MASTER is exactly who has the address', () => {
+  const state = fc.constantFrom<VrrpState>('MASTER', 'BACKUP', 'FAULT', 'STOP')
+  const facts = fc.record({
+    event: fc.option(state),
+    holdsAddress: fc.boolean(),
+    priority: fc.constantFrom(90, 100),
+    published: fc.option(
+      fc.record({
+        schema: fc.constant(1 as const),
+        priority: fc.constantFrom(90, 100),
+        state,
+        since: fc.constant(EARLIER),
+      }),
+    ),
+    now: fc.constant(NOW),
+  })
+  fc.assert(
+    fc.property(facts, fc.boolean(), (before, eventAgain) => {
+      const plan = decideVipState(before)
+      const after = plan.document ?? before.published
+      assert.equal(after?.state === 'MASTER', before.holdsAddress)
+      // The same event again, or the periodic look without one; only STOP is forgotten by it (keepalived does not run).
+      const event = eventAgain ? before.event : null
+      if (event === null && after?.state === 'STOP') return
+      assert.equal(decideVipState({ ...before, event, published: after, now: 'later' }).do, 'nothing')
+    }),
+    { numRuns: 500 },
+  )
+})

@@ -1,0 +1,31 @@
+import type { Leadership } from '../../../lib/decide/facts.ts'
+import type { Entry, Leader, Primary } from '../../../lib/kv.ts'
+
+export const NOW = '2026-01-02T03:04:05.678Z'
+
+export const addressOf = (node: string): string => `10.77.0.${10 + Number(node.slice(1))}`
+
+/** The lock: last taken by `node`, held by `session` or free. */
+export const lock = (node: string, session: string | null, lockIndex: number): Entry<Leader> => ({
+  value: { schema: 1, node, since: NOW, why: 'a test' },
+  modifyIndex: 100 + lockIndex,
+  lockIndex,
+  session,
+})
+
+export const published = (node: string, timeline: number, epoch: number): Primary => ({
+  schema: 1,
+  node,
+  address: addressOf(node),
+  port: 5432,
+  timeline,
+  epoch,
+})
+
+/** n1 is published and holds the lock under which it was published. */
+export const leadOfN1: Leadership = { leader: lock('n1', 'session-n1', 7), primary: published('n1', 3, 7) }
+/** The machine of n1 has gone and Consul has taken its lock back. */
+export const lockReleased: Leadership = { leader: lock('n1', null, 7), primary: published('n1', 3, 7) }
+/** n2 has the lock and is not published yet. */
+export const lockTaken: Leadership = { leader: lock('n2', 'session-n2', 8), primary: published('n1', 3, 7) }
+export const leadOfN2: Leadership = { leader: lock('n2', 'session-n2', 8), primary: published('n2', 4, 8) }
