@@ -1,10 +1,7 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { claimSeat } from '../cluster/seats.ts'
 import { EXIT, UnderstudyError } from '../errors.ts'
 import type { Primary } from '../kv.ts'
 import { paths } from '../paths.ts'
-import { renderPassfile } from '../render/conninfo.ts'
 import { Consul } from '../world/consul.ts'
 import { remoteDatabase } from '../world/database.ts'
 import { withDatabase } from '../world/postgres.ts'
@@ -65,13 +62,15 @@ async function readThrough(
 
 /** The primary's clock and identity: compares the clock, and makes sure that no data of somebody else is here. */
 async function comparePrimary({ config, credentials }: ClusterFacts, primary: Primary): Promise<void> {
-  const remote = await asMonitor(credentials.monitor, () =>
-    withDatabase(remoteDatabase(primary.address, primary.port), PRIMARY_MS, async (connection) => {
+  const remote = await withDatabase(
+    remoteDatabase(primary.address, primary.port, credentials.monitor),
+    PRIMARY_MS,
+    async (connection) => {
       const [row] = await connection.query<{ ms: string; id: string }>(
         'select (extract(epoch from clock_timestamp()) * 1000)::bigint::text as ms, (select system_identifier::text from pg_control_system()) as id',
       )
       return row
-    }),
+    },
   )
   if (!remote)
     throw new UnderstudyError(EXIT.unavailable, `the primary ${primary.node} said nothing of its clock`)
@@ -86,19 +85,4 @@ async function comparePrimary({ config, credentials }: ClusterFacts, primary: Pr
     EXIT.config,
     `the PostgreSQL cluster in ${directory} holds data, which joining would replace; save it and remove it first (pg_dropcluster ${config.postgresqlVersion} main; pg_createcluster ${config.postgresqlVersion} main)`,
   )
-}
-
-/** The monitor's password in a file for the time of the work: this machine has none yet. */
-async function asMonitor<T>(password: string, work: () => Promise<T>): Promise<T> {
-  const directory = mkdtempSync(`${tmpdir()}/understudy-look-`)
-  const before = process.env['PGPASSFILE']
-  try {
-    writeFileSync(`${directory}/pgpass`, renderPassfile('understudy_monitor', password), { mode: 0o600 })
-    process.env['PGPASSFILE'] = `${directory}/pgpass`
-    return await work()
-  } finally {
-    if (before === undefined) delete process.env['PGPASSFILE']
-    else process.env['PGPASSFILE'] = before
-    rmSync(directory, { recursive: true, force: true })
-  }
 }

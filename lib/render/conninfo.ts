@@ -22,6 +22,6 @@ const quote = (value: string): string =>
 
 /** One line of a libpq password file for any host and port; ":" and "\" are escaped as its format wants. */
 export function renderPassfile(user: string, password: string): string {
-  const escape = (text: string): string => text.replace(/[\\:]/g, '\\$&')
-  return `*:*:*:${escape(user)}:${escape(password)}\n`
+  const escaped = (text: string): string => text.replace(/[\\:]/g, '\\$&')
+  return `*:*:*:${escaped(user)}:${escaped(password)}\n`
 }

@@ -54,7 +54,8 @@ export function renderConsulProbe(probe: {
     client_addr: '127.0.0.1',
     data_dir: probe.dataDirectory,
     ports: { http: probe.http, serf_lan: probe.serf, dns: -1 },
-    retry_join: [probe.join],
+    // The default port is the own one, which is not the usual here.
+    retry_join: [`${probe.join}:8301`],
     retry_interval: '1s',
     disable_update_check: true,
     disable_host_node_id: true,

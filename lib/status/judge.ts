@@ -175,6 +175,8 @@ function checkProblems({ name, checks }: Machine): string[] {
     ...missing.map((id) => `Consul has no check ${id} of ${name}`),
     ...checks
       .filter(({ status }) => status !== 'passing')
-      .map(({ id, status, output }) => `the check ${id} of ${name} is ${status}${output ? `: ${output}` : ''}`),
+      .map(
+        ({ id, status, output }) => `the check ${id} of ${name} is ${status}${output ? `: ${output}` : ''}`,
+      ),
   ]
 }

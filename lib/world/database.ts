@@ -16,12 +16,13 @@ export const localDatabase = (
   database,
 })
 
-/** Another member's database, read-only. The password comes from the file that PGPASSFILE names. */
-export const remoteDatabase = (host: string, port: number): Target => ({
+/** Another member's database, read-only. Without a password it comes from the file that PGPASSFILE names. */
+export const remoteDatabase = (host: string, port: number, password?: string): Target => ({
   host,
   port,
   user: 'understudy_monitor',
   database: 'postgres',
+  ...(password === undefined ? {} : { password }),
 })
 
 /** The administration console of this machine's PgBouncer, for the system user consul. */

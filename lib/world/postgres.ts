@@ -1,5 +1,6 @@
 import type { Client, ClientConfig, QueryResultRow } from 'pg'
 import { EXIT, UnderstudyError } from '../errors.ts'
+import { passwordFromFile } from './passfile.ts'
 
 /** How to reach a database: a local Unix socket (peer authentication) or an address with a password. */
 export interface Target {
@@ -24,8 +25,11 @@ export async function withDatabase<T>(
   timeoutMs: number,
   work: (connection: Connection) => Promise<T>,
 ): Promise<T> {
+  const { user, password } = target
   const config: ClientConfig = {
     ...target,
+    // Asked for only where the server wants one; over the Unix socket it does not.
+    password: password ?? (async () => passwordFromFile(user)),
     connectionTimeoutMillis: timeoutMs,
     query_timeout: timeoutMs,
     application_name: 'understudy',

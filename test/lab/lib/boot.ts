@@ -23,7 +23,7 @@ cd "$directory"
 if [ -d tree ]; then
   mount --bind tree merged
 else
-  mount -t overlay understudy-lab -o "lowerdir=$image,upperdir=upper,workdir=work" merged
+  mount -t overlay understudy-lab -o "lowerdir=$image,upperdir=upper,workdir=work,redirect_dir=on" merged
 fi
 if [ -e new ]; then
   for data in merged/var/lib/postgresql/*/main; do

@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { decideFailover, type FailoverFacts, type FailoverPlan, type Peer } from '../../../lib/decide/failover.ts'
 import { type LocalDatabase, UNKNOWN, type Unknown } from '../../../lib/decide/facts.ts'
+import {
+  decideFailover,
+  type FailoverFacts,
+  type FailoverPlan,
+  type Peer,
+} from '../../../lib/decide/failover.ts'
 import { lock, published } from '../support/documents.ts'
 
 const NODES = ['n1', 'n2', 'n3', 'n4', 'n5']
@@ -13,7 +18,14 @@ const unknown = fc.constant<Unknown>(UNKNOWN)
 const database: fc.Arbitrary<LocalDatabase> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ role: fc.constant('down' as const) }) },
   { weight: 3, arbitrary: fc.record({ role: fc.constant('primary' as const), timeline: small }) },
-  { weight: 6, arbitrary: fc.record({ role: fc.constant('standby' as const), timeline: small, receivedLsn: small.map(BigInt) }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      role: fc.constant('standby' as const),
+      timeline: small,
+      receivedLsn: small.map(BigInt),
+    }),
+  },
 )
 const seldom = <T, U>(usual: fc.Arbitrary<T>, rare: fc.Arbitrary<U>): fc.Arbitrary<T | U> =>
   fc.oneof({ weight: 9, arbitrary: usual }, { weight: 1, arbitrary: rare })
@@ -34,12 +46,21 @@ const peers: fc.Arbitrary<Peer[]> = fc.subarray(['n1', 'n3', 'n4', 'n5']).chain(
 
 /** Facts of every kind, also such as should never come together; free locks and locks of our own are the usual case. */
 const anyFacts: fc.Arbitrary<FailoverFacts> = fc.record({
-  self: fc.record({ node: fc.constant(SELF), repmgrId: fc.constant(2), vipPriority: fc.constantFrom(80, 90, 100) }),
+  self: fc.record({
+    node: fc.constant(SELF),
+    repmgrId: fc.constant(2),
+    vipPriority: fc.constantFrom(80, 90, 100),
+  }),
   leader: seldom(
-    fc.tuple(fc.constantFrom(...NODES), fc.constantFrom(null, 'own', 'start', 'theirs'), small).map((one) => lock(...one)),
+    fc
+      .tuple(fc.constantFrom(...NODES), fc.constantFrom(null, 'own', 'start', 'theirs'), small)
+      .map((one) => lock(...one)),
     fc.constantFrom(null, UNKNOWN),
   ),
-  ownSessions: seldom(fc.constant(['own', 'start']), fc.constantFrom<readonly string[] | Unknown>([], UNKNOWN)),
+  ownSessions: seldom(
+    fc.constant(['own', 'start']),
+    fc.constantFrom<readonly string[] | Unknown>([], UNKNOWN),
+  ),
   startSessions: fc.constantFrom([], ['start']),
   primary: seldom(
     fc.tuple(fc.constantFrom(...NODES), small, small).map((one) => published(...one)),
@@ -53,7 +74,12 @@ const anyFacts: fc.Arbitrary<FailoverFacts> = fc.record({
 
 /** What must hold of every plan. */
 const always = (caption: string, check: (facts: FailoverFacts, plan: FailoverPlan) => void): void => {
-  test(caption, () => fc.assert(fc.property(anyFacts, (facts) => check(facts, decideFailover(facts))), { numRuns: 5000 }))
+  test(caption, () =>
+    fc.assert(
+      fc.property(anyFacts, (facts) => check(facts, decideFailover(facts))),
+      { numRuns: 5000 },
+    ),
+  )
 }
 const known = <T>(fact: T | Unknown): T => {
   assert.notEqual(fact, UNKNOWN)
@@ -80,23 +106,29 @@ describe('failover, always', () => {
     fc.assert(fc.property(strayPrimary, check))
   })
 
-  always('acts only when it knows the lock, the published primary, its own sessions and its own database', (facts, plan) => {
-    if (!acts(plan)) return
-    known(facts.leader)
-    assert.ok(known(facts.primary))
-    known(facts.ownSessions)
-    assert.notEqual(known(facts.local).role, 'down')
-  })
+  always(
+    'acts only when it knows the lock, the published primary, its own sessions and its own database',
+    (facts, plan) => {
+      if (!acts(plan)) return
+      known(facts.leader)
+      assert.ok(known(facts.primary))
+      known(facts.ownSessions)
+      assert.notEqual(known(facts.local).role, 'down')
+    },
+  )
 
   always('takes the lock only where it is free', (facts, plan) => {
     if (plan.do === 'lock') assert.equal(holderOf(facts), null)
   })
 
-  always('promotes, publishes, adopts and gives back only with the lock in a session of its own', (facts, plan) => {
-    if (!('session' in plan)) return
-    assert.equal(plan.session, holderOf(facts))
-    assert.ok(known(facts.ownSessions).includes(plan.session))
-  })
+  always(
+    'promotes, publishes, adopts and gives back only with the lock in a session of its own',
+    (facts, plan) => {
+      if (!('session' in plan)) return
+      assert.equal(plan.session, holderOf(facts))
+      assert.ok(known(facts.ownSessions).includes(plan.session))
+    },
+  )
 
   always('leaves a lock that others hold alone', (facts, plan) => {
     if (facts.leader === UNKNOWN || facts.ownSessions === UNKNOWN) return
@@ -133,12 +165,20 @@ describe('failover, always', () => {
     }
   })
 
-  always('does not publish an older timeline over a newer one, nor the same one of another machine', (facts, plan) => {
-    if (plan.do !== 'publish') return
-    const primary = known(facts.primary)
-    assert.ok(primary)
-    assert.ok(plan.timeline > primary.timeline || (primary.node === SELF && plan.timeline === primary.timeline))
-  })
+  always(
+    'does not publish an older timeline over a newer one, nor the same one of another machine',
+    (facts, plan) => {
+      if (plan.do !== 'publish') return
+      const primary = known(facts.primary)
+      assert.ok(primary)
+      const newer = plan.timeline > primary.timeline
+      const same = plan.timeline === primary.timeline && primary.node === SELF
+      assert.ok(
+        newer || same,
+        `timeline ${plan.timeline} over timeline ${primary.timeline} of ${primary.node}`,
+      )
+    },
+  )
 
   always('publishes what it runs and what it holds', (facts, plan) => {
     if (plan.do !== 'publish') return

@@ -1,0 +1,252 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { Entry } from '../../../lib/kv.ts'
+import type { Settings } from '../../../lib/settings.ts'
+import {
+  assemble,
+  type ConsulReadings,
+  type MachineReadings,
+  type Readings,
+  rollCall,
+} from '../../../lib/status/assemble.ts'
+import type { Report } from '../../../lib/status/facts.ts'
+import { judge } from '../../../lib/status/judge.ts'
+import { passing } from './healthy.ts'
+
+const settings: Settings = {
+  schema: 1,
+  node: 'n1',
+  machineId: '0123',
+  address: '10.77.0.11',
+  interface: 'eth0',
+  network: '10.77.0.0/24',
+  kvPrefix: 'understudy/',
+  virtualIp: '10.77.0.100/24',
+  repmgrId: 1,
+  vipPriority: 150,
+  database: 'app',
+  user: 'app',
+  postgresqlVersion: 17,
+  postgresqlPort: 5432,
+}
+
+const NAMES = ['n1', 'n2', 'n10'] as const
+const addressOf = (name: string): string => `10.77.0.1${name.slice(1)}`
+const since = '2026-03-01T10:00:00.000Z'
+const entry = <T>(value: T, session: string | null = null): Entry<T> => ({
+  value,
+  modifyIndex: 1,
+  lockIndex: 3,
+  session,
+})
+const each = <T>(make: (name: string) => T) => ({
+  value: new Map(NAMES.map((name) => [name, entry(make(name))])),
+})
+const silence = { why: 'no answer within 1300 ms' }
+
+const consul: ConsulReadings = {
+  leader: { value: '10.77.0.12:8300' },
+  members: {
+    value: NAMES.map((name) => ({ name, address: addressOf(name), alive: true, server: true })),
+  },
+  config: {
+    value: entry({
+      schema: 1,
+      clusterId: '5b2a4f0e-0000-4000-8000-000000000000',
+      virtualIp: '10.77.0.100/24',
+      routerId: 51,
+      policy: 'with-primary',
+      database: 'app',
+      user: 'app',
+      postgresqlVersion: 17,
+    }),
+  },
+  nodes: each((name) => ({ schema: 1 as const, address: addressOf(name), joinedAt: since, versions: {} })),
+  databases: each((name) => ({ schema: 1 as const, repmgrId: 1, address: addressOf(name), port: 5432 })),
+  keepalived: each((name) => ({
+    schema: 1 as const,
+    priority: 100,
+    state: name === 'n1' ? ('MASTER' as const) : ('BACKUP' as const),
+    since,
+  })),
+  lock: { value: entry({ schema: 1, node: 'n1', since, why: 'first machine' }, 'session') },
+  published: {
+    value: entry({ schema: 1, node: 'n1', address: '10.77.0.11', port: 5432, timeline: 2, epoch: 3 }),
+  },
+  checks: {
+    value: NAMES.flatMap((node) =>
+      passing.map(({ id, status, output }) => ({
+        node,
+        checkId: id,
+        service: id,
+        status,
+        output: `${output}\nmore`,
+      })),
+    ),
+  },
+}
+
+const machine = (name: string): MachineReadings => ({
+  postgresql: {
+    value:
+      name === 'n1'
+        ? { role: 'primary', timeline: 2, position: 5000n }
+        : {
+            role: 'standby',
+            timeline: 2,
+            receivedLsn: 5000n,
+            position: name === 'n2' ? 4000n : 5100n,
+            streaming: true,
+            upstream: '10.77.0.11',
+          },
+  },
+  pgbouncer: { value: { host: '10.77.0.11', port: 5432, paused: false } },
+})
+
+const readings = (change: Partial<ConsulReadings> = {}, silent: readonly string[] = []): Readings => {
+  const asked = { ...consul, ...change }
+  const seats = rollCall(settings, asked)
+  return {
+    at: '2026-03-01T12:05:00.000Z',
+    settings,
+    holdsVirtualIp: true,
+    consul: asked,
+    seats,
+    machines: new Map(
+      seats.map(({ name }) => [
+        name,
+        silent.includes(name) ? { postgresql: silence, pgbouncer: silence } : machine(name),
+      ]),
+    ),
+  }
+}
+
+/** Gossip without this machine. */
+const gossipWithout = (gone: string) => ({
+  value: NAMES.map((name) => ({ name, address: addressOf(name), alive: name !== gone, server: true })),
+})
+
+const lagsOf = ({ machines }: Report) =>
+  machines.map(({ postgresql }) =>
+    postgresql !== 'unknown' && postgresql.role === 'standby' ? postgresql.lagBytes : null,
+  )
+
+describe('rollCall', () => {
+  test('The members, by name', () => {
+    assert.deepEqual(
+      rollCall(settings, consul).map(({ name }) => name),
+      ['n1', 'n2', 'n10'],
+    )
+  })
+
+  test("Without the list of members, Consul's servers", () => {
+    const members = {
+      value: [
+        { name: 'n3', address: '10.77.0.13', alive: false, server: true },
+        { name: 'laptop', address: '10.77.0.50', alive: true, server: false },
+      ],
+    }
+    assert.deepEqual(rollCall(settings, { ...consul, nodes: silence, databases: silence, members }), [
+      { name: 'n1', address: '10.77.0.11', port: 5432 },
+      { name: 'n3', address: '10.77.0.13', port: 5432 },
+    ])
+  })
+
+  test('Without Consul only this machine', () => {
+    const names = rollCall(settings, { ...consul, nodes: silence, members: silence }).map(({ name }) => name)
+    assert.deepEqual(names, ['n1'])
+  })
+})
+
+describe('assemble', () => {
+  test('All is read: nothing is unknown, and the cluster is healthy', () => {
+    const report = assemble(readings())
+    assert.deepEqual(report.unknown, [])
+    assert.deepEqual(judge(report).problems, [])
+    assert.deepEqual([report.primary, report.consul.leader, report.virtualIp], ['n1', 'n2', '10.77.0.100'])
+  })
+
+  test('Lag is measured from the primary and is never negative', () => {
+    assert.deepEqual(lagsOf(assemble(readings())), [null, 1000, 0])
+  })
+
+  test('Without the primary, lag is unknown', () => {
+    const report = assemble(readings({ members: gossipWithout('n1') }, ['n1']))
+    assert.deepEqual(lagsOf(report), [null, 'unknown', 'unknown'])
+    assert.ok(report.unknown.some(({ machine: name, what }) => name === 'n2' && what === 'lag'))
+  })
+
+  test('What a silent machine had published is not believed', () => {
+    const report = assemble(readings({ members: gossipWithout('n2') }, ['n2']))
+    const { consul: member, virtualIp, checks, postgresql, pgbouncer } = report.machines[1] ?? assert.fail()
+    assert.deepEqual(
+      [member, virtualIp, checks, postgresql, pgbouncer],
+      ['failed', ...Array(4).fill('unknown')],
+    )
+    assert.equal(judge(report).problems.length, 1)
+    for (const gap of report.unknown) assert.equal(gap.machine, 'n2')
+  })
+
+  test('Without a leader only first-hand news count', () => {
+    const report = assemble(readings({ leader: { value: null } }))
+    assert.deepEqual(
+      report.machines.map(({ virtualIp, checks }) => [virtualIp, checks]),
+      [
+        ['holder', 'unknown'],
+        ['unknown', 'unknown'],
+        ['unknown', 'unknown'],
+      ],
+    )
+    assert.equal(report.primary, 'n1')
+    assert.deepEqual(judge(report).problems, [
+      'Consul has no leader (no majority of the servers): failover is suspended',
+    ])
+  })
+
+  test('Without Consul this machine is left, and one reason', () => {
+    const dead = Object.fromEntries(
+      Object.keys(consul).map((name) => [name, { why: `could not read ${name}` }]),
+    ) as unknown as ConsulReadings
+    const report = assemble(readings(dead))
+    assert.equal(report.consul.answers, false)
+    assert.equal(report.virtualIp, '10.77.0.100')
+    assert.deepEqual(
+      report.machines.map(({ name, postgresql, virtualIp }) => [name, postgresql, virtualIp]),
+      [['n1', { role: 'primary', timeline: 2 }, 'holder']],
+    )
+    assert.deepEqual(
+      [...new Set(report.unknown.map(({ why }) => why))],
+      ['Consul does not answer on n1: could not read members'],
+    )
+  })
+
+  test('This machine knows better than what it published', () => {
+    const report = assemble({ ...readings(), holdsVirtualIp: false })
+    assert.equal(report.machines[0]?.virtualIp, 'backup')
+  })
+
+  test('A server without a seat is joining; clients of Consul are none of ours', () => {
+    const members = {
+      value: [
+        ...gossipWithout('').value,
+        { name: 'n4', address: '10.77.0.14', alive: true, server: true },
+        { name: 'n5', address: '10.77.0.15', alive: false, server: true },
+        { name: 'laptop', address: '10.77.0.50', alive: true, server: false },
+      ],
+    }
+    assert.deepEqual(assemble(readings({ members })).joining, ['n4'])
+  })
+
+  test('A check is quoted with its first line', () => {
+    const { checks } = assemble(readings()).machines[0] ?? assert.fail()
+    assert.deepEqual(checks, passing)
+  })
+
+  test('A document that is not ours is a reason, not a crash', () => {
+    const report = assemble(
+      readings({ config: { why: 'holds something else' }, lock: { why: 'holds something else' } }),
+    )
+    assert.deepEqual([report.policy, report.lock, report.primary], ['unknown', 'unknown', 'unknown'])
+    assert.equal(judge(report).healthy, false)
+  })
+})

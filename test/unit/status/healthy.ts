@@ -1,0 +1,54 @@
+import type { Machine, Report } from '../../../lib/status/facts.ts'
+
+const CHECKS = ['pgbouncer', 'postgresql', 'serfHealth', 'understudy']
+
+/** Every check passes. */
+export const passing = CHECKS.map((id) => ({ id, status: 'passing' as const, output: 'fine' }))
+
+/** A standby that lacks nothing. */
+export const standby = (number: number, change: Partial<Machine> = {}): Machine => ({
+  name: `n${number}`,
+  address: `10.77.0.1${number}`,
+  here: false,
+  consul: 'alive',
+  virtualIp: 'backup',
+  postgresql: { role: 'standby', timeline: 2, streaming: true, upstream: '10.77.0.11', lagBytes: 0 },
+  pgbouncer: { host: '10.77.0.11', port: 5432, target: 'n1', paused: false },
+  checks: passing,
+  ...change,
+})
+
+/** n1 as it should be: the primary, with the virtual IP. */
+export const first = (change: Partial<Machine> = {}): Machine =>
+  standby(1, {
+    here: true,
+    consul: 'leader',
+    virtualIp: 'holder',
+    postgresql: { role: 'primary', timeline: 2 },
+    ...change,
+  })
+
+/** A silent machine, as the others see it. */
+export const silent = (number: number): Machine =>
+  standby(number, {
+    consul: 'failed',
+    virtualIp: 'unknown',
+    postgresql: 'unknown',
+    pgbouncer: 'unknown',
+    checks: 'unknown',
+  })
+
+/** Three machines of which nothing is to be said; n1 looks. */
+export const healthy: Report = {
+  at: '2026-03-01T12:05:00.000Z',
+  observer: 'n1',
+  consul: { answers: true, leader: 'n1' },
+  virtualIp: '10.77.0.100',
+  policy: 'with-primary',
+  lock: { held: true, node: 'n1', since: '2026-03-01T10:00:00.000Z', why: 'first machine', epoch: 3 },
+  published: { node: 'n1', address: '10.77.0.11', port: 5432, timeline: 2, epoch: 3 },
+  primary: 'n1',
+  joining: [],
+  machines: [first(), standby(2), standby(3)],
+  unknown: [],
+}

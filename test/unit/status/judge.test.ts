@@ -1,0 +1,280 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { Machine, Report } from '../../../lib/status/facts.ts'
+import { exitCodeOf, judge, targetOf } from '../../../lib/status/judge.ts'
+import { first, healthy, passing, silent, standby } from './healthy.ts'
+
+/** What is wrong, what differs from a healthy cluster, and all that must be said about it. */
+type Case = readonly [caption: string, change: Partial<Report>, problems: readonly string[]]
+
+const withSecond = (change: Partial<Machine>): Partial<Report> => ({
+  machines: [first(), standby(2, change), standby(3)],
+})
+const withFirst = (change: Partial<Machine>): Partial<Report> => ({
+  machines: [first(change), standby(2), standby(3)],
+})
+const streaming = {
+  role: 'standby',
+  timeline: 2,
+  streaming: true,
+  upstream: '10.77.0.11',
+  lagBytes: 0,
+} as const
+
+const cases: readonly Case[] = [
+  ['Nothing is wrong', {}, []],
+  ['Lag alone is no deviation', withSecond({ postgresql: { ...streaming, lagBytes: 1e9 } }), []],
+  [
+    'Fixed placement: the holder need not be the primary',
+    {
+      policy: 'fixed',
+      machines: [first({ virtualIp: 'backup' }), standby(2, { virtualIp: 'holder' }), standby(3)],
+    },
+    [],
+  ],
+
+  [
+    'A machine is away: one sentence',
+    { machines: [first(), standby(2), silent(3)] },
+    ['n3 does not answer: not its Consul, nor PostgreSQL, nor PgBouncer'],
+  ],
+  [
+    'The primary is away and nobody was elected yet',
+    {
+      lock: { held: false, node: 'n1', since: '2026-03-01T10:00:00.000Z', why: '', epoch: 3 },
+      primary: null,
+      machines: [silent(1), standby(2, { postgresql: { ...streaming, streaming: false } }), standby(3)],
+    },
+    [
+      'nobody holds the lock of the primary (n1 is published)',
+      'no machine is known to hold 10.77.0.100',
+      'n1 does not answer: not its Consul, nor PostgreSQL, nor PgBouncer',
+      'PostgreSQL on n2 does not stream from the primary',
+    ],
+  ],
+  ['Only gossip is cut', withSecond({ consul: 'failed', checks: 'unknown' }), ['Consul cannot reach n2']],
+  [
+    'Consul has lost its majority',
+    {
+      consul: { answers: true, leader: null },
+      machines: [
+        first({ consul: 'alive', checks: 'unknown' }),
+        standby(2, { virtualIp: 'unknown', checks: 'unknown' }),
+      ],
+    },
+    ['Consul has no leader (no majority of the servers): failover is suspended'],
+  ],
+  [
+    'The local Consul is silent',
+    {
+      consul: { answers: false, leader: 'unknown' },
+      policy: 'unknown',
+      lock: 'unknown',
+      published: 'unknown',
+      primary: 'unknown',
+      machines: [first({ consul: 'unknown', checks: 'unknown' })],
+      unknown: [{ machine: null, what: 'lock', why: 'Consul does not answer on n1' }],
+    },
+    ['Consul does not answer on n1: only n1 itself can be looked at'],
+  ],
+  [
+    'Consul does not say who leads',
+    { consul: { answers: true, leader: 'unknown' } },
+    ['Consul on n1 does not say whether it has a leader'],
+  ],
+
+  [
+    'There was never a primary',
+    { published: null, lock: null, primary: null, machines: [] },
+    ['no primary was published yet', 'no machine holds 10.77.0.100'],
+  ],
+  [
+    'The lock cannot be read',
+    { lock: 'unknown', primary: 'unknown' },
+    ['who holds the lock of the primary cannot be read'],
+  ],
+  [
+    'The primary has left',
+    { published: { node: 'n9', address: '10.77.0.19', port: 5432, timeline: 2, epoch: 3 }, primary: null },
+    [
+      'n9 is published as the primary but is not a member',
+      'PostgreSQL on n1 runs as a primary without the lock',
+    ],
+  ],
+  [
+    'Another machine has taken the lock and not published yet',
+    {
+      lock: { held: true, node: 'n2', since: '2026-03-01T12:00:00.000Z', why: '', epoch: 4 },
+      primary: null,
+    },
+    [
+      'n2 holds the lock, but n1 is published as the primary',
+      'PostgreSQL on n1 runs as a primary without the lock',
+    ],
+  ],
+  [
+    'The published epoch is old',
+    {
+      lock: { held: true, node: 'n1', since: '2026-03-01T12:00:00.000Z', why: '', epoch: 4 },
+      primary: null,
+    },
+    [
+      'n1 holds the lock under epoch 4, but was published under epoch 3',
+      'PostgreSQL on n1 runs as a primary without the lock',
+    ],
+  ],
+
+  ['Nobody holds the virtual IP', withFirst({ virtualIp: 'backup' }), ['no machine holds 10.77.0.100']],
+  [
+    'Two hold the virtual IP',
+    withSecond({ virtualIp: 'holder' }),
+    ['n1 and n2 hold 10.77.0.100 at the same time'],
+  ],
+  [
+    'The virtual IP is not with the primary',
+    { machines: [first({ virtualIp: 'backup' }), standby(2, { virtualIp: 'holder' }), standby(3)] },
+    ['n2 holds 10.77.0.100, but n1 is the primary'],
+  ],
+  [
+    'keepalived has a fault',
+    withSecond({ virtualIp: 'fault' }),
+    ['keepalived on n2 has a fault and cannot hold the virtual IP'],
+  ],
+  ['keepalived is stopped', withSecond({ virtualIp: 'stopped' }), ['keepalived on n2 is stopped']],
+
+  ['A database is silent', withSecond({ postgresql: 'unknown' }), ['PostgreSQL on n2 does not answer']],
+  ['A database is down', withSecond({ postgresql: { role: 'down' } }), ['PostgreSQL on n2 is down']],
+  [
+    'A second primary',
+    withSecond({ postgresql: { role: 'primary', timeline: 1 } }),
+    ['PostgreSQL on n2 runs as a primary, but n1 is the primary'],
+  ],
+  [
+    'The primary is a standby',
+    withFirst({ postgresql: streaming }),
+    ['n1 is published as the primary, but its PostgreSQL is a standby'],
+  ],
+  [
+    'The primary is on another timeline than published',
+    withFirst({ postgresql: { role: 'primary', timeline: 3 } }),
+    ['n1 is on timeline 3, but was published on timeline 2'],
+  ],
+  [
+    'A standby does not stream',
+    withSecond({ postgresql: { ...streaming, streaming: false, upstream: null } }),
+    ['PostgreSQL on n2 does not stream from the primary'],
+  ],
+  [
+    'A standby follows another standby',
+    withSecond({ postgresql: { ...streaming, upstream: '10.77.0.13' } }),
+    ['PostgreSQL on n2 streams from n3, not from n1'],
+  ],
+  [
+    'A standby is on an old timeline',
+    withSecond({ postgresql: { ...streaming, timeline: 1 } }),
+    ['n2 is on timeline 1, the primary on 2'],
+  ],
+
+  ['A PgBouncer is silent', withSecond({ pgbouncer: 'unknown' }), ['PgBouncer on n2 does not answer']],
+  [
+    'A PgBouncer lacks the database',
+    withSecond({ pgbouncer: null }),
+    ['PgBouncer on n2 does not know the database'],
+  ],
+  [
+    'A PgBouncer points at a standby',
+    withSecond({ pgbouncer: { host: '10.77.0.13', port: 5432, target: 'n3', paused: false } }),
+    ['PgBouncer on n2 points at n3, not at n1'],
+  ],
+  [
+    'A PgBouncer points at nobody and is paused',
+    withSecond({ pgbouncer: { host: '127.0.0.1', port: 1, target: null, paused: true } }),
+    ['PgBouncer on n2 points at nobody, not at n1', 'PgBouncer on n2 holds its clients back'],
+  ],
+
+  [
+    'A check fails',
+    withSecond({
+      checks: passing.map((check) =>
+        check.id === 'understudy' ? { ...check, status: 'warning', output: 'slot missing' } : check,
+      ),
+    }),
+    ['the check understudy of n2 is warning: slot missing'],
+  ],
+  [
+    'A check is missing',
+    withSecond({ checks: passing.filter(({ id }) => id !== 'postgresql') }),
+    ['Consul has no check postgresql of n2'],
+  ],
+  [
+    'What could not be seen is not called healthy',
+    { unknown: [{ machine: 'n2', what: 'virtual IP', why: 'n2 has published nothing' }] },
+    ['virtual IP of n2: not known'],
+  ],
+]
+
+describe('judge', () => {
+  for (const [caption, change, problems] of cases) {
+    test(caption, () => {
+      const verdict = judge({ ...healthy, ...change })
+      assert.deepEqual(verdict.problems, problems)
+      assert.equal(verdict.healthy, problems.length === 0)
+    })
+  }
+
+  test('One sentence says that all is well', () => {
+    assert.equal(judge(healthy).summary, 'healthy: n1 is the primary and holds 10.77.0.100')
+  })
+
+  test('With fixed placement it names the holder', () => {
+    const machines = [first({ virtualIp: 'backup' }), standby(2, { virtualIp: 'holder' }), standby(3)]
+    const { summary } = judge({ ...healthy, policy: 'fixed', machines })
+    assert.equal(summary, 'healthy: n1 is the primary, n2 holds 10.77.0.100')
+  })
+
+  test('The summary of an unhealthy cluster names every problem', () => {
+    const { summary } = judge({ ...healthy, ...withSecond({ pgbouncer: 'unknown', postgresql: 'unknown' }) })
+    assert.equal(summary, 'not healthy: PostgreSQL on n2 does not answer; PgBouncer on n2 does not answer')
+  })
+
+  for (const [machines, notes] of [
+    [[first(), standby(2), standby(3)], []],
+    [[first(), standby(2)], ['no failover is possible with two machines; it takes 3']],
+    [[first()], ['no failover is possible with one machine; it takes 3']],
+  ] as const) {
+    test(`${machines.length} machines are healthy, with ${notes.length} notes`, () => {
+      const verdict = judge({ ...healthy, machines: [...machines] })
+      assert.deepEqual([verdict.healthy, verdict.notes], [true, notes])
+    })
+  }
+
+  test('A machine that is joining is a note', () => {
+    const verdict = judge({ ...healthy, joining: ['n4'] })
+    assert.deepEqual(verdict.notes, ['n4 runs a Consul server but has not joined (yet)'])
+    assert.equal(verdict.healthy, true)
+  })
+})
+
+describe('exitCodeOf', () => {
+  for (const [caption, healthyNow, answers, code] of [
+    ['healthy', true, true, 0],
+    ['not healthy', false, true, 2],
+    ['the local Consul is silent', false, false, 69],
+  ] as const) {
+    test(`${code}: ${caption}`, () => {
+      assert.equal(exitCodeOf({ healthy: healthyNow, consul: { answers, leader: null } }), code)
+    })
+  }
+})
+
+describe('targetOf', () => {
+  for (const [host, port, target, word] of [
+    ['10.77.0.11', 5432, 'n1', 'n1'],
+    ['10.77.0.99', 5432, null, '10.77.0.99:5432'],
+    ['127.0.0.1', 1, null, 'nobody'],
+  ] as const) {
+    test(`${host}:${port} is ${word}`, () => {
+      assert.equal(targetOf({ host, port, target, paused: false }), word)
+    })
+  }
+})
