@@ -70,7 +70,8 @@ function parsed(args) {
       },
     })
   } catch (cause) {
-    throw usageError(`${explain(cause)}; see understudy status --help`)
+    // What follows the first sentence is about arguments that start with a dash.
+    throw usageError(`${explain(cause).split('. ')[0]}; see understudy status --help`)
   }
 }
 

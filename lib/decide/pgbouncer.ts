@@ -6,8 +6,8 @@ export interface PgbouncerFacts {
   leadership: Leadership | Unknown
   /** What the included file holds, or null where there is none. */
   file: string | null
-  /** What the running PgBouncer uses, or unknown where its console does not answer. */
-  running: { host: string; port: number; paused: boolean } | Unknown
+  /** What the running PgBouncer uses; null where it does not know the database; unknown where it does not answer. */
+  running: { host: string; port: number; paused: boolean } | null | Unknown
 }
 
 export interface PgbouncerPlan {
@@ -34,7 +34,7 @@ export function decidePgbouncer({ database, leadership, file, running }: Pgbounc
   const target = currentPrimary(leadership)
   if (!target) {
     const missing = file === null ? { file: renderDatabases(database, null) } : {}
-    if (running === UNKNOWN || running.paused)
+    if (running === UNKNOWN || running === null || running.paused)
       return {
         do: file === null ? 'hold' : 'nothing',
         why: 'held: nobody holds the lock',
@@ -57,9 +57,9 @@ export function decidePgbouncer({ database, leadership, file, running }: Pgbounc
         }
   }
   const commands: PgbouncerPlan['console'] = []
-  if (file !== wanted || running.host !== target.address || running.port !== target.port)
+  if (file !== wanted || running?.host !== target.address || running.port !== target.port)
     commands.push('RELOAD')
-  if (running.paused) commands.push('RESUME')
+  if (running?.paused) commands.push('RESUME')
   if (commands.length === 0) return { do: 'nothing', why: `points at ${target.node}`, console: [] }
   return { do: 'follow', why: `${target.node} is the primary`, ...change, console: commands }
 }

@@ -7,8 +7,12 @@ import type { Check, Consul } from '../world/consul.ts'
 import { localDatabase, probe, probeLocal, remoteDatabase } from '../world/database.ts'
 import { LEADER_SESSION, START_SESSION } from './session.ts'
 
-/** A member that does not answer within this time counts as not answering. Part of every failover (docs/fencing.md). */
-export const PROBE_MS = 700
+/**
+ * A member that does not answer within this time counts as not answering: a glance before the lock is taken, which any
+ * healthy neighbour passes, and a proper wait while it is held. Part of every failover (docs/fencing.md).
+ */
+const GLANCE_MS = 200
+const PROBE_MS = 700
 const LOCAL_MS = 2000
 
 /** All reads of the gate: Consul first, then every database at once. */
@@ -60,16 +64,17 @@ export async function observeFailover(
       waitedMs,
     }
   }
+  const probeMs = leader?.session ? PROBE_MS : GLANCE_MS
   const [primaryDatabase, ...peers] = await Promise.all([
     primary.node === node
       ? (UNKNOWN as Unknown)
-      : probe(remoteDatabase(primary.address, primary.port), PROBE_MS),
+      : probe(remoteDatabase(primary.address, primary.port), probeMs),
     ...members
       .filter((member) => member.node !== node && member.node !== primary.node)
       .map(
         async ({ address, port, ...member }): Promise<Peer> => ({
           ...member,
-          database: await probe(remoteDatabase(address, port), PROBE_MS),
+          database: await probe(remoteDatabase(address, port), probeMs),
         }),
       ),
   ])

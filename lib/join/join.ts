@@ -24,6 +24,7 @@ import {
   startConsul,
   waitForChecks,
   waitForStreaming,
+  waitForVote,
 } from './membership.ts'
 import type { JoinOptions } from './options.ts'
 import { applyConfiguration, configurePostgresql, createRoles } from './postgresql.ts'
@@ -197,7 +198,13 @@ function lastSteps(joining: Joining): Step[] {
   return [
     { title: 'publish the member', run: () => publishMember(consul, settingsOf(joining)) },
     { title: 'set up repmgrd', run: setUpRepmgrd },
-    { title: 'wait for the checks', run: () => waitForChecks(consul, joining.machine.node) },
+    {
+      title: 'wait for the checks',
+      async run() {
+        await waitForVote(joining.machine.node)
+        await waitForChecks(consul, joining.machine.node)
+      },
+    },
   ]
 }
 

@@ -95,6 +95,14 @@ export async function publishMember(consul: Consul, settings: Settings): Promise
   await run('systemctl', ['start', units.failover], { timeoutMs: 60_000 })
 }
 
+/** A joining server counts for the quorum only once autopilot has made it a voter. */
+export async function waitForVote(node: string): Promise<void> {
+  await waitFor(`Consul's server on ${node} has a vote`, LEADER_MS, async () => {
+    const peers = await run('consul', ['operator', 'raft', 'list-peers'])
+    return peers.split('\n').some((line) => line.startsWith(`${node} `) && /\btrue\b/.test(line)) || null
+  })
+}
+
 /** Waits until this machine's own checks pass. Consul spreads their first runs over their intervals. */
 export async function waitForChecks(consul: Consul, node: string): Promise<void> {
   await waitFor(`the checks of ${node} pass (${CHECKS.join(', ')})`, CHECKS_MS, async () => {

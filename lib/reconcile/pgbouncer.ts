@@ -1,4 +1,3 @@
-import { UNKNOWN, type Unknown } from '../decide/facts.ts'
 import { decidePgbouncer, type PgbouncerFacts, type PgbouncerPlan } from '../decide/pgbouncer.ts'
 import { paths } from '../paths.ts'
 import type { Reconciler } from '../reconciler.ts'
@@ -25,25 +24,26 @@ export const pgbouncer: Reconciler<PgbouncerFacts, PgbouncerPlan> = {
 
   decide: decidePgbouncer,
 
-  async apply(plan) {
+  async apply(plan, { settings }) {
     if (plan.file !== undefined) replaceFile(paths.pgbouncerDatabases, plan.file)
     if (plan.console.length === 0) return
     await withDatabase(pgbouncerConsole, CONSOLE_MS, async (console) => {
       for (const command of plan.console) {
-        if (command === 'PAUSE') await within(PAUSE_MS, console.query('PAUSE'))
-        else await console.query(command)
+        // Of the one database: SHOW DATABASES tells of that, but not of a pause of everything.
+        if (command === 'PAUSE') await within(PAUSE_MS, console.query(`PAUSE ${settings.database}`))
+        else await console.query(command === 'RESUME' ? `RESUME ${settings.database}` : command)
       }
     })
   },
 }
 
-async function readRunning(database: string): Promise<PgbouncerFacts['running'] | Unknown> {
+async function readRunning(database: string): Promise<PgbouncerFacts['running']> {
   return withDatabase(pgbouncerConsole, CONSOLE_MS, async (console) => {
     const rows = await console.query<{ name: string; host: string | null; port: string; paused: string }>(
       'SHOW DATABASES',
     )
     const row = rows.find(({ name }) => name === database)
-    return row ? { host: row.host ?? '', port: Number(row.port), paused: Number(row.paused) === 1 } : UNKNOWN
+    return row ? { host: row.host ?? '', port: Number(row.port), paused: Number(row.paused) === 1 } : null
   })
 }
 

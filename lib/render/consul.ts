@@ -35,7 +35,8 @@ export function renderConsulAgent({ node, address, dataDirectory, join }: Consul
     performance: { raft_multiplier: 1 },
     gossip_lan: GOSSIP,
     // Without it the clean-up of dead servers may shrink the quorum to one machine.
-    autopilot: { cleanup_dead_servers: true, min_quorum: 3 },
+    // A new server votes once it has been well for this long (10 s by default): until then it does not count as a third.
+    autopilot: { cleanup_dead_servers: true, min_quorum: 3, server_stabilization_time: '3s' },
   })
 }
 

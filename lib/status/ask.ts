@@ -1,6 +1,7 @@
 import { parseLsn } from '../cluster/lsn.ts'
 import type { LocalDatabase } from '../decide/facts.ts'
 import { pgbouncerConsole, readRole } from '../world/database.ts'
+import { run } from '../world/exec.ts'
 import { type Connection, type Target, withDatabase } from '../world/postgres.ts'
 
 /** What a database says of itself and of its replication. */
@@ -76,4 +77,12 @@ async function isPausedAsAWhole(console: Connection): Promise<boolean> {
     if (/invalid command/.test((error as Error).message)) return false
     throw error
   }
+}
+
+/** Names of the Consul servers that vote. Consul's client library lacks this call; its own command has it. */
+export async function askVoters(timeoutMs: number): Promise<string[]> {
+  const text = await run('consul', ['operator', 'raft', 'list-peers', '-stale'], { timeoutMs })
+  const [header = [], ...rows] = text.split('\n').map((line) => line.trim().split(/\s+/))
+  const column = header.indexOf('Voter')
+  return rows.flatMap((row) => (row[0] && row[column] === 'true' ? [row[0]] : []))
 }

@@ -11,6 +11,8 @@ export interface ConsulReadings {
   /** Address and port of the leader. */
   leader: Reading<string | null>
   members: Reading<{ name: string; address: string; alive: boolean; server: boolean }[]>
+  /** Names of the servers that count for a majority. */
+  voters: Reading<string[]>
   config: Reading<Entry<Config> | null>
   nodes: Reading<Map<string, Entry<NodeDocument>>>
   databases: Reading<Map<string, Entry<PostgresqlNode>>>
@@ -89,6 +91,7 @@ export function assemble(given: Readings): Report {
 
   const position = primaryPosition(primary, readings)
   const nodes = known(null, 'list of members', consul.nodes)
+  const voters = known(null, 'Consul votes', consul.voters)
   const machines = seats.map(({ name, address }): Machine => {
     const here = name === settings.node
     const asked = readings.machines.get(name)
@@ -99,6 +102,7 @@ export function assemble(given: Readings): Report {
       address,
       here,
       consul: member === UNKNOWN ? UNKNOWN : !alive ? 'failed' : leader === name ? 'leader' : 'alive',
+      voter: voters === UNKNOWN ? UNKNOWN : voters.includes(name),
       virtualIp: known(name, 'virtual IP', virtualIpOf(name, readings)),
       postgresql: postgresqlOf(known(name, 'PostgreSQL', asked?.postgresql ?? NOT_ASKED), position, (why) =>
         unknown.push({ machine: name, what: 'lag', why }),
@@ -130,6 +134,7 @@ function silenced({ settings, consul }: Readings): ConsulReadings {
   return {
     leader: reading,
     members: reading,
+    voters: reading,
     config: reading,
     nodes: reading,
     databases: reading,

@@ -62,6 +62,8 @@ export interface Machine {
   /** Is this the machine that looked? */
   here: boolean
   consul: 'leader' | 'alive' | 'failed' | Unknown
+  /** Does its Consul server count for a majority? A new one does only after a while. */
+  voter: boolean | Unknown
   /** First-hand on the machine that looked, as published by keepalived's notify elsewhere. */
   virtualIp: 'holder' | 'backup' | 'fault' | 'stopped' | Unknown
   postgresql: Postgresql | Unknown

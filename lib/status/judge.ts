@@ -56,9 +56,9 @@ function summaryOf({ primary, virtualIp, machines }: Report, problems: readonly 
   return `healthy: ${primary} is the primary${holder === primary ? ' and' : `, ${holder}`} holds ${virtualIp}`
 }
 
-function notesOf({ machines, joining }: Report): string[] {
+function notesOf({ machines, joining, consul }: Report): string[] {
   const notes = joining.map((name) => `${name} runs a Consul server but has not joined (yet)`)
-  if (machines.length < FAILOVER_MACHINES) {
+  if (consul.answers && machines.length < FAILOVER_MACHINES) {
     const count = machines.length === 1 ? 'one machine' : 'two machines'
     notes.push(`no failover is possible with ${count}; it takes ${FAILOVER_MACHINES}`)
   }
@@ -94,24 +94,27 @@ function virtualIpProblems({ machines, virtualIp, policy, primary, consul }: Rep
   const [holder, ...more] = holders
   if (more.length > 0) return [`${holders.join(' and ')} hold ${virtualIp} at the same time`]
   if (holder === undefined) {
+    // Without news of the others it says nothing that this machine does not hold it.
+    if (!consul.answers) return []
     const known = machines.every((machine) => machine.virtualIp !== UNKNOWN)
     if (known) return [`no machine holds ${virtualIp}`]
-    // Without news of the others it says nothing that this machine does not hold it.
-    return typeof consul.leader === 'string' && consul.leader !== UNKNOWN
-      ? [`no machine is known to hold ${virtualIp}`]
-      : []
+    // Without a leader, what the others hold is not known anyway, and that is said already.
+    return consul.leader === null ? [] : [`no machine is known to hold ${virtualIp}`]
   }
   const follows = policy === 'with-primary' && primary !== null && primary !== UNKNOWN
   return follows && holder !== primary ? [`${holder} holds ${virtualIp}, but ${primary} is the primary`] : []
 }
 
 function machineProblems(machine: Machine, report: Report): string[] {
-  const { name, consul, postgresql, pgbouncer } = machine
+  const { name, consul, voter, postgresql, pgbouncer } = machine
   if (consul === 'failed' && postgresql === UNKNOWN && pgbouncer === UNKNOWN) {
-    return [`${name} does not answer: not its Consul, nor PostgreSQL, nor PgBouncer`]
+    return [`${name} does not answer: neither its Consul nor PostgreSQL nor PgBouncer`]
   }
   return [
     ...(consul === 'failed' ? [`Consul cannot reach ${name}`] : []),
+    ...(voter === false
+      ? [`Consul's server on ${name} has no vote (yet): it does not count for a majority`]
+      : []),
     ...postgresqlProblems(machine, report),
     ...pgbouncerProblems(machine, report),
     ...keepalivedProblems(machine),

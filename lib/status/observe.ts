@@ -4,7 +4,7 @@ import { paths } from '../paths.ts'
 import type { Settings } from '../settings.ts'
 import { Consul } from '../world/consul.ts'
 import { localDatabase, remoteDatabase } from '../world/database.ts'
-import { askPgbouncer, askPostgresql } from './ask.ts'
+import { askPgbouncer, askPostgresql, askVoters } from './ask.ts'
 import { assemble, type ConsulReadings, type MachineReadings, rollCall, type Seat } from './assemble.ts'
 import type { Report } from './facts.ts'
 import { read } from './reading.ts'
@@ -46,18 +46,20 @@ export async function observeStatus(settings: Settings): Promise<Report> {
 }
 
 async function readConsul(consul: Consul): Promise<ConsulReadings> {
-  const [leader, members, config, nodes, databases, keepalived, lock, published, checks] = await Promise.all([
-    read(CONSUL_MS, consul.leader()),
-    read(CONSUL_MS, consul.members()),
-    read(CONSUL_MS, consul.getStale(kv.config)),
-    read(CONSUL_MS, consul.list(kv.nodes)),
-    read(CONSUL_MS, consul.list(kv.postgresqlNodes)),
-    read(CONSUL_MS, consul.list(kv.keepalivedNodes)),
-    read(CONSUL_MS, consul.getStale(kv.leader)),
-    read(CONSUL_MS, consul.getStale(kv.primary)),
-    read(CONSUL_MS, consul.checks()),
-  ])
-  return { leader, members, config, nodes, databases, keepalived, lock, published, checks }
+  const [leader, members, voters, config, nodes, databases, keepalived, lock, published, checks] =
+    await Promise.all([
+      read(CONSUL_MS, consul.leader()),
+      read(CONSUL_MS, consul.members()),
+      read(CONSUL_MS, askVoters(CONSUL_MS)),
+      read(CONSUL_MS, consul.getStale(kv.config)),
+      read(CONSUL_MS, consul.list(kv.nodes)),
+      read(CONSUL_MS, consul.list(kv.postgresqlNodes)),
+      read(CONSUL_MS, consul.list(kv.keepalivedNodes)),
+      read(CONSUL_MS, consul.getStale(kv.leader)),
+      read(CONSUL_MS, consul.getStale(kv.primary)),
+      read(CONSUL_MS, consul.checks()),
+    ])
+  return { leader, members, voters, config, nodes, databases, keepalived, lock, published, checks }
 }
 
 async function askMachine({ name, address, port }: Seat, settings: Settings): Promise<MachineReadings> {

@@ -77,16 +77,21 @@ function clusterLine({ virtualIp, policy, lock, consul, at }: StatusDocument): s
 const unknownCell: Cell = { text: UNKNOWN, tone: 'bad' }
 
 function cellsOf(machine: Machine, { primary }: StatusDocument): Cell[] {
-  const { name, address, consul, virtualIp } = machine
+  const { name, address, virtualIp } = machine
   return [
     { text: name, ...(name === primary ? { tone: 'strong' as const } : {}) },
     { text: address },
-    consul === 'failed' || consul === UNKNOWN ? { text: consul, tone: 'bad' } : { text: consul },
+    consulCell(machine),
     virtualIpCell(virtualIp),
     ...postgresqlCells(machine),
     pgbouncerCell(machine, primary),
     checksCell(machine),
   ]
+}
+
+function consulCell({ consul, voter }: Machine): Cell {
+  if (consul === 'failed' || consul === UNKNOWN) return { text: consul, tone: 'bad' }
+  return voter === false ? { text: `${consul}, no vote`, tone: 'bad' } : { text: consul }
 }
 
 function virtualIpCell(state: Machine['virtualIp']): Cell {

@@ -98,7 +98,7 @@ const standbyCases: Cases = [
   ],
   [
     'Another member has been promoted and not been published yet',
-    { peers: [peer({ database: running(4) })] },
+    { leader: lock('n3', null, 8), peers: [peer({ database: running(4) })] },
     { do: 'wait', why: 'n3 runs as a primary already' },
   ],
   [
@@ -247,6 +247,11 @@ const primaryCases: Cases = [
     'Just started: hand the lock from the start gate to a lasting session',
     { startSessions: ['own'] },
     { do: 'adopt', why: 'PostgreSQL has started', session: 'own' },
+  ],
+  [
+    'A former primary got the free lock by an old decision: it must not publish its old timeline',
+    { primary: published('n3', 5, 7) },
+    { do: 'unlock', why: '', session: 'own' },
   ],
   [
     'A start session that does not hold the lock is none of our business',

@@ -49,6 +49,7 @@ const consul: ConsulReadings = {
   members: {
     value: NAMES.map((name) => ({ name, address: addressOf(name), alive: true, server: true })),
   },
+  voters: { value: [...NAMES] },
   config: {
     value: entry({
       schema: 1,
@@ -235,6 +236,13 @@ describe('assemble', () => {
       ],
     }
     assert.deepEqual(assemble(readings({ members })).joining, ['n4'])
+  })
+
+  test('A server that was added a moment ago has no vote', () => {
+    const report = assemble(readings({ voters: { value: ['n1', 'n2'] } }))
+    assert.deepEqual(judge(report).problems, [
+      "Consul's server on n10 has no vote (yet): it does not count for a majority",
+    ])
   })
 
   test('A check is quoted with its first line', () => {

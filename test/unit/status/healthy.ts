@@ -11,6 +11,7 @@ export const standby = (number: number, change: Partial<Machine> = {}): Machine 
   address: `10.77.0.1${number}`,
   here: false,
   consul: 'alive',
+  voter: true,
   virtualIp: 'backup',
   postgresql: { role: 'standby', timeline: 2, streaming: true, upstream: '10.77.0.11', lagBytes: 0 },
   pgbouncer: { host: '10.77.0.11', port: 5432, target: 'n1', paused: false },

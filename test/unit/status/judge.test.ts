@@ -36,7 +36,7 @@ const cases: readonly Case[] = [
   [
     'A machine is away: one sentence',
     { machines: [first(), standby(2), silent(3)] },
-    ['n3 does not answer: not its Consul, nor PostgreSQL, nor PgBouncer'],
+    ['n3 does not answer: neither its Consul nor PostgreSQL nor PgBouncer'],
   ],
   [
     'The primary is away and nobody was elected yet',
@@ -48,9 +48,14 @@ const cases: readonly Case[] = [
     [
       'nobody holds the lock of the primary (n1 is published)',
       'no machine is known to hold 10.77.0.100',
-      'n1 does not answer: not its Consul, nor PostgreSQL, nor PgBouncer',
+      'n1 does not answer: neither its Consul nor PostgreSQL nor PgBouncer',
       'PostgreSQL on n2 does not stream from the primary',
     ],
+  ],
+  [
+    'A server that does not vote',
+    withSecond({ voter: false }),
+    ["Consul's server on n2 has no vote (yet): it does not count for a majority"],
   ],
   ['Only gossip is cut', withSecond({ consul: 'failed', checks: 'unknown' }), ['Consul cannot reach n2']],
   [
@@ -72,7 +77,7 @@ const cases: readonly Case[] = [
       lock: 'unknown',
       published: 'unknown',
       primary: 'unknown',
-      machines: [first({ consul: 'unknown', checks: 'unknown' })],
+      machines: [first({ consul: 'unknown', voter: 'unknown', virtualIp: 'backup', checks: 'unknown' })],
       unknown: [{ machine: null, what: 'lock', why: 'Consul does not answer on n1' }],
     },
     ['Consul does not answer on n1: only n1 itself can be looked at'],
@@ -247,6 +252,11 @@ describe('judge', () => {
       assert.deepEqual([verdict.healthy, verdict.notes], [true, notes])
     })
   }
+
+  test('Without Consul nothing is said of how many machines there are', () => {
+    const consul = { answers: false, leader: 'unknown' }
+    assert.deepEqual(judge({ ...healthy, consul, machines: [first()] }).notes, [])
+  })
 
   test('A machine that is joining is a note', () => {
     const verdict = judge({ ...healthy, joining: ['n4'] })

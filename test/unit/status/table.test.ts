@@ -32,7 +32,7 @@ virtual IP 10.77.0.100 (follows the primary), epoch 3, lock held by n1 since 202
           { machine: 'n3', what: 'PgBouncer', why },
         ],
       }),
-      `not healthy: n3 does not answer: not its Consul, nor PostgreSQL, nor PgBouncer
+      `not healthy: n3 does not answer: neither its Consul nor PostgreSQL nor PgBouncer
 virtual IP 10.77.0.100 (follows the primary), epoch 3, lock held by n1 since 2026-03-01 10:00:00 UTC (2 h 5 min)
 
   MACHINE  ADDRESS     CONSUL  VIRTUAL IP  POSTGRESQL  TIMELINE  LAG      PGBOUNCER  CHECKS
@@ -60,6 +60,13 @@ unknown:
     )
     assert.match(text, /standby +1 +19 MiB, not streaming +nobody, paused +understudy critical\n/)
     assert.match(text, /n3 .* down +- +- +no database +passing$/)
+  })
+
+  test('A server without a vote', () => {
+    assert.match(
+      textOf({ machines: [first(), standby(2, { voter: false }), standby(3)] }),
+      /n2 .* alive, no vote /,
+    )
   })
 
   test('Notes stand below the health', () => {

@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { DEFAULT_PREFIX, kv } from '../../../lib/kv.ts'
+import { paths } from '../../../lib/paths.ts'
+import {
+  renderConsulAgent,
+  renderConsulBootstrap,
+  renderConsulProbe,
+  renderConsulServices,
+} from '../../../lib/render/consul.ts'
+
+const read = (text: string): Record<string, unknown> => JSON.parse(text) as Record<string, unknown>
+
+interface Services {
+  services: { id: string; port?: number; checks: { id: string; args?: string[] }[] }[]
+  watches: { type: string; key: string; args: string[] }[]
+}
+const services = (kvPrefix: string, postgresqlPort: number): Services =>
+  JSON.parse(renderConsulServices({ kvPrefix, postgresqlPort })) as Services
+
+describe('consul', () => {
+  const options = {
+    node: 'n2',
+    address: '10.77.0.12',
+    dataDirectory: '/var/lib/consul',
+    join: ['10.77.0.11'],
+  }
+
+  test('the agent has its own name and address, and an API for this machine only', () => {
+    const agent = read(renderConsulAgent(options))
+    assert.equal(agent['node_name'], 'n2')
+    assert.equal(agent['bind_addr'], '10.77.0.12')
+    assert.equal(agent['client_addr'], '127.0.0.1')
+    assert.equal(agent['data_dir'], '/var/lib/consul')
+    assert.deepEqual(agent['retry_join'], ['10.77.0.11'])
+    assert.equal(agent['enable_script_checks'], undefined, 'scripts from the network would be anyone to run')
+  })
+
+  test('only the bootstrap file makes a cluster of its own', () => {
+    assert.equal(read(renderConsulAgent({ ...options, join: [] }))['bootstrap_expect'], undefined)
+    assert.deepEqual(read(renderConsulBootstrap()), { bootstrap_expect: 1 })
+  })
+
+  test("a probe is no server, and in nobody's way", () => {
+    const probe = read(
+      renderConsulProbe({
+        name: 'probe',
+        bind: '10.77.0.13',
+        join: '10.77.0.11',
+        dataDirectory: '/tmp/x',
+        http: 18500,
+        serf: 18301,
+      }),
+    )
+    assert.equal(probe['server'], undefined)
+    assert.deepEqual(probe['retry_join'], ['10.77.0.11:8301'])
+    assert.deepEqual(probe['ports'], { http: 18500, serf_lan: 18301, dns: -1 })
+    assert.deepEqual(probe['gossip_lan'], read(renderConsulAgent(options))['gossip_lan'])
+  })
+
+  test('every watch is on a key that the cluster keeps, below the prefix of this cluster', () => {
+    const known = [kv.config, kv.leader, kv.primary].map(({ path }) => path)
+    const { watches } = services('other/cluster/', 5432)
+    assert.ok(watches.length > 0)
+    for (const { type, key } of watches) {
+      assert.equal(type, 'key')
+      assert.ok(
+        known.some((path) => key === `other/cluster/${path}`),
+        key,
+      )
+    }
+    assert.ok(services(DEFAULT_PREFIX, 5432).watches.every(({ key }) => key.startsWith(DEFAULT_PREFIX)))
+  })
+
+  test('watches and checks call programs by absolute paths, handlers by theirs', () => {
+    const { watches, services: all } = services(DEFAULT_PREFIX, 5432)
+    const programs = [...watches, ...all.flatMap(({ checks }) => checks)].flatMap(
+      ({ args }) => args?.[0] ?? [],
+    )
+    assert.ok(programs.length > 0)
+    for (const program of programs)
+      assert.ok(program.startsWith('/usr/bin/') || program.startsWith(paths.handler('')), program)
+  })
+
+  test('the database service has the port of this cluster', () => {
+    const find = (port: number): number | undefined =>
+      services('x/', port).services.find(({ id }) => id === 'postgresql')?.port
+    assert.equal(find(5433), 5433)
+    assert.equal(services('x/', 5433).services.find(({ id }) => id === 'pgbouncer')?.port, 6432)
+  })
+
+  test('the check of the database asks at the port of this cluster', () => {
+    const database = services('x/', 5433).services.find(({ id }) => id === 'postgresql')
+    const [check] = database?.checks ?? []
+    assert.ok(
+      check?.args?.some((argument) => /\b5433\b/.test(argument)),
+      check?.args?.join(' '),
+    )
+  })
+})

@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { PRIMARY_WEIGHT } from '../../../lib/decide/vip-weight.ts'
+import { paths } from '../../../lib/paths.ts'
+import { renderKeepalived } from '../../../lib/render/keepalived.ts'
+
+describe('keepalived', () => {
+  const text = renderKeepalived({
+    node: 'n2',
+    interface: 'eth0',
+    virtualIp: '10.77.0.100/24',
+    routerId: 51,
+    priority: 95,
+  })
+  const setting = (name: string): string | undefined => new RegExp(`^ *${name} (.*)$`, 'm').exec(text)?.[1]
+
+  test('the settings of this machine are in their places', () => {
+    assert.equal(setting('router_id'), 'n2')
+    assert.equal(setting('interface'), 'eth0')
+    assert.equal(setting('virtual_router_id'), '51')
+    assert.equal(setting('priority'), '95')
+    assert.match(text, /virtual_ipaddress \{\n *10\.77\.0\.100\/24 dev eth0\n/)
+  })
+
+  test('it follows the file that the weight is written to', () =>
+    assert.equal(setting('file'), `"${paths.vipWeight}"`))
+
+  test('nopreempt would keep the address from following the primary', () =>
+    assert.doesNotMatch(text, /nopreempt/))
+
+  // keepalived appends "INSTANCE name STATE priority" to notify only.
+  test('stopping looks to the handler like any other event', () => {
+    const notify = /^"(.*)"$/.exec(setting('notify') ?? '')?.[1] ?? ''
+    assert.ok(notify.endsWith(paths.handler('keepalived-notify')), notify)
+    assert.equal(setting('notify_stop'), `"${notify} INSTANCE understudy STOP 95"`)
+  })
+
+  test('brackets are closed', () => assert.equal(text.split('{').length, text.split('}').length))
+
+  test('the heaviest machine stays below the priority that VRRP keeps for owners', () =>
+    assert.ok(PRIMARY_WEIGHT + 100 < 255))
+})

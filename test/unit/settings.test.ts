@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { readSettings, requireSettings, type Settings } from '../../lib/settings.ts'
+
+let directory = ''
+let path = ''
+before(() => {
+  directory = mkdtempSync(join(tmpdir(), 'settings-'))
+  path = join(directory, 'node.json')
+})
+after(() => rmSync(directory, { recursive: true }))
+
+const settings: Settings = {
+  schema: 1,
+  node: 'n1',
+  machineId: 'x',
+  address: '10.77.0.11',
+  interface: 'eth0',
+  network: '10.77.0.0/24',
+  kvPrefix: 'understudy/',
+  virtualIp: '10.77.0.100/24',
+  repmgrId: 1,
+  vipPriority: 100,
+  database: 'app',
+  user: 'app',
+  postgresqlVersion: 17,
+  postgresqlPort: 5432,
+}
+const refused = (exitCode: number, message: RegExp) => ({ name: 'UnderstudyError', exitCode, message })
+
+describe('settings of a member', () => {
+  test('are read back', () => {
+    writeFileSync(path, JSON.stringify(settings))
+    assert.deepEqual(readSettings(path), settings)
+  })
+  test('a machine that has not joined has none', () =>
+    assert.equal(readSettings(join(directory, 'missing')), null))
+  test('half a file is no settings', () => {
+    writeFileSync(path, '{ "schema": 1,')
+    assert.throws(() => readSettings(path), refused(65, /node\.json does not hold this machine's settings/))
+  })
+  test('a file of somebody else is no settings', () => {
+    writeFileSync(path, JSON.stringify({ ...settings, address: 'n1' }))
+    assert.throws(() => readSettings(path), refused(65, /does not hold this machine's settings/))
+  })
+  test('a file that cannot be read is another error', () =>
+    assert.throws(() => readSettings(directory), refused(78, /could not read/)))
+  test('who needs them says so', { skip: readSettings() !== null && 'this machine is a member' }, () =>
+    assert.throws(() => requireSettings(), refused(78, /not a member of a cluster/)),
+  )
+})

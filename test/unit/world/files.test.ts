@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, test } from 'node:test'
+import { readText, replaceFile } from '../../../lib/world/files.ts'
+
+let directory = ''
+let path = ''
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'files-'))
+  path = join(directory, 'file')
+})
+afterEach(() => rmSync(directory, { recursive: true }))
+const modeOf = (): number => statSync(path).mode & 0o777
+
+describe('readText', () => {
+  test('the text of a file', () => {
+    writeFileSync(path, 'text\n')
+    assert.equal(readText(path), 'text\n')
+  })
+  test('null where there is none', () => assert.equal(readText(path), null))
+  test('anything else is an error', () => assert.throws(() => readText(directory), { code: 'EISDIR' }))
+})
+
+describe('replaceFile', () => {
+  test('makes a file, world-readable unless told otherwise', () => {
+    assert.equal(replaceFile(path, 'text\n'), true)
+    assert.equal(readFileSync(path, 'utf8'), 'text\n')
+    assert.equal(modeOf(), 0o644)
+  })
+
+  test('does nothing where the text is there: the very same file stays', () => {
+    replaceFile(path, 'text\n')
+    const before = statSync(path)
+    assert.equal(replaceFile(path, 'text\n'), false)
+    assert.equal(statSync(path).ino, before.ino)
+    assert.equal(statSync(path).mtimeMs, before.mtimeMs)
+  })
+
+  test('another text comes as another file: a reader of the old one is not disturbed', () => {
+    replaceFile(path, 'old, and longer\n')
+    const before = statSync(path)
+    assert.equal(replaceFile(path, 'new\n'), true)
+    assert.equal(readFileSync(path, 'utf8'), 'new\n')
+    assert.notEqual(statSync(path).ino, before.ino)
+  })
+
+  test('the mode is as told, whatever the umask', () => {
+    const umask = process.umask(0o077)
+    try {
+      replaceFile(path, 'text\n', { mode: 0o644 })
+      assert.equal(modeOf(), 0o644)
+    } finally {
+      process.umask(umask)
+    }
+  })
+
+  test('a wrong mode alone is put right', () => {
+    replaceFile(path, 'secret\n', { mode: 0o644 })
+    assert.equal(replaceFile(path, 'secret\n', { mode: 0o600 }), true)
+    assert.equal(modeOf(), 0o600)
+  })
+
+  test('a wrong owner alone is put right', { skip: process.getuid?.() !== 0 && 'needs root' }, () => {
+    replaceFile(path, 'secret\n', { mode: 0o600 })
+    assert.equal(replaceFile(path, 'secret\n', { mode: 0o600, uid: 65534, gid: 65534 }), true)
+    assert.deepEqual([statSync(path).uid, statSync(path).gid], [65534, 65534])
+  })
+
+  test('the owner is as told', { skip: process.getuid?.() !== 0 && 'needs root' }, () => {
+    replaceFile(path, 'text\n', { uid: 65534, gid: 65534 })
+    assert.deepEqual([statSync(path).uid, statSync(path).gid], [65534, 65534])
+  })
+
+  test('nothing is left beside it', () => {
+    replaceFile(path, 'one\n')
+    replaceFile(path, 'two\n')
+    assert.deepEqual(readdirSync(directory), ['file'])
+  })
+
+  const failures: readonly (readonly [caption: string, fail: () => void])[] = [
+    ['the mode cannot be set', () => replaceFile(path, 'new\n', { mode: -1 })],
+    ['the owner cannot be set', () => replaceFile(path, 'new\n', { uid: -2, gid: -2 })],
+  ]
+  for (const [caption, fail] of failures) {
+    test(`where ${caption} the old file stays, and no temporary one`, () => {
+      writeFileSync(path, 'old\n')
+      assert.throws(fail)
+      assert.equal(readFileSync(path, 'utf8'), 'old\n')
+      assert.deepEqual(readdirSync(directory), ['file'])
+    })
+  }
+
+  test('a missing directory is an error, not made', () => {
+    assert.throws(() => replaceFile(join(directory, 'missing', 'file'), 'text\n'), { code: 'ENOENT' })
+  })
+
+  test('a directory in its place is an error and stays', () => {
+    mkdirSync(path)
+    assert.throws(() => replaceFile(path, 'text\n'), { code: 'EISDIR' })
+    assert.deepEqual(readdirSync(directory), ['file'])
+  })
+
+  // A write near the end of the space succeeds in part (write(2)); `ulimit -f` does to a file what a full disk does.
+  test('where the disk is full the old file stays: never a part of the new one', () => {
+    writeFileSync(path, 'old\n')
+    const module = new URL('../../../lib/world/files.ts', import.meta.url).href
+    const script = `import { replaceFile } from '${module}'
+      try { replaceFile(process.env.TARGET, 'x'.repeat(10000)) } catch (error) { console.log(error.code) }`
+    const shell = `ulimit -f 8; exec "$0" --import tsx --input-type=module --eval "$1"`
+    const options = { env: { ...process.env, TARGET: path, TMPDIR: directory }, encoding: 'utf8' } as const
+    const out = execFileSync('bash', ['-c', shell, process.execPath, script], options)
+    assert.equal(readFileSync(path, 'utf8').length, 4, 'the file was replaced')
+    assert.equal(out.trim(), 'EFBIG')
+  })
+})
