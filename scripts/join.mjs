@@ -4,6 +4,10 @@ import { chalk } from 'zx'
 import { EXIT, explain, UnderstudyError } from '#lib/errors'
 import { planJoin } from '#lib/join/join'
 import { parseJoinOptions } from '#lib/join/options'
+import { requireSettings } from '#lib/settings'
+import { documentOf } from '#lib/status/judge'
+import { observeStatus } from '#lib/status/observe'
+import { tableLines } from '#lib/status/table'
 
 const help = `understudy join: make this machine a member of a cluster
 
@@ -60,6 +64,7 @@ async function main() {
     stdout.write(`${stdout.isTTY ? '\r\x1b[K' : ''}${label}: ${chalk.green('done')}, ${seconds(since)}\n`)
   }
   stdout.write(`This machine is a member, after ${seconds(started)}.\n\n`)
+  stdout.write(`${tableLines(documentOf(await observeStatus(requireSettings()))).join('\n')}\n`)
 }
 
 main().then(

@@ -70,6 +70,16 @@ const cases: readonly Case<PgbouncerFacts, PgbouncerPlan>[] = [
     { do: 'follow', why: 'n2 is the primary', console: ['RESUME'] },
   ],
   [
+    'It started before the file was there and does not know the database',
+    { running: null },
+    { do: 'follow', why: 'n1 is the primary', console: ['RELOAD'] },
+  ],
+  [
+    'It does not know the database, and nobody holds the lock',
+    { running: null, leadership: lockReleased },
+    { do: 'nothing', why: 'held: nobody holds the lock', console: [] },
+  ],
+  [
     'It runs with another port',
     { running: { ...at('n1'), port: 1 } },
     { do: 'follow', why: 'n1 is the primary', console: ['RELOAD'] },
@@ -143,6 +153,7 @@ const leadership = fc.oneof(
 const file = fc.oneof(fc.constant(null), fc.constant(HELD), node.map(fileFor))
 const running = fc.oneof(
   fc.constant(UNKNOWN),
+  fc.constant(null),
   fc.tuple(node, fc.boolean()).map((one) => at(...one)),
   fc.boolean().map((paused) => ({ host: '127.0.0.1', port: 1, paused })),
 )
@@ -159,8 +170,11 @@ function carryOut(before: PgbouncerFacts, plan: PgbouncerPlan): PgbouncerFacts {
     if (after === UNKNOWN) throw new Error('a command for a console that does not answer')
     if (command === 'RELOAD') {
       const [, host = '', port = ''] = /host=(\S+) port=(\d+)/.exec(text ?? '') ?? []
-      after = { ...after, host, port: Number(port) }
-    } else after = { ...after, paused: command === 'PAUSE' }
+      after = { host, port: Number(port), paused: after?.paused ?? false }
+    } else {
+      if (after === null) throw new Error(`${command} for a database that PgBouncer does not know`)
+      after = { ...after, paused: command === 'PAUSE' }
+    }
   }
   return { ...before, file: text, running: after }
 }
@@ -200,7 +214,8 @@ test('pgbouncer: with news from Consul and a console it points at the primary, o
       const { running: after } = carryOut(facts, decidePgbouncer(facts))
       if (after === UNKNOWN) throw new Error('PgBouncer went away')
       if (target) assert.deepEqual(after, { host: target.address, port: target.port, paused: false })
-      else assert.equal(after.paused, true)
+      // A database that PgBouncer does not know is nobody's way to anyone.
+      else assert.ok(after === null || after.paused)
     }),
     { numRuns: 1000 },
   )

@@ -75,6 +75,7 @@ describe('managed block', () => {
   test('a leftover end marker above it does not make the block grow', () => {
     const text = `# END understudy\n${BLOCK}theirs\n`
     const once = withManagedBlock(text, ['new'])
+    assert.equal(once.split('theirs').length, 2)
     assert.doesNotMatch(once, /^ours$/m)
   })
 

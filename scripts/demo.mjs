@@ -1,0 +1,232 @@
+#!/usr/bin/env tsx
+// npm run demo: three real machines become one cluster, and it survives losing its active machine. Exit 0 only if
+// everything that is said here was seen.
+import { parseArgs } from 'node:util'
+import { chalk } from 'zx'
+import { explain } from '../lib/errors.ts'
+import { plain, tableLines } from '../lib/status/table.ts'
+import { waitFor } from '../lib/wait.ts'
+import {
+  appPassword,
+  holdersOf,
+  mustJoin,
+  packageFile,
+  poolerTarget,
+  sqlAsPostgres,
+  sqlOnLocalhost,
+  sqlThroughVirtualIp,
+  untilHealthy,
+  VIRTUAL_IP,
+} from '../test/lab/lib/cluster.ts'
+import { Lab } from '../test/lab/lib/lab.ts'
+import { CREATE_TABLE, Writer } from '../test/lab/lib/writer.ts'
+
+const help = `npm run demo [-- --keep] [-- --suite trixie|bookworm]
+
+Brings up a laboratory of three machines, makes them one cluster, cuts the power of the active one while a client writes,
+and powers it on again. Takes about two minutes, and some more the first time, when the machines' image is built.
+
+  --keep    leave the lab up at the end: npm run lab -- status --lab demo
+  --suite   Debian release of the machines (trixie)
+`
+
+const LAB = 'demo'
+/** What the demo promises: from the power cut to the first acknowledged write. */
+const OUTAGE_MS = 10_000
+
+const { values: options } = parse()
+const started = performance.now()
+/** @type {[string, number][]} */
+const timeline = []
+let lab = /** @type {Lab | null} */ (null)
+
+function parse() {
+  try {
+    return parseArgs({
+      options: {
+        keep: { type: 'boolean', default: false },
+        suite: { type: 'string', default: 'trixie' },
+        help: { type: 'boolean', default: false },
+      },
+    })
+  } catch (error) {
+    process.stderr.write(`demo: ${explain(error).split('. ')[0]}; see npm run demo -- --help\n`)
+    process.exit(64)
+  }
+}
+
+const say = (/** @type {string} */ text) => console.log(text)
+
+/**
+ * One stage: says what it does, how long it took and what was seen.
+ * @template T
+ * @param {string} title
+ * @param {() => Promise<T>} work
+ * @param {(seen: T) => string} [seen]
+ */
+async function stage(title, work, seen = () => '') {
+  const since = performance.now()
+  if (process.stdout.isTTY) process.stdout.write(`${title} ...`)
+  const result = await work()
+  const ms = performance.now() - since
+  timeline.push([title, ms])
+  const what = seen(result)
+  say(
+    `${process.stdout.isTTY ? '\r\x1b[K' : ''}${chalk.green('ok')} ${title}${what ? `: ${what}` : ''} ${chalk.dim(`(${(ms / 1000).toFixed(1)} s)`)}`,
+  )
+  return result
+}
+
+/** @param {boolean} condition @param {string} otherwise */
+function expect(condition, otherwise) {
+  if (!condition) throw new Error(otherwise)
+}
+
+/** When each of these was first seen after the power cut, in milliseconds. */
+async function watchFailover(
+  /** @type {Lab} */ machines,
+  /** @type {string[]} */ survivors,
+  /** @type {number} */ cutAt,
+) {
+  const within = 30_000
+  const since = () => Date.now() - cutAt
+  const promoted = await waitFor(
+    'a standby is promoted',
+    within,
+    async () => {
+      for (const name of survivors)
+        if ((await sqlAsPostgres(machines, name, 'select pg_is_in_recovery()')) === 'f')
+          return { name, ms: since() }
+      return null
+    },
+    100,
+  )
+  const address = await waitFor(
+    'the virtual IP has moved',
+    within,
+    async () => {
+      const [holder, ...others] = await holdersOf(machines, survivors)
+      return holder === promoted.name && others.length === 0 ? { holder, ms: since() } : null
+    },
+    100,
+  )
+  const pooler = machines.machines.find(({ name }) => name === promoted.name)?.address
+  const followed = await waitFor(
+    'every PgBouncer follows',
+    within,
+    async () => {
+      const targets = await Promise.all(survivors.map((name) => poolerTarget(machines, name)))
+      return targets.every((target) => target === pooler) ? { ms: since() } : null
+    },
+    100,
+  )
+  return { primary: promoted.name, promotedMs: promoted.ms, addressMs: address.ms, followedMs: followed.ms }
+}
+
+async function demo() {
+  if (!['trixie', 'bookworm'].includes(options.suite))
+    throw new Error(`--suite is trixie or bookworm, not ${options.suite}`)
+  const suite = /** @type {'trixie' | 'bookworm'} */ (options.suite)
+  await Lab.remove(LAB)
+  const machines = await stage('three machines boot', () =>
+    Lab.up({ name: LAB, machines: 3, suite, log: say }),
+  )
+  lab = machines
+  await stage('the package is installed on each', () => machines.installPackage(packageFile()))
+  await stage('n1 starts a cluster', () => mustJoin(machines, 'n1'))
+  await stage('n2 and n3 join at the same moment', () =>
+    Promise.all(['n2', 'n3'].map((name) => mustJoin(machines, name, 'n1'))),
+  )
+  const before = await stage('everything is in order', () => untilHealthy(machines, 'n1'))
+  say(`\n${tableLines(before, plain).join('\n')}\n`)
+
+  const password = await appPassword(machines, 'n1')
+  await sqlThroughVirtualIp(machines, password, CREATE_TABLE)
+  const writer = await stage(
+    `a client writes through ${VIRTUAL_IP}`,
+    async () => {
+      const client = await Writer.start(machines, password)
+      await waitFor('100 writes', 20_000, async () => client.acknowledged.length >= 100 || null)
+      return client
+    },
+    ({ acknowledged }) => `${acknowledged.length} rows`,
+  )
+
+  const survivors = ['n2', 'n3']
+  const { killedAt } = await machines.poweroff('n1')
+  const rowsBefore = writer.acknowledged.length
+  say(chalk.yellow(`-- power cut of n1, the active machine; ${rowsBefore} rows were acknowledged until then`))
+  const [failover, first] = await stage(
+    'the cluster recovers',
+    () =>
+      Promise.all([watchFailover(machines, survivors, killedAt), writer.untilWritten(killedAt + 50, 60_000)]),
+    ([{ primary }]) => `${primary} is the primary`,
+  )
+  await waitFor('100 more writes', 20_000, async () => writer.acknowledged.length >= rowsBefore + 100 || null)
+  await writer.stop()
+  const outageMs = writer.longestGapMs()
+
+  await stage(
+    'every acknowledged row is there, and new ones can be written',
+    async () => {
+      const wanted = String(writer.acknowledged.length)
+      const known = `select count(*) from written where value in (${writer.acknowledged.map(({ value }) => value).join(',')})`
+      expect(
+        (await sqlThroughVirtualIp(machines, password, known)) === wanted,
+        'rows are missing through the virtual IP',
+      )
+      await sqlThroughVirtualIp(machines, password, 'insert into written (value) values (-1)')
+      for (const [index, name] of survivors.entries()) {
+        expect(
+          (await sqlOnLocalhost(machines, name, known)) === wanted,
+          `rows are missing through localhost on ${name}`,
+        )
+        await sqlOnLocalhost(machines, name, `insert into written (value) values (${-2 - index})`)
+      }
+    },
+    () =>
+      `${writer.acknowledged.length} rows, through the virtual IP and through localhost on ${survivors.join(' and ')}`,
+  )
+
+  await stage('n1 is powered on again', () => machines.poweron('n1'))
+  const after = await stage('n1 comes back as a standby', () => untilHealthy(machines, 'n1', 120_000))
+  const returned = after.machines.find(({ name }) => name === 'n1')?.postgresql
+  expect(
+    returned !== undefined && returned !== 'unknown' && returned.role === 'standby',
+    'n1 is not a standby',
+  )
+  say(`\n${tableLines(after, plain).join('\n')}\n`)
+
+  const seconds = (/** @type {number} */ ms) => `${(ms / 1000).toFixed(1)} s`
+  say('Timeline')
+  for (const [title, ms] of timeline) say(`  ${seconds(ms).padStart(8)}  ${title}`)
+  say('After the power cut')
+  say(`  ${seconds(failover.promotedMs).padStart(8)}  ${failover.primary} was promoted`)
+  say(`  ${seconds(failover.addressMs).padStart(8)}  ${VIRTUAL_IP} was on ${failover.primary}`)
+  say(`  ${seconds(failover.followedMs).padStart(8)}  PgBouncer on ${survivors.join(' and ')} followed`)
+  say(`  ${seconds(first.at - killedAt).padStart(8)}  first acknowledged write`)
+  say(`  ${seconds(outageMs).padStart(8)}  longest gap between acknowledged writes`)
+  expect(
+    outageMs < OUTAGE_MS,
+    `the client could not write for ${seconds(outageMs)}, which is more than ${seconds(OUTAGE_MS)}`,
+  )
+  say(`\nAll of it was seen, in ${seconds(performance.now() - started)}.`)
+}
+
+if (options.help) {
+  process.stdout.write(help)
+  process.exit()
+}
+let exitCode = 0
+try {
+  await demo()
+} catch (error) {
+  exitCode = 1
+  process.stderr.write(`${chalk.red('failed')}: ${explain(error)}\n`)
+}
+if (options.keep && lab)
+  say(
+    `The lab stays up: npm run lab -- exec --lab ${LAB} n1 -- understudy status; npm run lab -- down --lab ${LAB}`,
+  )
+else await Lab.remove(LAB)
+process.exit(exitCode)

@@ -1,0 +1,125 @@
+/** A cluster on a lab: what a person would do on the machines, in functions. Used by the tests and by the demo. */
+import { readdirSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import type { StatusDocument } from '../../../lib/status/facts.ts'
+import { waitFor } from '../../../lib/wait.ts'
+import type { ExecResult } from './exec.ts'
+import type { Lab } from './lab.ts'
+
+export const VIRTUAL_IP = '10.77.0.100'
+const JOIN_MS = 180_000
+
+/** The package that `npm run package` made. */
+export function packageFile(): string {
+  const dist = fileURLToPath(new URL('../../../dist/', import.meta.url))
+  const deb = readdirSync(dist).find((name) => name.endsWith('.deb'))
+  if (!deb) throw new Error('there is no package in dist/; make it with npm run package')
+  return dist + deb
+}
+
+/** Runs `understudy join`, with the arguments of the first machine where no member is named. */
+export function join(
+  lab: Lab,
+  machine: string,
+  member?: string,
+  extra: readonly string[] = [],
+): Promise<ExecResult> {
+  const role =
+    member === undefined ? ['--virtual-ip', `${VIRTUAL_IP}/24`] : ['--consul-join', addressOf(lab, member)]
+  return lab.exec(machine, ['understudy', 'join', ...role, ...extra], { timeoutMs: JOIN_MS, reject: false })
+}
+
+/** As {@link join}, where anything but a success is a failure of the test. */
+export async function mustJoin(
+  lab: Lab,
+  machine: string,
+  member?: string,
+  extra?: readonly string[],
+): Promise<string> {
+  const { exitCode, stdout, stderr } = await join(lab, machine, member, extra)
+  if (exitCode !== 0) throw new Error(`${machine} did not join (${exitCode}):\n${stdout}\n${stderr}`)
+  return stdout
+}
+
+/** Installs the package everywhere and makes all machines one cluster: n1 first, the others at the same moment. */
+export async function formCluster(lab: Lab, extra?: readonly string[]): Promise<void> {
+  await lab.installPackage(packageFile())
+  const [first, ...others] = lab.machines.map(({ name }) => name) as [string, ...string[]]
+  await mustJoin(lab, first, undefined, extra)
+  await Promise.all(others.map((name) => mustJoin(lab, name, first)))
+}
+
+export function addressOf(lab: Lab, machine: string): string {
+  const found = lab.machines.find(({ name }) => name === machine)
+  if (!found) throw new Error(`there is no machine ${machine} in lab ${lab.name}`)
+  return found.address
+}
+
+/** `understudy status --json` as a machine sees it. */
+export async function statusFrom(lab: Lab, machine: string): Promise<StatusDocument> {
+  const { stdout, stderr } = await lab.exec(machine, ['understudy', 'status', '--json'], { reject: false })
+  try {
+    return JSON.parse(stdout) as StatusDocument
+  } catch (cause) {
+    throw new Error(`${machine} has no status: ${stderr}`, { cause })
+  }
+}
+
+/** Waits until a machine sees everything in order, as `understudy status` judges it. @returns that status. */
+export function untilHealthy(lab: Lab, machine: string, timeoutMs = 90_000): Promise<StatusDocument> {
+  return waitFor(`${machine} sees a healthy cluster`, timeoutMs, async () => {
+    const status = await statusFrom(lab, machine)
+    if (status.healthy) return status
+    throw new Error(status.problems.join('; '))
+  })
+}
+
+/** The application's password, as a machine that can be asked has it. */
+export async function appPassword(lab: Lab, machine: string): Promise<string> {
+  const { stdout } = await lab.exec(machine, ['cat', '/etc/understudy/app.pgpass'])
+  return stdout.trim().split(':').at(-1) ?? ''
+}
+
+const psql = ['psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-p', '6432', '-U', 'app', '-d', 'app']
+
+/** SQL of a client somewhere in the network, through the virtual IP. @returns what it printed. */
+export async function sqlThroughVirtualIp(lab: Lab, password: string, text: string): Promise<string> {
+  const env = { PGPASSWORD: password, PGCONNECT_TIMEOUT: '10' }
+  return (
+    await lab.clientExec([...psql, '-h', VIRTUAL_IP, '-c', text], { env, timeoutMs: 20_000 })
+  ).stdout.trim()
+}
+
+/** SQL of a service on a machine, through its own PgBouncer on localhost. @returns what it printed. */
+export async function sqlOnLocalhost(lab: Lab, machine: string, text: string): Promise<string> {
+  const env = { PGPASSFILE: '/etc/understudy/app.pgpass', PGCONNECT_TIMEOUT: '10' }
+  return (
+    await lab.exec(machine, [...psql, '-h', 'localhost', '-c', text], { env, timeoutMs: 20_000 })
+  ).stdout.trim()
+}
+
+/** SQL as the superuser on a machine's own database, whatever its role. @returns what it printed. */
+export async function sqlAsPostgres(lab: Lab, machine: string, text: string): Promise<string> {
+  const argv = ['runuser', '-u', 'postgres', '--', 'psql', '-XAtq', '-d', 'app', '-c', text]
+  return (await lab.exec(machine, argv, { timeoutMs: 20_000 })).stdout.trim()
+}
+
+/** The machines that have the virtual IP on an interface. Machines that are off are not asked. */
+export async function holdersOf(
+  lab: Lab,
+  machines: readonly string[],
+  address = VIRTUAL_IP,
+): Promise<string[]> {
+  const holds = await Promise.all(
+    machines.map(async (machine) =>
+      (await lab.exec(machine, ['ip', '-4', '-o', 'address'])).stdout.includes(` ${address}/`),
+    ),
+  )
+  return machines.filter((_machine, index) => holds[index])
+}
+
+/** The address a machine's PgBouncer sends its clients to, from the file it includes. */
+export async function poolerTarget(lab: Lab, machine: string): Promise<string> {
+  const { stdout } = await lab.exec(machine, ['cat', '/run/understudy/pgbouncer/databases.ini'])
+  return /^app = host=(\S+)/m.exec(stdout)?.[1] ?? ''
+}

@@ -1,0 +1,80 @@
+/** A client that writes through the virtual IP and remembers what was acknowledged. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { waitFor } from '../../../lib/wait.ts'
+import { VIRTUAL_IP } from './cluster.ts'
+import type { Lab } from './lab.ts'
+
+/** An acknowledged write. */
+export interface Acknowledged {
+  value: number
+  /** When the acknowledgement came, epoch milliseconds. */
+  at: number
+  /** The database that took it. */
+  server: string
+}
+
+export const CREATE_TABLE = `create table if not exists written (value bigint primary key, at timestamptz not null default clock_timestamp())`
+
+export class Writer {
+  readonly acknowledged: Acknowledged[] = []
+  /** Errors the client saw, in order. */
+  readonly errors: { at: number; error: string }[] = []
+  readonly #process: ChildProcess
+
+  private constructor(child: ChildProcess) {
+    this.#process = child
+    let rest = ''
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      const lines = (rest + text).split('\n')
+      rest = lines.pop() ?? ''
+      for (const line of lines) {
+        const entry = JSON.parse(line) as { ok: boolean } & Acknowledged & { error: string }
+        if (entry.ok) this.acknowledged.push({ value: entry.value, at: entry.at, server: entry.server })
+        else this.errors.push({ at: entry.at, error: entry.error })
+      }
+    })
+  }
+
+  /** Starts writing; the table must be there. The first value is `from` + 1. */
+  static async start(lab: Lab, password: string, from = 0): Promise<Writer> {
+    const script = fileURLToPath(new URL('writer-process.mjs', import.meta.url))
+    const [program, ...args] = lab.clientCommand(['node', script]) as [string, ...string[]]
+    const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+    // Over stdin: argv can be read by everybody.
+    child.stdin?.write(
+      `${JSON.stringify({ host: VIRTUAL_IP, port: 6432, user: 'app', database: 'app', password, from })}\n`,
+    )
+    const writer = new Writer(child)
+    await writer.untilWritten(0, 20_000)
+    return writer
+  }
+
+  /** Waits for a write that was acknowledged after a moment. @returns it. */
+  untilWritten(after: number, timeoutMs: number): Promise<Acknowledged> {
+    return waitFor(
+      'a write is acknowledged',
+      timeoutMs,
+      async () => this.acknowledged.find(({ at }) => at > after) ?? null,
+      20,
+    )
+  }
+
+  /** The longest time between two acknowledged writes, in milliseconds. */
+  longestGapMs(): number {
+    return Math.max(
+      0,
+      ...this.acknowledged
+        .slice(1)
+        .map(({ at }, index) => at - (this.acknowledged[index] as Acknowledged).at),
+    )
+  }
+
+  /** Ends the client and waits until it has. */
+  async stop(): Promise<void> {
+    if (this.#process.exitCode !== null) return
+    const ended = new Promise((resolve) => this.#process.once('exit', resolve))
+    this.#process.stdin?.end()
+    await ended
+  }
+}
