@@ -17,7 +17,7 @@ import { vipState } from '../lib/reconcile/vip-state.ts'
 import { vipWeight } from '../lib/reconcile/vip-weight.ts'
 import { type Context, type Plan, type Reconciler, reconcile } from '../lib/reconciler.ts'
 import { run } from '../lib/world/exec.ts'
-import { startUnit, unitState } from '../lib/world/systemd.ts'
+import { queueUnit, unitState } from '../lib/world/systemd.ts'
 
 /** Where a reconciler has something to do, runs its handler under its lock. @returns what a person should know, or null. */
 async function repair<Facts, P extends Plan>(
@@ -39,12 +39,12 @@ async function repairDatabase(context: Context): Promise<string | null> {
   const facts = await observeFollow(context, 'understudy_monitor')
   if (facts.leadership === UNKNOWN) return 'Consul does not answer, failover is suspended'
   const { leader, primary } = facts.leadership
-  if (primary && (!leader?.session || primary.node === facts.node)) await startUnit(units.failover)
+  if (primary && (!leader?.session || primary.node === facts.node)) await queueUnit('start', units.failover)
   if (primary && !leader?.session) return 'nobody holds the lock'
   if (facts.local === UNKNOWN || facts.local.role === 'down') return 'PostgreSQL does not answer'
   const plan = decideFollow(facts)
   if (plan.do === 'nothing') return null
-  await startUnit(units.follow)
+  await queueUnit('start', units.follow)
   return `follow: ${plan.why}`
 }
 

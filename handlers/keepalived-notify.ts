@@ -1,5 +1,5 @@
 /**
- * Called by: keepalived's `notify` and `notify_stop`, as keepalived_script. Calls may overlap and arrive out of order.
+ * Called by: keepalived's `notify`, as keepalived_script. Calls may overlap and arrive out of order.
  * argv: INSTANCE|GROUP NAME MASTER|BACKUP|FAULT|STOP PRIORITY. stdin: nothing.
  * Exit codes (keepalived only logs them): 0 done or nothing to do, 64 usage, 69 Consul did not answer, 75 deadline.
  */

@@ -8,7 +8,7 @@ import { EXIT } from '../lib/errors.ts'
 import { main, noArguments } from '../lib/handler.ts'
 import { log } from '../lib/log.ts'
 import { units } from '../lib/paths.ts'
-import { startUnit } from '../lib/world/systemd.ts'
+import { queueUnit } from '../lib/world/systemd.ts'
 
 main({
   name: 'leader-released',
@@ -23,7 +23,7 @@ Starts the failover unit when the lock of the primary is free. Called by Consul'
       ? { do: 'start', why: 'the lock was released' }
       : { do: 'nothing', why: entry ? 'the lock is held' : 'there is no lock yet' }
     if (dryRun) process.stdout.write(`${JSON.stringify(plan)}\n`)
-    else if (free) await startUnit(units.failover)
+    else if (free) await queueUnit('start', units.failover)
     log('leader-released', plan)
     return EXIT.ok
   },

@@ -8,7 +8,7 @@
 import { UNKNOWN } from '../lib/decide/facts.ts'
 import { decideStartGate } from '../lib/decide/start-gate.ts'
 import { EXIT, type ExitCode, usageError } from '../lib/errors.ts'
-import { ownSessions, startSession } from '../lib/failover/session.ts'
+import { dropStartSessions, ownSessions, startSession } from '../lib/failover/session.ts'
 import { main } from '../lib/handler.ts'
 import { kv } from '../lib/kv.ts'
 import { log } from '../lib/log.ts'
@@ -17,7 +17,7 @@ import { known, readLeadership } from '../lib/reconcile/observe.ts'
 import type { Context } from '../lib/reconciler.ts'
 import { readSettings } from '../lib/settings.ts'
 import { inspectData } from '../lib/world/data-directory.ts'
-import { startUnit } from '../lib/world/systemd.ts'
+import { queueUnit } from '../lib/world/systemd.ts'
 
 const LOOK_AGAIN_MS = 500
 const DEADLINE_MS = 20_000
@@ -41,7 +41,9 @@ async function gate({ settings, consul }: Context, dryRun: boolean): Promise<Exi
     told = plan.why
     if (plan.do === 'allow') return EXIT.ok
     if (plan.do === 'refuse') {
-      await startUnit(units.rejoin)
+      // A lock that a former look took would keep the primary from its own.
+      await known(dropStartSessions(consul, node))
+      await queueUnit('start', units.rejoin)
       return EXIT.failed
     }
     if (plan.do === 'lock') {

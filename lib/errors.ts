@@ -35,5 +35,7 @@ export function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const own =
     'shortMessage' in error && typeof error.shortMessage === 'string' ? error.shortMessage : error.message
+  // Thrown by net.connect where every address of a name refuses; it has no message of its own.
+  if (error instanceof AggregateError && own === '') return error.errors.map(explain).join('; ')
   return error.cause === undefined ? own : `${own}: ${explain(error.cause)}`
 }

@@ -2,7 +2,6 @@ import { EXIT, type ExitCode, explain, UnderstudyError, usageError } from './err
 import { log } from './log.ts'
 import { type Context, type Plan, type Reconciler, reconcile } from './reconciler.ts'
 import { requireSettings } from './settings.ts'
-import { Consul } from './world/consul.ts'
 
 /** What the frame needs of a handler. */
 export interface HandlerSpec<Event> {
@@ -45,6 +44,8 @@ async function execute<Event>(spec: HandlerSpec<Event>, argv: readonly string[])
   }
   const event = spec.parse(argv.filter((argument) => argument !== '--dry-run'))
   const settings = requireSettings()
+  // Loaded late: a wrong argument, and a handler that only starts a unit, do not need it.
+  const { Consul } = await import('./world/consul.ts')
   const consul = new Consul({ prefix: settings.kvPrefix })
   return spec.run(event, { settings, consul }, { dryRun: argv.includes('--dry-run') })
 }

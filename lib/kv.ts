@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { parseCidr } from './cluster/network.ts'
 
 /**
  * Every key the cluster keeps in Consul, with the schema of its value. Nowhere else is a key spelled out.
@@ -12,7 +13,10 @@ const count = v.pipe(v.number(), v.integer(), v.minValue(0))
 const time = v.pipe(v.string(), v.isoTimestamp())
 /** An unquoted SQL identifier: what may be a database or user name without ever needing quotes. */
 export const identifier = v.pipe(v.string(), v.regex(/^[a-z_][a-z0-9_]{0,62}$/, 'not a plain SQL identifier'))
-const cidr = v.pipe(v.string(), v.regex(/^\d+\.\d+\.\d+\.\d+\/\d+$/, 'not ADDRESS/PREFIX'))
+const cidr = v.pipe(
+  v.string(),
+  v.check((text) => parseCidr(text) !== null, 'not ADDRESS/PREFIX'),
+)
 
 const config = v.object({
   schema: v.literal(1),

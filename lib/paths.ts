@@ -19,6 +19,8 @@ export const paths = {
   /** Locks of handlers and everything else that must not outlive a boot. */
   run,
   lock: (name: string): string => `${run}/lock/${name}`,
+  /** Held while a copy of the primary is being made. */
+  cloneLock: `${run}/postgresql/clone`,
   /** Included by pgbouncer.ini; gone at boot on purpose, so that a booting PgBouncer knows no primary. */
   pgbouncerDatabases: `${run}/pgbouncer/databases.ini`,
   /** keepalived's track_file; gone at boot on purpose. */

@@ -39,7 +39,8 @@ export type FailoverPlan =
   /** Hand the lock from the start gate's session to a lasting one. */
   | { do: 'adopt'; why: string; session: string }
   | { do: 'promote'; why: string; session: string }
-  | { do: 'publish'; why: string; session: string; epoch: number; timeline: number }
+  /** Publish ourselves in the place of `replaces`, which must still be what is published. */
+  | { do: 'publish'; why: string; session: string; epoch: number; timeline: number; replaces: Primary }
 
 /** How long candidates that are equally good give way to the preferred one before they act themselves. */
 export const GIVE_WAY_MS = 1500
@@ -73,16 +74,22 @@ function decidePrimary(
   timeline: number,
   holder: string | null,
 ): FailoverPlan {
-  const { self, leader } = facts
+  const { self } = facts
+  const leader = facts.leader === UNKNOWN ? null : facts.leader
   const ours = primary.node === self.node
+  // Promoted under the lock, which nobody has held since: only the publication is missing.
+  const unpublished = timeline > primary.timeline && leader?.value.node === self.node
   if (holder === null) {
-    return ours
-      ? { do: 'lock', why: 'the lock of the healthy primary was free' }
-      : { do: 'leave', why: `${primary.node} is the primary` }
+    if (ours) return { do: 'lock', why: 'the lock of the healthy primary was free' }
+    if (unpublished) return { do: 'lock', why: 'promoted, but the lock was lost before it was published' }
+    return { do: 'leave', why: `${primary.node} is the primary` }
+  }
+  if (!ours && !unpublished) {
+    return { do: 'unlock', why: `${primary.node} is the primary since`, session: holder }
   }
   if (facts.startSessions.includes(holder))
     return { do: 'adopt', why: 'PostgreSQL has started', session: holder }
-  const epoch = (leader as Entry<Leader>).lockIndex
+  const epoch = leader?.lockIndex ?? 0
   if (ours && primary.epoch === epoch && primary.timeline === timeline)
     return { do: 'settled', why: 'primary, and it holds the lock' }
   return {
@@ -91,6 +98,7 @@ function decidePrimary(
     session: holder,
     epoch,
     timeline,
+    replaces: primary,
   }
 }
 
@@ -100,7 +108,8 @@ function decideStandby(
   local: LocalDatabase & { role: 'standby' },
   holder: string | null,
 ): FailoverPlan {
-  const { self, primaryDatabase, waitedMs } = facts
+  const { self, leader, primaryDatabase, waitedMs } = facts
+  const lastHolder = leader === UNKNOWN ? undefined : leader?.value.node
   const refuse = (why: string): FailoverPlan =>
     holder === null ? { do: 'wait', why } : { do: 'unlock', why, session: holder }
 
@@ -111,7 +120,10 @@ function decideStandby(
     return refuse(`we are on timeline ${local.timeline}, the cluster on ${primary.timeline}`)
 
   const rivals = facts.peers.filter((peer) => peer.healthy && peer.node !== primary.node)
-  const running = rivals.find((peer) => peer.database !== UNKNOWN && peer.database.role === 'primary')
+  // A primary that was promoted under the lock may still publish itself; any other was replaced or never held it.
+  const running = rivals.find(
+    (peer) => peer.database !== UNKNOWN && peer.database.role === 'primary' && peer.node === lastHolder,
+  )
   if (running) return refuse(`${running.node} runs as a primary already`)
   const ahead = rivals.find((peer) => isAhead(peer.database, local))
   if (ahead) return refuse(`${ahead.node} has received more`)

@@ -23,26 +23,11 @@ export interface PgbouncerPlan {
 export function decidePgbouncer({ database, leadership, file, running }: PgbouncerFacts): PgbouncerPlan {
   if (leadership === UNKNOWN) {
     return file === null
-      ? {
-          do: 'hold',
-          why: 'Consul does not answer and no primary is known',
-          file: renderDatabases(database, null),
-          console: ['RELOAD'],
-        }
+      ? hold(database, file, running, 'Consul does not answer and no primary is known')
       : { do: 'nothing', why: 'Consul does not answer', console: [] }
   }
   const target = currentPrimary(leadership)
-  if (!target) {
-    const missing = file === null ? { file: renderDatabases(database, null) } : {}
-    if (running === UNKNOWN || running === null || running.paused)
-      return {
-        do: file === null ? 'hold' : 'nothing',
-        why: 'held: nobody holds the lock',
-        ...missing,
-        console: [],
-      }
-    return { do: 'hold', why: 'nobody holds the lock', ...missing, console: ['PAUSE'] }
-  }
+  if (!target) return hold(database, file, running, 'nobody holds the lock')
 
   const wanted = renderDatabases(database, target)
   const change = file === wanted ? {} : { file: wanted }
@@ -62,4 +47,18 @@ export function decidePgbouncer({ database, leadership, file, running }: Pgbounc
   if (running?.paused) commands.push('RESUME')
   if (commands.length === 0) return { do: 'nothing', why: `points at ${target.node}`, console: [] }
   return { do: 'follow', why: `${target.node} is the primary`, ...change, console: commands }
+}
+
+/** A pause holds the clients of a PgBouncer that runs; the file holds those of one that is started meanwhile. */
+function hold(
+  database: string,
+  file: string | null,
+  running: PgbouncerFacts['running'],
+  why: string,
+): PgbouncerPlan {
+  const wanted = renderDatabases(database, null)
+  const change = file === wanted ? {} : { file: wanted }
+  const pause = running !== UNKNOWN && running !== null && !running.paused
+  if (file === wanted && !pause) return { do: 'nothing', why: `held: ${why}`, console: [] }
+  return { do: 'hold', why, ...change, console: pause ? ['PAUSE'] : [] }
 }

@@ -44,6 +44,6 @@ export function decideVipState({
   }
 }
 
-/** Without an event FAULT stays FAULT; everything else that has no address is BACKUP. */
+/** Without an event FAULT and STOP stay; everything else that has no address is BACKUP. */
 const keep = (event: VrrpState | null, published: KeepalivedNode | null): VrrpState =>
-  event === null && published?.state === 'FAULT' ? 'FAULT' : 'BACKUP'
+  event === null && (published?.state === 'FAULT' || published?.state === 'STOP') ? published.state : 'BACKUP'

@@ -1,6 +1,6 @@
 import type { FailoverPlan } from '../decide/failover.ts'
 import { EXIT, UnderstudyError } from '../errors.ts'
-import { kv, type Leader } from '../kv.ts'
+import { kv, type Leader, type Primary } from '../kv.ts'
 import type { Context } from '../reconciler.ts'
 import { localDatabase } from '../world/database.ts'
 import { withDatabase } from '../world/postgres.ts'
@@ -35,10 +35,12 @@ export async function applyFailover(plan: FailoverPlan, { settings, consul }: Co
     case 'publish': {
       const { epoch, timeline, session } = plan
       const primary = { schema: 1, node, address, port, timeline, epoch }
-      // One transaction: it publishes only while our session still holds the lock.
+      const published = await consul.get(kv.primary)
+      if (!published || !isSame(published.value, plan.replaces)) return
+      // One transaction: it publishes only while our session holds the lock and nobody else has published meanwhile.
       await consul.transaction([
         { verb: 'check-session', key: kv.leader.path, session },
-        { verb: 'set', key: kv.primary.path, value: primary },
+        { verb: 'cas', key: kv.primary.path, value: primary, index: published.modifyIndex },
       ])
       return
     }
@@ -48,6 +50,9 @@ export async function applyFailover(plan: FailoverPlan, { settings, consul }: Co
       return
   }
 }
+
+const isSame = (one: Primary, other: Primary): boolean =>
+  one.node === other.node && one.epoch === other.epoch && one.timeline === other.timeline
 
 async function promote(port: number): Promise<void> {
   const timeoutMs = (PROMOTE_SECONDS + 1) * 1000

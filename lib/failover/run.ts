@@ -1,7 +1,7 @@
 import { decideFailover, type FailoverPlan } from '../decide/failover.ts'
 import { explain } from '../errors.ts'
 import { log } from '../log.ts'
-import { startRepmgrd } from '../reconcile/follow.ts'
+import { restartRepmgrd } from '../reconcile/follow.ts'
 import { recordHistory } from '../reconcile/history.ts'
 import type { Context } from '../reconciler.ts'
 import { applyFailover } from './apply.ts'
@@ -43,7 +43,7 @@ export async function runFailover(
       await keepUpPrimary(context)
       if (promoted) {
         await recordHistory(context, 'failover_promoted', `promoted after ${elapsed()} ms`)
-        await startRepmgrd()
+        await restartRepmgrd()
       }
       return 'primary'
     }

@@ -43,3 +43,8 @@ export async function ownSessions(consul: Consul, node: string): Promise<string[
   ])
   return [...leader, ...start]
 }
+
+/** Ends the sessions that the start gate has made, and so gives back the lock if one of them holds it. */
+export async function dropStartSessions(consul: Consul, node: string): Promise<void> {
+  for (const session of await consul.sessions(node, START_SESSION)) await consul.destroySession(session)
+}

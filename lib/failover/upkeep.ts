@@ -12,13 +12,15 @@ const UPKEEP_MS = 5000
  * repmgr writes the same columns when it promotes (repmgr.nodes, https://www.repmgr.org/docs/current/).
  */
 export async function keepUpPrimary({ settings, consul }: Context): Promise<void> {
-  const members = await consul.list(kv.postgresqlNodes)
+  const [members, seats] = await Promise.all([consul.list(kv.postgresqlNodes), consul.get(kv.seats)])
   const slots = [...members]
     .filter(([node]) => node !== settings.node)
     .map(([, { value }]) => slotName(value.repmgrId))
   await withDatabase(localDatabase('postgres', settings.postgresqlPort, 'repmgr'), UPKEEP_MS, async (own) => {
     for (const slot of slots) await ensureSlot(own, slot)
-    await dropSlots(own, slots)
+    // Whoever has a seat may be copying us right now, and is no member yet.
+    const seated = Object.values(seats?.value.seats ?? {}).map(({ repmgrId }) => slotName(repmgrId))
+    await dropSlots(own, [...slots, ...seated])
     await own.query(
       `update repmgr.nodes set
          type = case when node_id = $1 then 'primary' else 'standby' end,

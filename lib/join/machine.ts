@@ -6,7 +6,7 @@ import { paths } from '../paths.ts'
 import { readSettings, type Settings } from '../settings.ts'
 import { run, tryRun } from '../world/exec.ts'
 
-export interface Device {
+interface Device {
   name: string
   address: string
   prefix: number

@@ -6,7 +6,7 @@ import { slotName } from '../render/postgresql.ts'
 import { repmgrConninfo } from '../render/repmgr.ts'
 import { localDatabase, readRole } from '../world/database.ts'
 import { type Connection, withDatabase } from '../world/postgres.ts'
-import { startUnit } from '../world/systemd.ts'
+import { queueUnit } from '../world/systemd.ts'
 import { known, readLeadership } from './observe.ts'
 import { dropSlots, ensureSlot } from './slots.ts'
 
@@ -44,7 +44,7 @@ export const follow: Reconciler<FollowFacts, FollowPlan> = {
   decide: decideFollow,
 
   async apply(plan, { settings }) {
-    if (plan.do === 'rejoin') return startUnit(units.rejoin)
+    if (plan.do === 'rejoin') return queueUnit('start', units.rejoin)
     if (plan.do !== 'point') return
     const { host, port } = plan
     const slot = slotName(settings.repmgrId)
@@ -61,15 +61,12 @@ export const follow: Reconciler<FollowFacts, FollowPlan> = {
       await dropSlots(own)
     })
     // repmgrd keeps the old upstream in memory.
-    await startRepmgrd()
+    await restartRepmgrd()
   },
 }
 
 /** repmgrd reads its role and upstream at start only. */
-export async function startRepmgrd(): Promise<void> {
-  const { run } = await import('../world/exec.ts')
-  await run('systemctl', ['restart', '--no-block', units.repmgrd])
-}
+export const restartRepmgrd = (): Promise<void> => queueUnit('restart', units.repmgrd)
 
 async function readUpstream(connection: Connection): Promise<string | null> {
   const [row] = await connection.query<{ conninfo: string }>(

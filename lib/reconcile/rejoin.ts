@@ -11,7 +11,7 @@ import { inspectData, makeStandby, markTorn, unmarkTorn } from '../world/data-di
 import { localDatabase, probeLocal } from '../world/database.ts'
 import { run } from '../world/exec.ts'
 import { unit } from '../world/systemd.ts'
-import { startRepmgrd } from './follow.ts'
+import { restartRepmgrd } from './follow.ts'
 import { recordHistory } from './history.ts'
 import { known, readLeadership } from './observe.ts'
 
@@ -54,7 +54,7 @@ export const rejoin: Reconciler<RejoinFacts, RejoinPlan> = {
     }
     if (how !== 'rewind') await clone(settings, plan.primary)
     await unit('start', service, START_MS)
-    await startRepmgrd()
+    await restartRepmgrd()
     await recordHistory(
       context,
       'rejoined',

@@ -77,7 +77,7 @@ export function renderConsulServices({
 }): string {
   return json({
     services: services.services.map((service) =>
-      service.id === 'postgresql' ? { ...service, port: postgresqlPort } : service,
+      service.id === 'postgresql' ? onPort(service, postgresqlPort) : service,
     ),
     watches: services.watches.map((watch) => ({
       ...watch,
@@ -85,5 +85,16 @@ export function renderConsulServices({
     })),
   })
 }
+
+/** The database's service where its database listens. */
+const onPort = <S extends { checks: object[] }>(service: S, port: number) => ({
+  ...service,
+  port,
+  checks: service.checks.map((check) =>
+    'args' in check && Array.isArray(check.args)
+      ? { ...check, args: [...check.args, `--port=${port}`] }
+      : check,
+  ),
+})
 
 const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`

@@ -43,7 +43,6 @@ vrrp_instance understudy {
         primary
     }
     notify "${notify}"
-    notify_stop "${notify} INSTANCE understudy STOP ${options.priority}"
 }
 `
 }

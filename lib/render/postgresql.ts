@@ -34,7 +34,7 @@ const END = '# END understudy'
 /** Puts our lines in front of a file that belongs to the operator, or replaces the ones we put there earlier. */
 export function withManagedBlock(text: string, lines: readonly string[]): string {
   const start = text.indexOf(BEGIN)
-  const end = text.indexOf(END)
+  const end = text.indexOf(END, start)
   const rest =
     start >= 0 && end > start ? text.slice(0, start) + text.slice(end + END.length).replace(/^\n/, '') : text
   return `${BEGIN}\n${lines.join('\n')}\n${END}\n${rest}`
@@ -57,7 +57,7 @@ export const identLines = (): string[] => [
 
 /** Lines that make a stopped data directory a standby of `conninfo`; the last line of postgresql.auto.conf wins. */
 export function standbyLines(conninfo: string, slot: string): string {
-  return `primary_conninfo = '${conninfo.replaceAll("'", "''")}'\nprimary_slot_name = '${slot}'\nrecovery_target_timeline = 'latest'\n`
+  return `primary_conninfo = '${conninfo.replaceAll('\\', '\\\\').replaceAll("'", "''")}'\nprimary_slot_name = '${slot}'\nrecovery_target_timeline = 'latest'\n`
 }
 
 /** The replication slot a member streams from, named as repmgr names it. */

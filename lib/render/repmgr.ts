@@ -51,7 +51,7 @@ election_rerun_interval=5
 standby_disconnect_on_failover=false
 promote_check_timeout=15
 
-event_notification_command='${paths.handler('repmgr-event')} "%n" "%e" "%s" "%t" "%d"'
+event_notification_command='nice -n 10 ${paths.handler('repmgr-event')} "%n" "%e" "%s" "%t" "%d"'
 service_start_command='systemctl start postgresql@${postgresqlVersion}-main.service'
 service_stop_command='systemctl stop postgresql@${postgresqlVersion}-main.service'
 service_restart_command='systemctl restart postgresql@${postgresqlVersion}-main.service'

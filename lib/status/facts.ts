@@ -45,7 +45,7 @@ export interface Report {
   unknown: Gap[]
 }
 
-export interface Lock {
+interface Lock {
   held: boolean
   /** Who holds it, or held it last. */
   node: string
@@ -54,7 +54,7 @@ export interface Lock {
   epoch: number
 }
 
-export type Published = Omit<Primary, 'schema'>
+type Published = Omit<Primary, 'schema'>
 
 export interface Machine {
   name: string
@@ -92,7 +92,7 @@ export interface Pooler {
   paused: boolean
 }
 
-export interface CheckResult {
+interface CheckResult {
   id: string
   status: 'passing' | 'warning' | 'critical'
   /** The first line of what the check said. */

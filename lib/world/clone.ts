@@ -8,6 +8,8 @@ import { replaceFile } from './files.ts'
 /** A clone is as long as the database is big; this only ends one that no longer moves. */
 const CLONE_MS = 12 * 3600 * 1000
 
+const CLEAN_AND_CLONE = 'rm -rf -- "$1"; shift; exec "$@"'
+
 /**
  * Copies the primary beside the data directory with `repmgr standby clone` and swaps the copy in. PostgreSQL must be
  * stopped before the swap: `stop` is called when the copy is complete.
@@ -22,28 +24,40 @@ export async function cloneStandby(
 ): Promise<void> {
   const version = member.postgresqlVersion
   const incoming = paths.postgresqlIncoming(version)
-  rmSync(incoming, { recursive: true, force: true })
   // repmgr clones into the directory its configuration names, whatever --pgdata says.
   const config = `${incoming}.repmgr.conf`
   replaceFile(config, renderRepmgr({ ...member, dataDirectory: incoming }), { mode: 0o600 })
   if (as.uid !== undefined && as.gid !== undefined) chownSync(config, as.uid, as.gid)
-  try {
-    await run(
+  const clone = [
+    ...[
       'repmgr',
+      '-f',
+      config,
+      '-h',
+      upstream.host,
+      '-p',
+      String(upstream.port),
+      '-U',
+      'repmgr',
+      '-d',
+      'repmgr',
+    ],
+    ...['standby', 'clone', '--fast-checkpoint'],
+  ]
+  try {
+    // A copy that a killed process left running holds the lock through its file descriptor: wait for its end.
+    await run(
+      'flock',
       [
-        '-f',
-        config,
-        '-h',
-        upstream.host,
-        '-p',
-        String(upstream.port),
-        '-U',
-        'repmgr',
-        '-d',
-        'repmgr',
-        'standby',
+        '--wait',
+        String(CLONE_MS / 1000),
+        paths.cloneLock,
+        'sh',
+        '-ec',
+        CLEAN_AND_CLONE,
         'clone',
-        '--fast-checkpoint',
+        incoming,
+        ...clone,
       ],
       { ...as, timeoutMs: CLONE_MS, env: { PGPASSFILE: paths.repmgrPassfile } },
     )

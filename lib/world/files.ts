@@ -8,7 +8,7 @@ import {
   renameSync,
   rmSync,
   statSync,
-  writeSync,
+  writeFileSync,
 } from 'node:fs'
 import { dirname } from 'node:path'
 
@@ -38,11 +38,12 @@ export function replaceFile(
   text: string,
   { mode = 0o644, uid, gid }: FileOptions = {},
 ): boolean {
-  if (readText(path) === text && hasMode(path, mode)) return false
+  if (readText(path) === text && isAsWanted(path, { mode, uid, gid })) return false
   const temporary = `${path}.${process.pid}.tmp`
   const file = openSync(temporary, 'w', 0o600)
   try {
-    writeSync(file, text)
+    // Not writeSync: on a full disk that writes a part and says nothing.
+    writeFileSync(file, text)
     fsyncSync(file)
     if (uid !== undefined && gid !== undefined) chownSync(temporary, uid, gid)
     chmodSync(temporary, mode)
@@ -67,4 +68,10 @@ export function syncDirectory(path: string): void {
   }
 }
 
-const hasMode = (path: string, mode: number): boolean => (statSync(path).mode & 0o777) === mode
+function isAsWanted(
+  path: string,
+  { mode, uid, gid }: { [key in keyof FileOptions]: number | undefined },
+): boolean {
+  const found = statSync(path)
+  return (found.mode & 0o777) === mode && (uid ?? found.uid) === found.uid && (gid ?? found.gid) === found.gid
+}

@@ -70,6 +70,8 @@ const bad: readonly (readonly [what: string, key: Key<unknown>, document: unknow
   ['a virtual IP without its prefix', kv.config, { ...config, virtualIp: '10.77.0.100' }],
   ['a virtual IP that is no address', kv.config, { ...config, virtualIp: '999.77.0.100/24' }],
   ['a virtual IP with a prefix that is none', kv.config, { ...config, virtualIp: '10.77.0.100/99' }],
+  ['a virtual IP with a leading zero', kv.config, { ...config, virtualIp: '10.77.0.010/24' }],
+  ['a virtual IP that says more', kv.config, { ...config, virtualIp: '10.77.0.100/24 dev lo' }],
   ['a database name that needs quotes', kv.config, { ...config, database: 'my-app' }],
   ['a database name that says more', kv.config, { ...config, database: 'app host=evil' }],
   ['a user name with capitals', kv.config, { ...config, user: 'App' }],

@@ -7,11 +7,6 @@ import { readSettings, requireSettings, type Settings } from '../../lib/settings
 
 let directory = ''
 let path = ''
-before(() => {
-  directory = mkdtempSync(join(tmpdir(), 'settings-'))
-  path = join(directory, 'node.json')
-})
-after(() => rmSync(directory, { recursive: true }))
 
 const settings: Settings = {
   schema: 1,
@@ -32,6 +27,12 @@ const settings: Settings = {
 const refused = (exitCode: number, message: RegExp) => ({ name: 'UnderstudyError', exitCode, message })
 
 describe('settings of a member', () => {
+  before(() => {
+    directory = mkdtempSync(join(tmpdir(), 'settings-'))
+    path = join(directory, 'node.json')
+  })
+  after(() => rmSync(directory, { recursive: true }))
+
   test('are read back', () => {
     writeFileSync(path, JSON.stringify(settings))
     assert.deepEqual(readSettings(path), settings)

@@ -35,7 +35,7 @@ describe('failover on several machines', () => {
           if (claims.length === 1) assert.equal(claims[0], current?.node)
         }
       }),
-      { numRuns: 300 },
+      { numRuns: 3000 },
     )
   })
 
@@ -69,7 +69,7 @@ describe('failover on several machines', () => {
           if (machine !== serving) assert.deepEqual([machine.node, machine.role], [machine.node, 'standby'])
         }
       }),
-      { numRuns: 300 },
+      { numRuns: 3000 },
     )
   })
 
@@ -88,7 +88,7 @@ describe('failover on several machines', () => {
         settle(cluster, gone)
         assert.ok(cluster.serving(), `nobody serves without ${gone.map(({ node }) => node).join(', ')}`)
       }),
-      { numRuns: 1000 },
+      { numRuns: 3000 },
     )
   })
 })

@@ -92,18 +92,26 @@ const takesOver = (facts: FailoverFacts, plan: FailoverPlan): boolean =>
   plan.do === 'promote' || (plan.do === 'lock' && isStandby(facts))
 const acts = (plan: FailoverPlan): boolean => !['settled', 'leave', 'wait'].includes(plan.do)
 
-/** A running primary that is not the published one, and a free lock. */
-const strayPrimary = anyFacts.map((facts) => ({
-  ...facts,
-  leader: lock('n1', null, 1),
-  primary: published('n1', 1, 1),
-  local: { role: 'primary', timeline: 1 } as const,
-}))
+/** A primary that runs, is not the published one and was not promoted under the lock after it: it was replaced. */
+function isStray({ leader, primary, local }: FailoverFacts): boolean {
+  if (primary === UNKNOWN || local === UNKNOWN || local.role !== 'primary') return false
+  const lastHolder = leader === UNKNOWN ? undefined : leader?.value.node
+  if (primary === null || primary.node === SELF) return false
+  return local.timeline <= primary.timeline || lastHolder !== SELF
+}
 
 describe('failover, always', () => {
-  test('a primary that is not the published one never takes the free lock', () => {
-    const check = (facts: FailoverFacts): void => assert.notEqual(decideFailover(facts).do, 'lock')
-    fc.assert(fc.property(strayPrimary, check))
+  always('a primary that was replaced does nothing but give back the lock', (facts, plan) => {
+    if (!isStray(facts)) return
+    assert.ok(!acts(plan) || plan.do === 'unlock', plan.do)
+    if (facts.leader === UNKNOWN || facts.ownSessions === UNKNOWN) return
+    const holder = holderOf(facts)
+    const holds = holder !== null && facts.ownSessions.includes(holder)
+    assert.equal(plan.do === 'unlock', holds)
+  })
+
+  always('a running primary gives the lock back only where it was replaced', (facts, plan) => {
+    if (plan.do === 'unlock' && !isStandby(facts)) assert.ok(isStray(facts))
   })
 
   always(
@@ -152,26 +160,43 @@ describe('failover, always', () => {
     assert.ok(local.role === 'standby' && local.timeline >= (known(facts.primary)?.timeline ?? 0))
   })
 
-  always('does not take over while a healthy member is ahead, or runs as a primary', (facts, plan) => {
+  always('does not take over while a healthy member is ahead, or may still publish itself', (facts, plan) => {
     if (!takesOver(facts, plan)) return
     const own = known(facts.local)
     assert.ok(own.role === 'standby')
+    const primary = known(facts.primary)
+    const lastHolder = known(facts.leader)?.value.node
     for (const { node, healthy, database: theirs } of facts.peers) {
-      if (!healthy || theirs === UNKNOWN || node === known(facts.primary)?.node) continue
-      assert.notEqual(theirs.role, 'primary')
+      if (!healthy || theirs === UNKNOWN || node === primary?.node) continue
+      if (theirs.role === 'primary')
+        assert.ok(node !== lastHolder || theirs.timeline <= (primary?.timeline ?? 0))
       if (theirs.role !== 'standby') continue
       assert.ok(theirs.timeline <= own.timeline)
       assert.ok(theirs.timeline < own.timeline || theirs.receivedLsn <= own.receivedLsn)
     }
   })
 
-  always('does not publish over another machine but from a later timeline', (facts, plan) => {
-    if (plan.do !== 'publish') return
-    const primary = known(facts.primary)
-    assert.ok(primary)
-    const what = `timeline ${plan.timeline} over timeline ${primary.timeline} of ${primary.node}`
-    assert.ok(primary.node === SELF || plan.timeline > primary.timeline, what)
+  // It leaves, so whoever waits for it waits for ever.
+  always('waits for no member that was replaced', (facts, plan) => {
+    if (facts.primary === UNKNOWN || facts.primary === null || !isStandby(facts)) return
+    const { timeline } = facts.primary
+    const without = facts.peers.filter(
+      ({ database: theirs }) => theirs === UNKNOWN || theirs.role !== 'primary' || theirs.timeline > timeline,
+    )
+    assert.deepEqual(plan, decideFailover({ ...facts, peers: without }))
   })
+
+  always(
+    'does not publish over another machine but from a later timeline, as the last holder of the lock',
+    (facts, plan) => {
+      if (plan.do !== 'publish') return
+      const primary = known(facts.primary)
+      assert.ok(primary)
+      const what = `timeline ${plan.timeline} over timeline ${primary.timeline} of ${primary.node}`
+      assert.ok(primary.node === SELF || plan.timeline > primary.timeline, what)
+      assert.ok(primary.node === SELF || known(facts.leader)?.value.node === SELF)
+    },
+  )
 
   always('publishes what it runs and what it holds', (facts, plan) => {
     if (plan.do !== 'publish') return
@@ -179,5 +204,6 @@ describe('failover, always', () => {
     assert.ok(local.role === 'primary')
     assert.equal(plan.timeline, local.timeline)
     assert.equal(plan.epoch, known(facts.leader)?.lockIndex)
+    assert.deepEqual(plan.replaces, facts.primary)
   })
 })

@@ -97,4 +97,28 @@ describe('failover, step by step', () => {
     settle(cluster, [])
     assert.equal(current(cluster), 'n2')
   })
+
+  test('a former primary took the lock by an old decision and gave it back: it keeps nobody from succeeding n2', () => {
+    const cluster = new Cluster(3)
+    play(cluster, 'mute 1', 'expire 1', 'look 1', 'run 2', 'run 2', 'run 2', 'rejoin 3')
+    play(cluster, 'expire 2', 'act 1', 'run 1', 'powerCut 2')
+    settle(
+      cluster,
+      cluster.machines.filter(({ node }) => node === 'n2'),
+    )
+    assert.equal(current(cluster), 'n3')
+    assert.equal(cluster.machines[0]?.role, 'standby')
+  })
+
+  test('another machine has published between look and act: the old decision to publish comes to nothing', () => {
+    const cluster = new Cluster(3)
+    play(cluster, 'powerCut 1', 'expire 1', 'run 2', 'run 2', 'look 2')
+    assert.equal(cluster.machines[1]?.failover?.do, 'publish')
+    const [first] = cluster.consul.publications
+    assert.ok(first)
+    const other = { ...first, node: 'n3', timeline: 5 }
+    cluster.consul.publish(cluster.consul.session('n2', 'leader'), other, first)
+    play(cluster, 'act 2')
+    assert.deepEqual(cluster.consul.publications.at(-1), other)
+  })
 })

@@ -102,9 +102,19 @@ const standbyCases: Cases = [
     { do: 'wait', why: 'n3 runs as a primary already' },
   ],
   [
-    'Another member runs as a primary while we hold the lock',
+    'Another member runs as a primary while we hold the lock: it can publish nothing any more',
     { leader: held, peers: [peer({ database: running(4) })] },
-    { do: 'unlock', why: 'n3 runs as a primary already', session: 'own' },
+    { do: 'promote', why: 'n1 is gone', session: 'own' },
+  ],
+  [
+    'Another member runs as a primary and was not the last to hold the lock: it was replaced',
+    { peers: [peer({ database: running(4) })] },
+    { do: 'lock', why: 'n1 is gone' },
+  ],
+  [
+    'The last holder of the lock is a former primary, on no later timeline than the published one',
+    { leader: lock('n3', null, 8), peers: [peer({ database: running(3) })] },
+    { do: 'lock', why: 'n1 is gone' },
   ],
   [
     'Another member has received one byte more',
@@ -231,17 +241,41 @@ const primaryCases: Cases = [
   [
     'The lock was taken back: publish the new epoch',
     { leader: lock('n2', 'own', 9) },
-    { do: 'publish', why: 'the published epoch is old', session: 'own', epoch: 9, timeline: 4 },
+    {
+      do: 'publish',
+      why: 'epoch is old',
+      session: 'own',
+      epoch: 9,
+      timeline: 4,
+      replaces: published('n2', 4, 8),
+    },
   ],
   [
     'The timeline has changed under the same epoch',
     { local: running(5) },
-    { do: 'publish', why: 'the published epoch is old', session: 'own', epoch: 8, timeline: 5 },
+    { do: 'publish', why: '', session: 'own', epoch: 8, timeline: 5, replaces: published('n2', 4, 8) },
   ],
   [
     'Just promoted: publish',
     { primary: published('n1', 3, 7) },
-    { do: 'publish', why: 'promoted, but not yet published', session: 'own', epoch: 8, timeline: 4 },
+    {
+      do: 'publish',
+      why: 'not yet published',
+      session: 'own',
+      epoch: 8,
+      timeline: 4,
+      replaces: published('n1', 3, 7),
+    },
+  ],
+  [
+    'Promoted, and the session ended before it was published: take the lock back',
+    { leader: lock('n2', null, 8), primary: published('n1', 3, 7) },
+    { do: 'lock', why: 'promoted' },
+  ],
+  [
+    'Promoted, not published, and another member has had the lock since',
+    { leader: lock('n3', null, 9), primary: published('n1', 3, 7) },
+    { do: 'leave', why: 'n1 is the primary' },
   ],
   [
     'Just started: hand the lock from the start gate to a lasting session',
@@ -251,7 +285,17 @@ const primaryCases: Cases = [
   [
     'A former primary got the free lock by an old decision: it must not publish its old timeline',
     { primary: published('n3', 5, 7) },
-    { do: 'unlock', why: '', session: 'own' },
+    { do: 'unlock', why: 'n3 is the primary', session: 'own' },
+  ],
+  [
+    'The same timeline as the published one is not a later one',
+    { primary: published('n3', 4, 7) },
+    { do: 'unlock', why: 'n3 is the primary', session: 'own' },
+  ],
+  [
+    'A former primary was started under the lock of the start gate: it gives it back rather than adopts it',
+    { primary: published('n3', 5, 7), startSessions: ['own'] },
+    { do: 'unlock', why: 'n3 is the primary', session: 'own' },
   ],
   [
     'A start session that does not hold the lock is none of our business',

@@ -32,21 +32,36 @@ const cases: readonly Case<PgbouncerFacts, PgbouncerPlan>[] = [
   [
     'The primary has gone: hold the clients',
     { leadership: lockReleased },
-    { do: 'hold', why: 'nobody holds the lock', console: ['PAUSE'] },
+    { do: 'hold', why: 'nobody holds', file: HELD, console: ['PAUSE'] },
   ],
   [
     'The lock is taken, nobody is published yet',
     { leadership: lockTaken },
-    { do: 'hold', why: 'nobody holds the lock', console: ['PAUSE'] },
+    { do: 'hold', why: 'nobody holds', file: HELD, console: ['PAUSE'] },
   ],
   [
     'The clients are held already',
+    { leadership: lockReleased, file: HELD, running: at('n1', true) },
+    { do: 'nothing', why: 'held', console: [] },
+  ],
+  [
+    'Killed between the file and PAUSE',
+    { leadership: lockReleased, file: HELD },
+    { do: 'hold', why: 'nobody holds', console: ['PAUSE'] },
+  ],
+  [
+    'Somebody paused it, but a start would find the former primary in the file',
     { leadership: lockReleased, running: at('n1', true) },
-    { do: 'nothing', why: 'held: nobody holds the lock', console: [] },
+    { do: 'hold', why: 'nobody holds', file: HELD, console: [] },
+  ],
+  [
+    'It was started while the clients are held, and points nowhere: the clients wait there',
+    { leadership: lockReleased, file: HELD, running: { host: '127.0.0.1', port: 1, paused: false } },
+    { do: 'hold', why: 'nobody holds', console: ['PAUSE'] },
   ],
   [
     'A new primary: turn the held clients to it',
-    { leadership: leadOfN2, running: at('n1', true) },
+    { leadership: leadOfN2, file: HELD, running: at('n1', true) },
     { do: 'follow', why: 'n2 is the primary', file: fileFor('n2'), console: ['RELOAD', 'RESUME'] },
   ],
   [
@@ -56,8 +71,8 @@ const cases: readonly Case<PgbouncerFacts, PgbouncerPlan>[] = [
   ],
   [
     'The same primary is back',
-    { running: at('n1', true) },
-    { do: 'follow', why: 'n1 is the primary', console: ['RESUME'] },
+    { file: HELD, running: at('n1', true) },
+    { do: 'follow', why: 'n1 is the primary', file: fileFor('n1'), console: ['RELOAD', 'RESUME'] },
   ],
   [
     'Killed between the file and RELOAD',
@@ -77,7 +92,17 @@ const cases: readonly Case<PgbouncerFacts, PgbouncerPlan>[] = [
   [
     'It does not know the database, and nobody holds the lock',
     { running: null, leadership: lockReleased },
-    { do: 'nothing', why: 'held: nobody holds the lock', console: [] },
+    { do: 'hold', why: 'nobody holds', file: HELD, console: [] },
+  ],
+  [
+    'Its console does not answer, and nobody holds the lock',
+    { running: UNKNOWN, leadership: lockReleased },
+    { do: 'hold', why: 'nobody holds', file: HELD, console: [] },
+  ],
+  [
+    'Its console does not answer, and the file holds the clients',
+    { running: UNKNOWN, leadership: lockReleased, file: HELD },
+    { do: 'nothing', why: 'held', console: [] },
   ],
   [
     'It runs with another port',
@@ -92,17 +117,12 @@ const cases: readonly Case<PgbouncerFacts, PgbouncerPlan>[] = [
   [
     'PgBouncer does not answer, and the file is right',
     { running: UNKNOWN },
-    { do: 'nothing', why: "set to n1, but PgBouncer's console does not answer", console: [] },
+    { do: 'nothing', why: 'does not answer', console: [] },
   ],
   [
     'PgBouncer does not answer, and the file is old',
     { running: UNKNOWN, leadership: leadOfN2 },
-    {
-      do: 'follow',
-      why: "n2 is the primary; PgBouncer's console does not answer",
-      file: fileFor('n2'),
-      console: [],
-    },
+    { do: 'follow', why: 'n2 is the primary', file: fileFor('n2'), console: [] },
   ],
   [
     'Consul does not answer: stay',
@@ -112,22 +132,27 @@ const cases: readonly Case<PgbouncerFacts, PgbouncerPlan>[] = [
   [
     'Consul does not answer after a boot: point nowhere',
     { leadership: UNKNOWN, file: null },
-    { do: 'hold', why: 'no primary is known', file: HELD, console: ['RELOAD'] },
+    { do: 'hold', why: 'Consul does not answer', file: HELD, console: ['PAUSE'] },
+  ],
+  [
+    'Consul does not answer after a boot, and PgBouncer does not run yet',
+    { leadership: UNKNOWN, file: null, running: UNKNOWN },
+    { do: 'hold', why: 'Consul does not answer', file: HELD, console: [] },
   ],
   [
     'After a boot, while nobody holds the lock',
     { leadership: lockReleased, file: null },
-    { do: 'hold', why: 'nobody holds the lock', file: HELD, console: ['PAUSE'] },
+    { do: 'hold', why: 'nobody holds', file: HELD, console: ['PAUSE'] },
   ],
   [
     'After a boot, while nobody holds the lock and PgBouncer does not run yet',
     { leadership: lockReleased, file: null, running: UNKNOWN },
-    { do: 'hold', why: 'held: nobody holds the lock', file: HELD, console: [] },
+    { do: 'hold', why: 'nobody holds', file: HELD, console: [] },
   ],
   [
     'The file was removed while the clients are held',
     { leadership: lockReleased, file: null, running: at('n1', true) },
-    { do: 'hold', why: 'held: nobody holds the lock', file: HELD, console: [] },
+    { do: 'hold', why: 'nobody holds', file: HELD, console: [] },
   ],
 ]
 describe('pgbouncer', () => table(decidePgbouncer, base, cases))
@@ -158,9 +183,6 @@ const running = fc.oneof(
   fc.boolean().map((paused) => ({ host: '127.0.0.1', port: 1, paused })),
 )
 const anyFacts = fc.record({ database: fc.constant('manager'), leadership, file, running })
-
-const answers = ({ running }: PgbouncerFacts, plan: PgbouncerPlan): boolean =>
-  running !== UNKNOWN || plan.console.length === 0
 
 /** PgBouncer as it is after the plan: what RELOAD, PAUSE and RESUME do to it. */
 function carryOut(before: PgbouncerFacts, plan: PgbouncerPlan): PgbouncerFacts {
@@ -224,9 +246,8 @@ test('pgbouncer: with news from Consul and a console it points at the primary, o
 test('pgbouncer: what was carried out is not carried out again', () => {
   fc.assert(
     fc.property(anyFacts, (facts) => {
-      const plan = decidePgbouncer(facts)
-      fc.pre(answers(facts, plan))
-      assert.equal(decidePgbouncer(carryOut(facts, plan)).do, 'nothing')
+      const after = carryOut(facts, decidePgbouncer(facts))
+      assert.equal(decidePgbouncer(after).do, 'nothing')
     }),
     { numRuns: 1000 },
   )
@@ -235,20 +256,33 @@ test('pgbouncer: what was carried out is not carried out again', () => {
 test('pgbouncer: a console that does not answer gets no commands', () => {
   fc.assert(
     fc.property(anyFacts, (facts) => {
-      const plan = decidePgbouncer(facts)
-      assert.ok(answers(facts, plan), plan.console.join())
+      const { console } = decidePgbouncer({ ...facts, running: UNKNOWN })
+      assert.deepEqual(console, [])
     }),
     { numRuns: 1000 },
   )
 })
 
-/** It reads the file before anyone can pause it. */
-test('pgbouncer: while nobody holds the lock, a PgBouncer that starts does not find a former primary in its file', () => {
-  const without = fc.record({
-    database: fc.constant('manager'),
-    leadership: fc.constantFrom(lockReleased, lockTaken, { leader: null, primary: published('n1', 3, 7) }),
-    file,
-    running: fc.constant(UNKNOWN),
-  })
-  fc.assert(fc.property(without, (facts) => assert.equal(decidePgbouncer(facts).file ?? facts.file, HELD)))
+test('pgbouncer: without news from Consul what is there stays', () => {
+  fc.assert(
+    fc.property(anyFacts, file, (facts, text) => {
+      fc.pre(text !== null)
+      const { why: _, ...plan } = decidePgbouncer({ ...facts, leadership: UNKNOWN, file: text })
+      assert.deepEqual(plan, { do: 'nothing', console: [] })
+    }),
+    { numRuns: 500 },
+  )
+})
+
+// It reads the file before anyone can pause it.
+test('pgbouncer: one that starts after the plan finds the current primary in its file, or nobody', () => {
+  fc.assert(
+    fc.property(anyFacts, (facts) => {
+      fc.pre(facts.leadership !== UNKNOWN)
+      const target = currentPrimary(facts.leadership)
+      const text = decidePgbouncer(facts).file ?? facts.file
+      assert.equal(text, renderDatabases('manager', target))
+    }),
+    { numRuns: 1000 },
+  )
 })

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import * as v from 'valibot'
 import type { MachineFacts } from '../../../lib/join/machine.ts'
 import { checkClock, checkMachine, placeMachine } from '../../../lib/join/preflight.ts'
+import { kv } from '../../../lib/kv.ts'
 
 const BUILT = Date.UTC(2026, 0, 1)
 const machine: MachineFacts = {
@@ -22,6 +25,32 @@ const refused = (exitCode: number, message: RegExp) => ({ name: 'UnderstudyError
 
 describe('join: what a machine must have', () => {
   test('a plain machine with all packages', () => checkMachine(machine, BUILT))
+  test('one that was made at this very moment', () => checkMachine({ ...machine, nowMs: BUILT }, BUILT))
+  test('more than one version of PostgreSQL', () =>
+    checkMachine({ ...machine, postgresqlVersions: [15, 17] }, BUILT))
+
+  test('of several things that are wrong the first to be put right is named', () => {
+    const wrong = { ...machine, missing: ['postgresql'], node: '', postgresqlVersions: [] }
+    assert.throws(() => checkMachine({ ...wrong, root: false }, BUILT), refused(78, /needs root/))
+    assert.throws(() => checkMachine(wrong, BUILT), refused(78, /missing: postgresql;/))
+  })
+
+  test('takes exactly the host names that can be members in Consul', () => {
+    const character = fc.constantFrom('a', 'z', '0', '9', '-', 'A', '_', '.', ' ', '\n', 'ä')
+    const usual = fc.constantFrom('a', '0', '-')
+    const name = fc.oneof(
+      fc.string({ unit: character, maxLength: 5 }),
+      fc.string({ unit: usual, minLength: 60, maxLength: 66 }),
+    )
+    const document = { schema: 1, address: '10.77.0.11', port: 5432, timeline: 1, epoch: 1 }
+    const check = (node: string): void => {
+      const taken = v.is(kv.primary.schema, { ...document, node })
+      const join = (): void => checkMachine({ ...machine, node }, BUILT)
+      if (taken) join()
+      else assert.throws(join, refused(78, /host name/))
+    }
+    fc.assert(fc.property(name, check), { numRuns: 1000 })
+  })
 
   const bad: readonly (readonly [caption: string, difference: Partial<MachineFacts>, message: RegExp])[] = [
     ['not root', { root: false }, /needs root/],
@@ -50,6 +79,31 @@ describe('join: where a machine is', () => {
     assert.deepEqual(placeMachine({ ...machine, devices }, '10.77.0.100/24', undefined), place)
   })
 
+  test('on the address in that network, where an interface has several', () => {
+    const devices = [{ name: 'eth1', address: '10.9.0.1', prefix: 8 }, ...machine.devices]
+    assert.deepEqual(placeMachine({ ...machine, devices }, '10.77.0.100/24', 'eth1'), place)
+  })
+  test('on the first of two interfaces in that network', () => {
+    const devices = [...machine.devices, { name: 'eth2', address: '10.77.0.12', prefix: 24 }]
+    assert.equal(placeMachine({ ...machine, devices }, '10.77.0.100/24', undefined).interface, 'eth1')
+    assert.equal(placeMachine({ ...machine, devices }, '10.77.0.100/24', 'eth2').interface, 'eth2')
+  })
+  test('the network is as wide as the interface says, not as the virtual IP does', () => {
+    const devices = [{ name: 'eth1', address: '10.77.0.11', prefix: 16 }]
+    const { network, prefix } = placeMachine({ ...machine, devices }, '10.77.0.100/24', undefined)
+    assert.deepEqual([network, prefix], ['10.77.0.0/16', 16])
+  })
+  test('refused: the only address in that network is the virtual IP itself', () => {
+    const devices = [{ name: 'eth1', address: '10.77.0.100', prefix: 24 }]
+    const join = () => placeMachine({ ...machine, devices }, '10.77.0.100/24', undefined)
+    assert.throws(join, refused(64, /no address of this machine/))
+  })
+  test('refused: a machine without any address', () =>
+    assert.throws(
+      () => placeMachine({ ...machine, devices: [] }, '10.77.0.100/24', undefined),
+      refused(64, /there is: none/),
+    ))
+
   const bad: readonly (readonly [
     caption: string,
     virtualIp: string,
@@ -75,6 +129,10 @@ describe('join: the clock', () => {
   test('five seconds off are borne', () => {
     checkClock(BUILT + 5000, BUILT)
     checkClock(BUILT, BUILT + 5000)
+  })
+  test('refused: one millisecond more', () => {
+    assert.throws(() => checkClock(BUILT + 5001, BUILT), refused(78, /5 s ahead/))
+    assert.throws(() => checkClock(BUILT, BUILT + 5001), refused(78, /5 s behind/))
   })
   test('refused: ahead', () =>
     assert.throws(() => checkClock(BUILT + 60_000, BUILT), refused(78, /60 s ahead of the primary's/)))

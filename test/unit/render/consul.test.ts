@@ -80,6 +80,11 @@ describe('consul', () => {
     assert.ok(programs.length > 0)
     for (const program of programs)
       assert.ok(program.startsWith('/usr/bin/') || program.startsWith(paths.handler('')), program)
+    // What flock or nice is to call, or to lock, is not searched for in a PATH, either.
+    const wrapped = [...watches, ...all.flatMap(({ checks }) => checks)].flatMap(({ args }) =>
+      ['/usr/bin/flock', '/usr/bin/nice'].includes(args?.[0] ?? '') ? (args?.at(-1) ?? '') : [],
+    )
+    for (const program of wrapped) assert.ok(program.startsWith(paths.handler('')), program)
   })
 
   test('the database service has the port of this cluster', () => {
@@ -90,11 +95,17 @@ describe('consul', () => {
   })
 
   test('the check of the database asks at the port of this cluster', () => {
-    const database = services('x/', 5433).services.find(({ id }) => id === 'postgresql')
-    const [check] = database?.checks ?? []
-    assert.ok(
-      check?.args?.some((argument) => /\b5433\b/.test(argument)),
-      check?.args?.join(' '),
+    const all = services('x/', 5433).services.flatMap(({ checks }) => checks)
+    const told = all.filter(({ args }) => args?.some((argument) => argument.startsWith('--port')))
+    assert.deepEqual(
+      told.map(({ args }) => [args?.[0], args?.at(-1)]),
+      [['/usr/bin/pg_isready', '--port=5433']],
     )
+  })
+
+  test('rendering twice gives the same, with another port in between', () => {
+    const once = renderConsulServices({ kvPrefix: 'x/', postgresqlPort: 5432 })
+    renderConsulServices({ kvPrefix: 'y/', postgresqlPort: 5433 })
+    assert.equal(renderConsulServices({ kvPrefix: 'x/', postgresqlPort: 5432 }), once)
   })
 })

@@ -28,11 +28,13 @@ describe('keepalived', () => {
   test('nopreempt would keep the address from following the primary', () =>
     assert.doesNotMatch(text, /nopreempt/))
 
-  // keepalived appends "INSTANCE name STATE priority" to notify only.
-  test('stopping looks to the handler like any other event', () => {
-    const notify = /^"(.*)"$/.exec(setting('notify') ?? '')?.[1] ?? ''
-    assert.ok(notify.endsWith(paths.handler('keepalived-notify')), notify)
-    assert.equal(setting('notify_stop'), `"${notify} INSTANCE understudy STOP 95"`)
+  // keepalived appends "INSTANCE name STATE priority" and calls it for STOP, too: nothing else is needed.
+  test('one command is told every change, under the lock of its handler', () => {
+    const handler = paths.handler('keepalived-notify')
+    const notify = setting('notify') ?? ''
+    assert.ok(notify.includes(` ${paths.lock('keepalived-notify')} `), notify)
+    assert.ok(notify.endsWith(`${handler}"`), notify)
+    assert.equal(text.split(handler).length, 2)
   })
 
   test('brackets are closed', () => assert.equal(text.split('{').length, text.split('}').length))

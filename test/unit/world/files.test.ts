@@ -8,14 +8,19 @@ import { readText, replaceFile } from '../../../lib/world/files.ts'
 
 let directory = ''
 let path = ''
-beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'files-'))
-  path = join(directory, 'file')
-})
-afterEach(() => rmSync(directory, { recursive: true }))
+/** Gives each test of a suite a directory of its own. */
+function inDirectory(): void {
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), 'files-'))
+    path = join(directory, 'file')
+  })
+  afterEach(() => rmSync(directory, { recursive: true }))
+}
 const modeOf = (): number => statSync(path).mode & 0o777
 
 describe('readText', () => {
+  inDirectory()
+
   test('the text of a file', () => {
     writeFileSync(path, 'text\n')
     assert.equal(readText(path), 'text\n')
@@ -25,6 +30,8 @@ describe('readText', () => {
 })
 
 describe('replaceFile', () => {
+  inDirectory()
+
   test('makes a file, world-readable unless told otherwise', () => {
     assert.equal(replaceFile(path, 'text\n'), true)
     assert.equal(readFileSync(path, 'utf8'), 'text\n')
@@ -67,6 +74,20 @@ describe('replaceFile', () => {
     replaceFile(path, 'secret\n', { mode: 0o600 })
     assert.equal(replaceFile(path, 'secret\n', { mode: 0o600, uid: 65534, gid: 65534 }), true)
     assert.deepEqual([statSync(path).uid, statSync(path).gid], [65534, 65534])
+  })
+
+  test('a wrong group alone is put right', { skip: process.getuid?.() !== 0 && 'needs root' }, () => {
+    replaceFile(path, 'secret\n', { uid: 0, gid: 0 })
+    assert.equal(replaceFile(path, 'secret\n', { uid: 0, gid: 65534 }), true)
+    assert.equal(statSync(path).gid, 65534)
+    assert.equal(replaceFile(path, 'secret\n', { uid: 0, gid: 65534 }), false)
+    assert.equal(replaceFile(path, 'secret\n'), false, 'an owner that nobody asked for is as good as any')
+  })
+
+  test('a long text is written to its end', () => {
+    const text = 'ä'.repeat(3_000_000)
+    replaceFile(path, text)
+    assert.equal(readFileSync(path, 'utf8'), text)
   })
 
   test('the owner is as told', { skip: process.getuid?.() !== 0 && 'needs root' }, () => {

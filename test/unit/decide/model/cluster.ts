@@ -86,7 +86,9 @@ export class Cluster {
     // Consul makes no session for a database whose check fails.
     const leader = (): string | null => (self.role === 'down' ? null : consul.session(self.node, 'leader'))
     if (plan.do === 'unlock') consul.release(plan.session)
-    if (plan.do === 'publish') consul.publish(plan.session, published(self.node, plan.timeline, plan.epoch))
+    if (plan.do === 'publish') {
+      consul.publish(plan.session, published(self.node, plan.timeline, plan.epoch), plan.replaces)
+    }
     if (plan.do === 'adopt' && leader() === null) return
     if (plan.do === 'lock' || (plan.do === 'adopt' && consul.release(plan.session))) {
       const session = leader()

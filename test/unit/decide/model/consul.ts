@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Leadership } from '../../../../lib/decide/facts.ts'
 import type { Primary } from '../../../../lib/kv.ts'
 import { NOW } from '../../support/documents.ts'
@@ -65,8 +66,9 @@ export class ConsulModel {
     return true
   }
 
-  /** check-session on the lock and set, in one transaction. */
-  publish(session: string, primary: Primary): void {
-    if (this.#lock.session === session) this.publications.push(primary)
+  /** check-session on the lock and compare-and-set, in one transaction. */
+  publish(session: string, primary: Primary, replaces: Primary): void {
+    if (this.#lock.session !== session || !isDeepStrictEqual(this.publications.at(-1), replaces)) return
+    this.publications.push(primary)
   }
 }

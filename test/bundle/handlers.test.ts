@@ -1,0 +1,112 @@
+/** Each built handler as a black box on a machine that has not joined. */
+import assert from 'node:assert/strict'
+import { accessSync, constants, existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { builtinModules } from 'node:module'
+import { join } from 'node:path'
+import { after, describe, test } from 'node:test'
+import { paths } from '../../lib/paths.ts'
+import { built, handlers, Installed, logged, repository, run } from './support/handlers.ts'
+
+/** Behind a condition that is never true here: pg's native driver, and its sockets on Cloudflare. */
+const NEVER_LOADED = ['pg-native', 'cloudflare:sockets']
+
+/** Arguments that are right, where a handler wants some. */
+const RIGHT: Readonly<Record<string, readonly string[]>> = {
+  'failover-validate': ['1'],
+  'keepalived-notify': ['INSTANCE', 'understudy', 'MASTER', '150'],
+  'repmgr-event': ['1', 'standby_promote', '1', '2026-01-02', ''],
+  'start-gate': ['17-main'],
+}
+
+const wrongArguments: readonly (readonly [handler: string, args: readonly string[], error: RegExp])[] = [
+  ...Object.keys(handlers)
+    .filter((name) => !(name in RIGHT))
+    .map((name) => [name, ['--surprise'], /unexpected argument --surprise/] as const),
+  ['failover', ['--must-promote', 'now'], /unexpected argument now/],
+  ['failover-validate', [], /expected the candidate's repmgr id, got: nothing/],
+  ['failover-validate', ['--surprise'], /got: --surprise/],
+  ['failover-validate', ['0'], /got: 0/],
+  ['failover-validate', ['1.5'], /got: 1\.5/],
+  ['keepalived-notify', [], /expected INSTANCE NAME MASTER\|BACKUP\|FAULT\|STOP PRIORITY, got: nothing/],
+  ['keepalived-notify', ['--surprise'], /got: --surprise/],
+  ['keepalived-notify', ['INSTANCE', 'understudy', 'ELSEWHERE', '100'], /ELSEWHERE/],
+  ['repmgr-event', [], /expected NODE_ID EVENT SUCCESS TIME DETAILS, got event: nothing/],
+  ['repmgr-event', ['1', 'rm -rf', '1', '', ''], /got event: rm -rf/],
+]
+
+const installed = new Installed()
+after(() => installed.remove())
+
+test('every handler in the sources is built and has a budget', () => {
+  const sources = readdirSync(join(repository, 'handlers')).map((file) => file.replace(/\.ts$/, ''))
+  assert.deepEqual(readdirSync(built).sort(), sources.sort())
+  assert.deepEqual(Object.keys(handlers).sort(), sources)
+})
+
+for (const [name, budget] of Object.entries(handlers)) {
+  describe(name, () => {
+    const file = join(built, name)
+    const text = readFileSync(file, 'utf8')
+
+    test('names its interpreter and is executable', () => {
+      assert.equal(text.slice(0, text.indexOf('\n')), '#!/usr/bin/node')
+      accessSync(file, constants.X_OK)
+      assert.equal(statSync(file).mode & 0o777, 0o755)
+    })
+
+    test('needs nothing but Node', () => {
+      const wanted = [...text.matchAll(/\b(?:require|import)\(\s*(["'`])([^"'`]*)\1\s*\)/g)].map(
+        ([, , module]) => module ?? '',
+      )
+      const foreign = wanted.filter(
+        (module) => !builtinModules.includes(module.replace(/^node:/, '')) && !NEVER_LOADED.includes(module),
+      )
+      assert.ok(wanted.includes('node:fs'), 'the search found nothing')
+      assert.deepEqual(foreign, [])
+    })
+
+    test(`is smaller than ${budget.kilobytes} kB`, () =>
+      assert.ok(text.length < budget.kilobytes * 1000, `${Math.round(text.length / 1000)} kB`))
+
+    test('--help', { todo: name === 'start-gate' && 'says nothing before a join' }, async () => {
+      const { exitCode, stdout, stderr } = await installed.run(name, ['--help'])
+      assert.equal(exitCode, 0)
+      assert.match(stdout, new RegExp(`^${name}\\b.*\n.*[Cc]alled by`, 's'))
+      assert.equal(stderr, '')
+    })
+
+    test('--help, run as its caller does, by its shebang', {
+      skip: !existsSync('/usr/bin/node'),
+    }, async () => {
+      const { exitCode } = await run(installed.path(name), ['--help'])
+      assert.equal(exitCode, 0)
+    })
+
+    test('before a join', { skip: existsSync(paths.node) && 'this machine is a member' }, async () => {
+      const { exitCode, stdout, stderr } = await installed.run(name, RIGHT[name] ?? [])
+      assert.equal(stdout, '')
+      if (name === 'start-gate') {
+        // PostgreSQL of a machine that has not joined is none of our business.
+        assert.deepEqual({ exitCode, stderr }, { exitCode: 0, stderr: '' })
+        return
+      }
+      assert.equal(exitCode, 78)
+      const [line, ...more] = logged(stderr)
+      assert.deepEqual([line?.['handler'], more], [name, []])
+      assert.match(String(line?.['error']), /not a member of a cluster; run understudy join first/)
+    })
+  })
+}
+
+describe('wrong arguments', () => {
+  for (const [name, args, error] of wrongArguments) {
+    test(`${name} ${args.join(' ') || '(none)'}`, async () => {
+      const { exitCode, stdout, stderr } = await installed.run(name, args)
+      assert.deepEqual({ exitCode, stdout }, { exitCode: 64, stdout: '' })
+      const [line, ...more] = logged(stderr)
+      assert.deepEqual(more, [])
+      assert.equal(line?.['handler'], name)
+      assert.match(String(line?.['error']), error)
+    })
+  }
+})

@@ -1,0 +1,223 @@
+/** The Debian package that `npm run package` has made: what is in it, and that everything that is named is there. */
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { runInNewContext } from 'node:vm'
+import services from '../../consul-config/services.json' with { type: 'json' }
+import { units } from '../../lib/paths.ts'
+import { pgbouncer } from '../../lib/reconcile/pgbouncer.ts'
+import { serviceTag } from '../../lib/reconcile/service-tag.ts'
+import { vipWeight } from '../../lib/reconcile/vip-weight.ts'
+import manifest from '../../package.json' with { type: 'json' }
+import { built, repository } from './support/handlers.ts'
+
+const deb = join(repository, `dist/understudy_${manifest.version}_all.deb`)
+const HANDLERS = '/usr/lib/understudy/handlers'
+const UNITS = '/usr/lib/systemd/system'
+const read = (path: string): string => readFileSync(join(repository, path), 'utf8')
+const dpkg = (...args: string[]): string => execFileSync('dpkg-deb', args, { encoding: 'utf8' })
+const sources = (folder: string): string[] =>
+  (readdirSync(join(repository, folder), { recursive: true }) as string[])
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => `${folder}/${file}`)
+
+interface Entry {
+  mode: string
+  owner: string
+  target: string | undefined
+}
+
+const entries = new Map<string, Entry>()
+let extracted = ''
+before(() => {
+  assert.ok(existsSync(deb), `there is no ${deb}: npm run package makes it`)
+  for (const line of dpkg('--contents', deb).trim().split('\n')) {
+    const [mode = '', owner = '', , , , path = '', , target] = line.split(/\s+/)
+    entries.set(path.replace(/^\./, '').replace(/(.)\/$/, '$1'), { mode, owner, target })
+  }
+  extracted = mkdtempSync(join(tmpdir(), 'understudy-extracted-'))
+  dpkg('--extract', deb, extracted)
+})
+after(() => rmSync(extracted, { recursive: true, force: true }))
+
+describe('the package', () => {
+  test('says what it is and what it needs', () => {
+    const field = (name: string): string => dpkg('--field', deb, name).trim()
+    assert.equal(field('Package'), 'understudy')
+    assert.equal(field('Version'), manifest.version)
+    assert.equal(field('Architecture'), 'all')
+    assert.deepEqual(field('Depends').split(', '), [
+      'adduser',
+      'consul (>= 1.8)',
+      'dbus',
+      'iputils-arping',
+      'keepalived',
+      'nodejs (>= 18.19)',
+      'pgbouncer',
+      'polkitd',
+      'postgresql',
+      'repmgr',
+      'systemd',
+      'util-linux',
+    ])
+  })
+
+  test('belongs to root, and nobody else can write or is kept out', () => {
+    for (const [path, { mode, owner }] of entries) {
+      assert.equal(owner, 'root/root', path)
+      const program = path.startsWith(`${HANDLERS}/`) || path.endsWith('/understudy.mjs')
+      const expected = mode.startsWith('d')
+        ? 'drwxr-xr-x'
+        : mode.startsWith('l')
+          ? 'lrwxrwxrwx'
+          : program
+            ? '-rwxr-xr-x'
+            : '-rw-r--r--'
+      assert.equal(mode, expected, path)
+    }
+  })
+
+  test('holds the handlers as they were built, and no others', () => {
+    const packaged = join(extracted, HANDLERS)
+    assert.deepEqual(readdirSync(packaged).sort(), readdirSync(built).sort())
+    for (const name of readdirSync(built)) {
+      assert.ok(readFileSync(join(packaged, name)).equals(readFileSync(join(built, name))), name)
+    }
+  })
+
+  test('holds the command', () => {
+    assert.equal(entries.get('/usr/bin/understudy')?.target, '../lib/understudy/understudy.mjs')
+    const said = execFileSync(process.execPath, [join(extracted, 'usr/bin/understudy'), '--version'], {
+      env: {},
+      encoding: 'utf8',
+    })
+    assert.equal(said, `${manifest.version}\n`)
+  })
+
+  test('holds every unit and drop-in', () => {
+    for (const file of readdirSync(join(repository, 'packaging/systemd'))) {
+      if (file.endsWith('.service')) assert.ok(entries.has(`${UNITS}/${file}`), file)
+    }
+    for (const unit of ['postgresql@', 'consul', 'keepalived', 'pgbouncer']) {
+      assert.ok(entries.has(`${UNITS}/${unit}.service.d/understudy.conf`), unit)
+    }
+  })
+
+  test('holds everything else, where its reader looks', () => {
+    for (const [path, source] of [
+      ['/usr/lib/tmpfiles.d/understudy.conf', 'packaging/tmpfiles.conf'],
+      ['/usr/share/polkit-1/rules.d/50-understudy.rules', 'packaging/polkit.rules'],
+      ['/usr/share/doc/understudy/copyright', 'LICENSE'],
+    ] as const) {
+      assert.equal(readFileSync(join(extracted, path), 'utf8'), read(source), path)
+    }
+  })
+
+  test('has scripts that a shell understands', () => {
+    const control = join(extracted, 'control')
+    dpkg('--control', deb, control)
+    for (const script of ['postinst', 'postrm']) execFileSync('sh', ['-n', join(control, script)])
+  })
+})
+
+describe('what is named exists', () => {
+  const handlers = readdirSync(built)
+  const matches = (text: string, pattern: RegExp): string[] =>
+    [...text.matchAll(pattern)].map(([, name = '']) => name)
+
+  test('handlers in the Consul config', () => {
+    const named = [
+      ...services.watches.flatMap(({ args }) => args),
+      ...services.services.flatMap(({ checks }) =>
+        checks.flatMap((check) => ('args' in check ? check.args : [])),
+      ),
+    ].filter((arg) => arg.startsWith('/usr/lib/understudy/'))
+    assert.ok(named.length > 5)
+    for (const path of named) assert.ok(entries.has(path), path)
+  })
+
+  test('handlers in what lib renders and runs', () => {
+    const named = [...sources('lib'), ...sources('handlers')].flatMap((file) =>
+      matches(read(file), /\bpaths\.handler\('([^']*)'\)/g),
+    )
+    assert.ok(named.length > 3)
+    for (const name of named) assert.ok(handlers.includes(name), name)
+    // The periodic check runs these by the names of their reconcilers.
+    for (const { name } of [pgbouncer, serviceTag, vipWeight]) assert.ok(handlers.includes(name), name)
+  })
+
+  test('handlers in the units', () => {
+    const files = readdirSync(join(repository, 'packaging/systemd'))
+    const named = files.flatMap((file) =>
+      matches(read(`packaging/systemd/${file}`), /\/usr\/lib\/understudy\/handlers\/(\S+)/g),
+    )
+    assert.deepEqual(named.sort(), ['failover', 'follow', 'rejoin', 'start-gate'])
+    for (const name of named) assert.ok(handlers.includes(name), name)
+  })
+
+  test('units of ours, wherever they are named', () => {
+    const files = [
+      ...sources('lib'),
+      ...sources('handlers'),
+      'consul-config/services.json',
+      ...readdirSync(join(repository, 'packaging/systemd')).map((file) => `packaging/systemd/${file}`),
+    ]
+    const named = files.flatMap((file) => matches(read(file), /\b(understudy-[a-z]+\.service)\b/g))
+    for (const unit of Object.values(units)) {
+      if (typeof unit === 'string' && unit.startsWith('understudy-')) assert.ok(named.includes(unit), unit)
+    }
+    for (const unit of named) assert.ok(entries.has(`${UNITS}/${unit}`), unit)
+  })
+})
+
+describe('polkit: who may do what with which unit', () => {
+  type Rule = (
+    action: { id: string; lookup(key: string): string },
+    subject: { user: string },
+  ) => string | undefined
+  const rules: Rule[] = []
+  runInNewContext(read('packaging/polkit.rules'), {
+    polkit: { addRule: (rule: Rule) => rules.push(rule), Result: { YES: 'yes' } },
+  })
+  const manage = 'org.freedesktop.systemd1.manage-units'
+  const allows = (user: string, verb: string, unit: string, id = manage): boolean =>
+    rules.some((rule) => rule({ id, lookup: (key) => ({ unit, verb })[key] ?? '' }, { user }) === 'yes')
+
+  /** Every line is what a handler does, see there. */
+  const allowed: readonly (readonly [user: string, verb: string, unit: string])[] = [
+    ['consul', 'start', units.failover],
+    ['consul', 'start', units.follow],
+    ['postgres', 'start', units.rejoin],
+    ['postgres', 'start', units.postgresql(17)],
+    ['postgres', 'stop', units.postgresql(17)],
+    ['postgres', 'restart', units.repmgrd],
+  ]
+  for (const [user, verb, unit] of allowed) {
+    test(`${user} may ${verb} ${unit}`, () => assert.ok(allows(user, verb, unit)))
+  }
+
+  test('and nothing else', () => {
+    const users = ['consul', 'postgres', 'keepalived_script', 'nobody']
+    const verbs = ['start', 'stop', 'restart', 'reload', 'kill', 'set-property']
+    const names = [
+      ...Object.values(units).map((unit) => (typeof unit === 'string' ? unit : unit(17))),
+      ...['postgresql.service', 'postgresql@17-other.service', 'ssh.service', ''],
+      ...allowed.flatMap(([, , unit]) => [`x${unit}`, `${unit}x`, unit.replace('.', '-')]),
+    ]
+    const isAllowed = (...one: string[]): boolean =>
+      allowed.some((line) => line.every((part, index) => part === one[index]))
+    for (const user of users) {
+      for (const verb of verbs) {
+        for (const unit of names) {
+          assert.equal(allows(user, verb, unit), isAllowed(user, verb, unit), `${user} ${verb} ${unit}`)
+        }
+      }
+    }
+    for (const [user, verb, unit] of allowed) {
+      assert.ok(!allows(user, verb, unit, 'org.freedesktop.systemd1.manage-unit-files'))
+    }
+  })
+})

@@ -1,0 +1,167 @@
+/** The operator's command as a black box: installed (one bundled file) and in the checkout (through zx). */
+import assert from 'node:assert/strict'
+import { chmodSync, copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { paths } from '../../lib/paths.ts'
+import manifest from '../../package.json' with { type: 'json' }
+import { type Ended, repository, run } from './support/handlers.ts'
+import { cannotRun, Member } from './support/member.ts'
+
+const unjoined = { skip: existsSync(paths.node) && 'this machine is a member' }
+const rootOnly = { skip: process.getuid?.() !== 0 && 'only root can become somebody else' }
+
+let directory = ''
+let command = ''
+before(() => {
+  directory = mkdtempSync(join(tmpdir(), 'understudy-command-'))
+  chmodSync(directory, 0o755)
+  command = join(directory, 'understudy.mjs')
+  copyFileSync(join(repository, 'dist/understudy.mjs'), command)
+})
+after(() => rmSync(directory, { recursive: true }))
+
+const understudy = (...args: string[]): Promise<Ended> => run(process.execPath, [command, ...args])
+/** The same as somebody who is not root. */
+const asNobody = (...args: string[]): Promise<Ended> =>
+  run('/usr/bin/setpriv', [
+    ...['--reuid=nobody', '--regid=nogroup', '--clear-groups'],
+    ...[process.execPath, command, ...args],
+  ])
+
+/** One line on stderr, nothing on stdout. */
+function refused(ended: Ended, exitCode: number, error: RegExp): void {
+  assert.deepEqual([ended.exitCode, ended.stdout], [exitCode, ''], ended.stderr)
+  assert.match(ended.stderr, error)
+  assert.equal(ended.stderr.split('\n').length, 1, ended.stderr)
+}
+
+describe('understudy', () => {
+  test('--version', async () => {
+    const { exitCode, stdout, stderr } = await understudy('--version')
+    assert.deepEqual([exitCode, stdout, stderr], [0, manifest.version, ''])
+  })
+  for (const args of [[], ['--help'], ['help']]) {
+    test(`help: ${args.join(' ') || 'nothing'}`, async () => {
+      const { exitCode, stdout, stderr } = await understudy(...args)
+      assert.deepEqual([exitCode, stderr], [0, ''])
+      for (const name of ['join', 'status']) assert.match(stdout, new RegExp(`^ {2}understudy ${name} `, 'm'))
+    })
+  }
+  for (const name of ['promote', 'Join', 'toString', '--surprise']) {
+    test(`there is no command ${name}`, async () => {
+      refused(await understudy(name), 64, new RegExp(`^understudy: there is no command ${name};`))
+    })
+  }
+  for (const name of ['join', 'status']) {
+    test(`${name} --help`, async () => {
+      const { exitCode, stdout, stderr } = await understudy(name, '--help')
+      assert.deepEqual([exitCode, stderr], [0, ''])
+      assert.match(stdout, new RegExp(`^understudy ${name}: .*Exit codes: .*Examples:`, 's'))
+    })
+  }
+})
+
+const first = ['--virtual-ip', '10.77.0.100/24']
+const joinErrors: readonly (readonly [args: readonly string[], error: RegExp])[] = [
+  [[], /say --virtual-ip ADDRESS\/PREFIX to start a cluster, or --consul-join ADDRESS to join one$/],
+  [['--virtual-ip'], /--virtual-ip/],
+  [['--virtual-ip', ''], /IPv4 address with its prefix.*not ""$/],
+  [['--virtual-ip', '10.77.0.100'], /IPv4 address with its prefix.*not "10\.77\.0\.100"$/],
+  [['--virtual-ip', '10.77.0.300/24'], /IPv4 address with its prefix/],
+  [['--virtual-ip', '10.77.0.100/33'], /IPv4 address with its prefix/],
+  [['--virtual-ip', 'fd00::1/64'], /IPv4 address with its prefix/],
+  [['--virtual-ip', '10.77.0.100/24; reboot'], /IPv4 address with its prefix/],
+  [['--virtual-ip', '10.77.0.0/24'], /10\.77\.0\.0\/24 is the address of the network itself/],
+  [['--virtual-ip', '10.77.0.255/24'], /10\.77\.0\.255\/24/],
+  [[...first, '--consul-join', '10.77.0.11'], /--virtual-ip is a setting of the whole cluster/],
+  [[...first, '--policy', 'anywhere'], /--policy is with-primary or fixed, not anywhere$/],
+  [['--consul-join', '10.77.0.11', '--policy', 'fixed'], /--policy is a setting of the whole cluster/],
+  [['--consul-join', '10.77.0.11', '--database', 'app'], /--database is a setting of the whole cluster/],
+  [['--consul-join', 'n1'], /IPv4 addresses of members, not "n1"$/],
+  [['--consul-join', '10.77.0.11,10.77.0'], /not "10\.77\.0"$/],
+  [['--consul-join', ''], /not ""$/],
+  [[...first, '--database', 'postgres'], /--database cannot be "postgres": the name is reserved$/],
+  [[...first, '--database', 'repmgr'], /--database cannot be "repmgr"/],
+  [[...first, '--user', 'understudy_monitor'], /--user cannot be "understudy_monitor"/],
+  [[...first, '--user', 'pg_read_all_data'], /--user cannot be "pg_read_all_data"/],
+  [[...first, '--database', 'My-App'], /--database takes a name of lower-case letters/],
+  [[...first, '--user', "a'b"], /--user takes a name of lower-case letters/],
+  [[...first, '--surprise'], /Unknown option '--surprise'; see understudy join --help$/],
+  [[...first, 'now'], /Unexpected argument 'now'/],
+]
+
+describe('understudy join: wrong arguments', () => {
+  for (const [args, error] of joinErrors) {
+    test(args.join(' ') || 'nothing', async () => {
+      const ended = await understudy('join', ...args)
+      assert.match(ended.stderr, /^understudy join: /)
+      refused(ended, 64, error)
+    })
+  }
+})
+
+describe('who may do what', () => {
+  test('join is for root', { skip: rootOnly.skip || unjoined.skip }, async () => {
+    const { exitCode, stderr } = await asNobody('join', ...first)
+    assert.equal(exitCode, 78)
+    assert.equal(stderr, 'understudy join: this needs root: run it with sudo or as root')
+  })
+  test('status is for members', unjoined, async () =>
+    refused(await understudy('status'), 78, /^understudy status: this machine is not a member/),
+  )
+  test('status --json is for members', unjoined, async () =>
+    refused(await understudy('status', '--json'), 78, /^understudy status: this machine is not a member/),
+  )
+})
+
+describe('understudy status on a member', { skip: cannotRun }, () => {
+  const members: Member[] = []
+  after(() => {
+    for (const member of members) member.remove()
+  })
+  const status = (options: ConstructorParameters<typeof Member>[0]): Promise<Ended> => {
+    const member = new Member(options)
+    members.push(member)
+    return member.understudy(['status', '--json'])
+  }
+
+  test('its settings cannot be read', async () =>
+    refused(await status({ node: '{}' }), 65, /node\.json does not hold this machine's settings/))
+  test('its Consul refuses', async () => {
+    const ended = await status({ consul: 'refuses' })
+    assert.equal(ended.exitCode, 69, ended.stderr)
+  })
+  test('its Consul is silent', async () => {
+    const ended = await status({ consul: 'silent' })
+    assert.equal(ended.exitCode, 69, ended.stderr)
+    assert.ok(ended.ms < 5000, `${ended.ms} ms`)
+  })
+})
+
+describe('in the checkout, through zx', () => {
+  const zx = (...args: string[]): Promise<Ended> =>
+    run(process.execPath, [join(repository, 'node_modules/.bin/zx'), ...args], { cwd: repository })
+
+  test('npx zx scripts/join.mjs --help', async () => {
+    const { exitCode, stdout } = await zx('scripts/join.mjs', '--help')
+    assert.equal(exitCode, 0)
+    assert.match(stdout, /^understudy join: make this machine a member/)
+  })
+  for (const [args, error] of [joinErrors[0], joinErrors[3], joinErrors[10], joinErrors[23]].flatMap((one) =>
+    one ? [one] : [],
+  )) {
+    test(`npx zx scripts/join.mjs ${args.join(' ')}`, async () =>
+      refused(await zx('scripts/join.mjs', ...args), 64, error))
+  }
+  const todo = 'takes the name of the script for an argument'
+  test('npx zx scripts/status.mjs --help', { todo }, async () => {
+    const { exitCode, stdout } = await zx('scripts/status.mjs', '--help')
+    assert.equal(exitCode, 0)
+    assert.match(stdout, /^understudy status: /)
+  })
+  test('npx zx scripts/status.mjs', { ...unjoined, todo }, async () =>
+    refused(await zx('scripts/status.mjs'), 78, /not a member/),
+  )
+})

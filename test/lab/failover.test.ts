@@ -1,0 +1,276 @@
+/** A cluster of three loses machines, daemons and locks, and gets over it. Promises S3, S4, S6, S7 and S8. */
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import type { StatusDocument } from '../../lib/status/facts.ts'
+import { waitFor } from '../../lib/wait.ts'
+import {
+  addressOf,
+  appPassword,
+  formCluster,
+  holdersOf,
+  poolerTarget,
+  sqlAsPostgres,
+  sqlOnLocalhost,
+  sqlThroughVirtualIp,
+  statusFrom,
+  untilHealthy,
+} from './lib/cluster.ts'
+import { Lab } from './lib/lab.ts'
+import { CREATE_TABLE, Writer } from './lib/writer.ts'
+
+const name = 'failover'
+const all = ['n1', 'n2', 'n3']
+/** From the power cut to the first acknowledged write. */
+const OUTAGE_MS = 10_000
+let lab: Lab
+let password: string
+
+before(async () => {
+  await Lab.remove(name)
+  lab = await Lab.up({ name, machines: 3 })
+  await formCluster(lab)
+  await untilHealthy(lab, 'n1')
+  password = await appPassword(lab, 'n1')
+  await sqlThroughVirtualIp(lab, password, CREATE_TABLE)
+})
+after(() => Lab.remove(name))
+
+const epochOf = ({ published }: StatusDocument): number => {
+  assert.ok(published !== 'unknown' && published !== null, 'nobody is published')
+  return published.epoch
+}
+const timelinesOf = ({ machines }: StatusDocument): unknown[] =>
+  machines.map(({ postgresql }) =>
+    postgresql !== 'unknown' && 'timeline' in postgresql ? postgresql.timeline : null,
+  )
+const primaryIn = (status: StatusDocument): string => {
+  const [primary] = status.machines.filter(
+    ({ postgresql }) => postgresql !== 'unknown' && postgresql.role === 'primary',
+  )
+  assert.ok(primary, 'there is no primary')
+  return primary.name
+}
+const others = (machine: string): string[] => all.filter((candidate) => candidate !== machine)
+
+/** The addresses Consul's DNS gives for a name, asked on a machine. */
+async function resolve(machine: string, host: string): Promise<string[]> {
+  const script = `const r = new (require('node:dns').promises.Resolver)(); r.setServers(['127.0.0.1:8600'])
+    r.resolve4('${host}').then((found) => console.log(JSON.stringify(found.sort())), () => console.log('[]'))`
+  return JSON.parse((await lab.exec(machine, ['node', '-e', script])).stdout) as string[]
+}
+
+async function untilDnsAgrees(machine: string, primary: string): Promise<void> {
+  await waitFor('DNS names the primary and the standbys', 20_000, async () => {
+    const [one, more] = await Promise.all([
+      resolve(machine, 'primary.postgresql.service.consul'),
+      resolve(machine, 'standby.postgresql.service.consul'),
+    ])
+    const standbys = others(primary).map((other) => addressOf(lab, other))
+    if (one.join() === addressOf(lab, primary) && more.join() === standbys.join()) return true
+    throw new Error(`primary: ${one}, standby: ${more}`)
+  })
+}
+
+test('a new cluster is in order: one primary, the virtual IP with it, every PgBouncer on it, DNS', async () => {
+  const status = await untilHealthy(lab, 'n2')
+  assert.equal(primaryIn(status), 'n1')
+  assert.deepEqual(await holdersOf(lab, all), ['n1'])
+  for (const machine of all) {
+    assert.equal(await poolerTarget(lab, machine), addressOf(lab, 'n1'))
+    assert.equal(await sqlOnLocalhost(lab, machine, 'select pg_is_in_recovery()'), 'f')
+  }
+  await untilDnsAgrees('n3', 'n1')
+})
+
+test('every handler may run twice, beside itself and be killed anywhere, and nothing changes', async () => {
+  const before = await statusFrom(lab, 'n1')
+  const users = {
+    consul: ['pgbouncer', 'vip-weight', 'service-tag', 'check'],
+    postgres: ['failover', 'follow', 'rejoin'],
+  }
+  for (const machine of all) {
+    for (const [user, handlers] of Object.entries(users)) {
+      const env = 'PGPASSFILE=/etc/understudy/repmgr.pgpass'
+      for (const handler of handlers) {
+        const run = `runuser -u ${user} -- env ${env} /usr/lib/understudy/handlers/${handler} </dev/null >/dev/null 2>&1`
+        const kills = [30, 60, 90, 140].map(
+          (ms) => `(timeout -s KILL 0.${String(ms).padStart(3, '0')} ${run})`,
+        )
+        await lab.exec(machine, ['sh', '-c', `${[...kills, run, run].join(' & ')} & wait`], {
+          timeoutMs: 30_000,
+        })
+      }
+    }
+  }
+  const after = await untilHealthy(lab, 'n1')
+  assert.equal(primaryIn(after), primaryIn(before))
+  assert.equal(epochOf(after), epochOf(before))
+})
+
+test('power cut of the active machine: the client writes again in time, and nothing it was told is lost', async () => {
+  const writer = await Writer.start(lab, password)
+  await waitFor('100 writes', 20_000, async () => writer.acknowledged.length >= 100 || null)
+  const { killedAt } = await lab.poweroff('n1')
+  await writer.untilWritten(killedAt + 50, 60_000)
+  const count = writer.acknowledged.length
+  await waitFor('100 more writes', 20_000, async () => writer.acknowledged.length >= count + 100 || null)
+  await writer.stop()
+
+  const gapMs = writer.longestGapMs()
+  console.log(`power cut: longest gap between acknowledged writes ${gapMs} ms`)
+  assert.ok(gapMs < OUTAGE_MS, `no acknowledged write for ${gapMs} ms`)
+  const values = writer.acknowledged.map(({ value }) => value)
+  const found = await sqlThroughVirtualIp(
+    lab,
+    password,
+    `select count(*) from written where value in (${values.join(',')})`,
+  )
+  assert.equal(Number(found), values.length)
+
+  const status = await statusFrom(lab, 'n2')
+  const primary = primaryIn(status)
+  assert.notEqual(primary, 'n1')
+  assert.ok(!status.healthy)
+  // No two servers acknowledged in overlapping periods.
+  const servers = writer.acknowledged.map(({ server }) => server)
+  assert.deepEqual([...new Set(servers)], [addressOf(lab, 'n1'), addressOf(lab, primary)])
+  assert.ok(servers.indexOf(addressOf(lab, primary)) > servers.lastIndexOf(addressOf(lab, 'n1')))
+
+  await waitFor(
+    'the virtual IP is with the primary',
+    20_000,
+    async () => (await holdersOf(lab, others('n1'))).join() === primary || null,
+  )
+  for (const machine of others('n1')) {
+    assert.equal(await poolerTarget(lab, machine), addressOf(lab, primary))
+    assert.equal(await sqlOnLocalhost(lab, machine, 'select pg_is_in_recovery()'), 'f')
+  }
+})
+
+test('a former primary that is powered on again comes back as a standby by itself', async () => {
+  const primary = primaryIn(await statusFrom(lab, 'n2'))
+  await lab.poweron('n1')
+  const status = await untilHealthy(lab, 'n1')
+  assert.equal(primaryIn(status), primary)
+  await untilDnsAgrees('n1', primary)
+  // It has what was written in its absence, and no slots of the time when it was the primary.
+  await waitFor('n1 has all rows', 10_000, async () => {
+    const [here, there] = await Promise.all([
+      sqlAsPostgres(lab, 'n1', 'select count(*) from written'),
+      sqlAsPostgres(lab, primary, 'select count(*) from written'),
+    ])
+    return here === there || null
+  })
+  assert.equal(await sqlAsPostgres(lab, 'n1', 'select count(*) from pg_replication_slots'), '0')
+})
+
+test('a killed postmaster is started again in place: no failover', async () => {
+  const before = await statusFrom(lab, 'n2')
+  const primary = primaryIn(before)
+  const pid = (
+    await lab.exec(primary, ['systemctl', 'show', '--property=MainPID', '--value', 'postgresql@17-main'])
+  ).stdout.trim()
+  await lab.exec(primary, ['kill', '-KILL', pid])
+  await waitFor('a write through the virtual IP', 30_000, () =>
+    sqlThroughVirtualIp(lab, password, 'insert into written (value) values (-100)').then(() => true),
+  )
+  const after = await untilHealthy(lab, 'n2')
+  assert.equal(primaryIn(after), primary)
+})
+
+test('a healthy primary whose session died takes its lock back: a new epoch, the same primary', async () => {
+  const before = await untilHealthy(lab, 'n2')
+  const primary = primaryIn(before)
+  const { stdout } = await lab.exec(primary, [
+    'curl',
+    '-s',
+    `http://127.0.0.1:8500/v1/session/node/${primary}`,
+  ])
+  for (const { ID } of JSON.parse(stdout) as { ID: string }[]) {
+    await lab.exec(primary, ['curl', '-s', '-X', 'PUT', `http://127.0.0.1:8500/v1/session/destroy/${ID}`])
+  }
+  const after = await waitFor('a new epoch', 40_000, async () => {
+    const status = await statusFrom(lab, 'n2')
+    if (status.healthy && epochOf(status) > epochOf(before)) return status
+    throw new Error(status.problems.join('; ') || 'still the old epoch')
+  })
+  assert.equal(primaryIn(after), primary)
+  assert.deepEqual(timelinesOf(after), timelinesOf(before))
+})
+
+test('repmgrd is the second initiator: it promotes where the watch cannot', async () => {
+  const primary = primaryIn(await untilHealthy(lab, 'n2'))
+  const survivors = others(primary)
+  for (const machine of survivors)
+    await lab.exec(machine, ['systemctl', 'mask', '--runtime', 'understudy-failover.service'])
+  await lab.poweroff(primary)
+  const promoted = await waitFor('repmgrd promotes a standby', 60_000, async () => {
+    for (const machine of survivors)
+      if ((await sqlAsPostgres(lab, machine, 'select pg_is_in_recovery()')) === 'f') return machine
+    return null
+  })
+  await waitFor('it can be written to', 30_000, () =>
+    sqlThroughVirtualIp(lab, password, 'insert into written (value) values (-200)').then(() => true),
+  )
+  const log = (
+    await lab.exec(promoted, ['journalctl', '--no-pager', '-o', 'cat', '-u', 'understudy-repmgrd'])
+  ).stdout
+  assert.match(log, /"handler":"failover".*"do":"promote"/)
+  for (const machine of survivors)
+    await lab.exec(machine, ['systemctl', 'unmask', '--runtime', 'understudy-failover.service'])
+  await lab.poweron(primary)
+  assert.equal(primaryIn(await untilHealthy(lab, promoted)), promoted)
+})
+
+test('nothing is promoted without a quorum; when a majority is back, the cluster has a primary again', async () => {
+  const primary = primaryIn(await untilHealthy(lab, 'n2'))
+  const [alone, second] = others(primary) as [string, string]
+  await Promise.all([lab.poweroff(primary), lab.poweroff(second)])
+  // Long enough for every way in which a standby could come to be promoted: detection, repmgrd, two periodic runs.
+  const until = Date.now() + 35_000
+  while (Date.now() < until) {
+    assert.equal(
+      await sqlAsPostgres(lab, alone, 'select pg_is_in_recovery()'),
+      't',
+      'promoted without a quorum',
+    )
+    await new Promise((resolve) => setTimeout(resolve, 500))
+  }
+  await lab.poweron(second)
+  const promoted = await waitFor('a standby is promoted', 60_000, async () => {
+    for (const machine of [alone, second]) {
+      if ((await sqlAsPostgres(lab, machine, 'select pg_is_in_recovery()').catch(() => 't')) === 'f')
+        return machine
+    }
+    return null
+  })
+  await waitFor('it can be written to', 30_000, () =>
+    sqlThroughVirtualIp(lab, password, 'insert into written (value) values (-300)').then(() => true),
+  )
+  await lab.poweron(primary)
+  assert.equal(primaryIn(await untilHealthy(lab, promoted)), promoted)
+})
+
+test('a malformed document in Consul is one clear error; nothing changes, and the database goes on', async () => {
+  const primary = primaryIn(await untilHealthy(lab, 'n2'))
+  const url = 'http://127.0.0.1:8500/v1/kv/understudy/postgresql/primary'
+  const good = (await lab.exec('n1', ['curl', '-s', `${url}?raw`])).stdout
+  await lab.exec('n1', ['curl', '-s', '-X', 'PUT', '--data', '{"schema":1,"node":"somebody"}', url])
+  try {
+    for (const handler of ['pgbouncer', 'vip-weight', 'service-tag']) {
+      const { exitCode, stderr } = await lab.exec(
+        'n1',
+        ['runuser', '-u', 'consul', '--', `/usr/lib/understudy/handlers/${handler}`],
+        { reject: false },
+      )
+      assert.equal(exitCode, 65, handler)
+      assert.match(stderr, /postgresql\/primary holds something that is not ours/)
+    }
+    assert.equal(await poolerTarget(lab, 'n1'), addressOf(lab, primary))
+    assert.deepEqual(await holdersOf(lab, all), [primary])
+    await sqlThroughVirtualIp(lab, password, 'insert into written (value) values (-400)')
+  } finally {
+    await lab.exec('n1', ['curl', '-s', '-X', 'PUT', '--data', good, url])
+  }
+  await untilHealthy(lab, 'n1')
+})
