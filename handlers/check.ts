@@ -4,7 +4,7 @@
  * Exit codes, as Consul understands them: 0 passing, 1 warning, anything else critical.
  */
 
-import { UNKNOWN } from '../lib/decide/facts.ts'
+import { currentPrimary, UNKNOWN } from '../lib/decide/facts.ts'
 import { decideFollow } from '../lib/decide/follow.ts'
 import { EXIT, explain } from '../lib/errors.ts'
 import { main, noArguments } from '../lib/handler.ts'
@@ -15,7 +15,7 @@ import { pgbouncer } from '../lib/reconcile/pgbouncer.ts'
 import { serviceTag } from '../lib/reconcile/service-tag.ts'
 import { vipState } from '../lib/reconcile/vip-state.ts'
 import { vipWeight } from '../lib/reconcile/vip-weight.ts'
-import { type Context, type Plan, type Reconciler, reconcile } from '../lib/reconciler.ts'
+import type { Context, Plan, Reconciler } from '../lib/reconciler.ts'
 import { run } from '../lib/world/exec.ts'
 import { queueUnit, unitState } from '../lib/world/systemd.ts'
 
@@ -23,11 +23,16 @@ import { queueUnit, unitState } from '../lib/world/systemd.ts'
 async function repair<Facts, P extends Plan>(
   work: Reconciler<Facts, P>,
   context: Context,
+  dryRun: boolean,
 ): Promise<string | null> {
   try {
     const plan = work.decide(await work.observe(context))
     if (plan.do === 'nothing') return null
-    await run('flock', ['--wait', '5', paths.lock(work.name), paths.handler(work.name)])
+    if (!dryRun) {
+      // Through the journal, as Consul's watches do: what a handler says belongs there.
+      const handler = ['flock', '--wait', '5', paths.lock(work.name), paths.handler(work.name)]
+      await run('systemd-cat', ['--identifier=understudy', ...handler])
+    }
     return `${work.name}: ${plan.do}, ${plan.why}`
   } catch (error) {
     return `${work.name}: ${explain(error)}`
@@ -35,16 +40,22 @@ async function repair<Facts, P extends Plan>(
 }
 
 /** Starts the units that hold the lock, follow and rejoin, where they have something to do. */
-async function repairDatabase(context: Context): Promise<string | null> {
+async function repairDatabase(context: Context, dryRun: boolean): Promise<string | null> {
   const facts = await observeFollow(context, 'understudy_monitor')
   if (facts.leadership === UNKNOWN) return 'Consul does not answer, failover is suspended'
   const { leader, primary } = facts.leadership
-  if (primary && (!leader?.session || primary.node === facts.node)) await queueUnit('start', units.failover)
-  if (primary && !leader?.session) return 'nobody holds the lock'
+  // A lock of ours is looked after whoever is published: a run that was killed may have left it.
+  const ours = [primary?.node, leader?.value.node].includes(facts.node)
+  if (primary && (!leader?.session || ours) && !dryRun) await queueUnit('start', units.failover)
+  if (primary && !currentPrimary(facts.leadership)) {
+    return leader?.session
+      ? `${leader.value.node} holds the lock, but is not published`
+      : 'nobody holds the lock'
+  }
   if (facts.local === UNKNOWN || facts.local.role === 'down') return 'PostgreSQL does not answer'
   const plan = decideFollow(facts)
   if (plan.do === 'nothing') return null
-  await queueUnit('start', units.follow)
+  if (!dryRun) await queueUnit('start', units.follow)
   return `follow: ${plan.why}`
 }
 
@@ -59,23 +70,20 @@ async function checkUnits(): Promise<string | null> {
 
 main({
   name: 'check',
-  help: `check
+  help: `check [--dry-run]
 Compares this machine with what the cluster wants, repairs what differs and reports it. Called by Consul every 15 s.`,
   timeoutMs: 12_000,
   parse: noArguments,
-  async run(_event, context) {
+  async run(_event, context, { dryRun }) {
     const problems = await Promise.all([
-      repair(vipWeight, context),
-      repair(serviceTag, context),
-      repair(pgbouncer, context),
-      reconcile(vipState(null), context).then(() => null, explain),
-      repairDatabase(context).catch(explain),
+      repair(vipWeight, context, dryRun),
+      repair(serviceTag, context, dryRun),
+      repair(pgbouncer, context, dryRun),
+      repair(vipState(null), context, dryRun),
+      repairDatabase(context, dryRun).catch(explain),
       checkUnits().catch(explain),
-      trimHistory(context).then(
-        () => null,
-        () => null,
-      ),
     ])
+    if (!dryRun) await trimHistory(context).catch(() => {})
     const lines = problems.filter((problem) => problem !== null)
     process.stdout.write(`${lines.join('\n') || 'as it should be'}\n`)
     return lines.length > 0 ? EXIT.failed : EXIT.ok

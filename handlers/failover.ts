@@ -5,10 +5,8 @@
  * Exit codes: 0 settled (with --must-promote: this machine is the primary), 1 with --must-promote: another one is, 64 usage,
  * 75 undecided: try again later.
  */
-import { decideFailover } from '../lib/decide/failover.ts'
 import { EXIT, usageError } from '../lib/errors.ts'
-import { observeFailover } from '../lib/failover/observe.ts'
-import { runFailover } from '../lib/failover/run.ts'
+import { runFailover, showFailover } from '../lib/failover/run.ts'
 import { main } from '../lib/handler.ts'
 
 main({
@@ -24,10 +22,7 @@ but a promotion is a failure.`,
     return { mustPromote: argv.includes('--must-promote') }
   },
   async run({ mustPromote }, context, { dryRun }) {
-    if (dryRun) {
-      process.stdout.write(`${JSON.stringify(decideFailover(await observeFailover(context, 0)))}\n`)
-      return EXIT.ok
-    }
+    if (dryRun) return showFailover(context)
     const outcome = await runFailover('failover', context, 30_000)
     if (outcome === 'undecided') return EXIT.retry
     return mustPromote && outcome !== 'primary' ? EXIT.failed : EXIT.ok

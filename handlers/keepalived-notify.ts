@@ -1,10 +1,11 @@
 /**
  * Called by: keepalived's `notify`, as keepalived_script. Calls may overlap and arrive out of order.
+ * Also by the periodic check, without arguments: then only the address is looked at.
  * argv: INSTANCE|GROUP NAME MASTER|BACKUP|FAULT|STOP PRIORITY. stdin: nothing.
- * Exit codes (keepalived only logs them): 0 done or nothing to do, 64 usage, 69 Consul did not answer, 75 deadline.
+ * Exit codes (keepalived only logs them): 0 done or nothing to do (also where Consul does not answer), 64 usage, 75 deadline.
  */
 import type { VrrpState } from '../lib/decide/vip-state.ts'
-import { usageError } from '../lib/errors.ts'
+import { EXIT, usageError } from '../lib/errors.ts'
 import { main, runReconciler } from '../lib/handler.ts'
 import { vipState } from '../lib/reconcile/vip-state.ts'
 
@@ -12,10 +13,11 @@ const STATES: readonly string[] = ['MASTER', 'BACKUP', 'FAULT', 'STOP'] satisfie
 
 main({
   name: 'keepalived-notify',
-  help: `keepalived-notify INSTANCE NAME MASTER|BACKUP|FAULT|STOP PRIORITY [--dry-run]
+  help: `keepalived-notify [INSTANCE NAME MASTER|BACKUP|FAULT|STOP PRIORITY] [--dry-run]
 Publishes whether this machine holds the virtual IP. Called by keepalived's notify.`,
   timeoutMs: 10_000,
-  parse(argv): VrrpState {
+  parse(argv): VrrpState | null {
+    if (argv.length === 0) return null
     const state = argv[2]
     if (state === undefined || !STATES.includes(state)) {
       throw usageError(
@@ -24,5 +26,8 @@ Publishes whether this machine holds the virtual IP. Called by keepalived's noti
     }
     return state as VrrpState
   },
-  run: (event, context, options) => runReconciler(vipState(event), context, options),
+  async run(event, context, options) {
+    await runReconciler(vipState(event), context, options)
+    return EXIT.ok
+  },
 })

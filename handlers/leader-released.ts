@@ -1,14 +1,24 @@
 /**
  * Called by: Consul's watch on `postgresql/leader`, as consul.
  * argv: none. stdin: the watch's JSON: the key with its `Session` while it is held, or null.
- * Exit codes (Consul only logs them): 0 done or nothing to do, 64 usage, 1 the unit could not be started, 75 deadline.
+ * Exit codes (Consul only logs them): 0 done or nothing to do, 64 usage, 65 stdin is not JSON, 1 the unit could not be started, 75 deadline.
  */
-import { readFileSync } from 'node:fs'
-import { EXIT } from '../lib/errors.ts'
+import { EXIT, UnderstudyError } from '../lib/errors.ts'
 import { main, noArguments } from '../lib/handler.ts'
 import { log } from '../lib/log.ts'
 import { units } from '../lib/paths.ts'
 import { queueUnit } from '../lib/world/systemd.ts'
+
+/** What the watch saw. Read to its end, and not in one go: that would be deaf to signals and deadlines. */
+async function readEntry(): Promise<{ Session?: string } | null> {
+  let text = ''
+  for await (const chunk of process.stdin) text += chunk
+  try {
+    return JSON.parse(text || 'null')
+  } catch (cause) {
+    throw new UnderstudyError(EXIT.data, 'stdin is not the JSON of a Consul watch', { cause })
+  }
+}
 
 main({
   name: 'leader-released',
@@ -17,7 +27,7 @@ Starts the failover unit when the lock of the primary is free. Called by Consul'
   timeoutMs: 10_000,
   parse: noArguments,
   async run(_event, _context, { dryRun }) {
-    const entry = JSON.parse(readFileSync(0, 'utf8') || 'null') as { Session?: string } | null
+    const entry = await readEntry()
     const free = entry !== null && !entry.Session
     const plan = free
       ? { do: 'start', why: 'the lock was released' }

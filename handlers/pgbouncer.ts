@@ -1,7 +1,7 @@
 /**
  * Called by: Consul's watches on `postgresql/leader` and `postgresql/primary`, as consul.
  * argv: none. stdin: the watch's JSON, ignored: an event only says "look again".
- * Exit codes (Consul only logs them): 0 done or nothing to do, 64 usage, 69 a service did not answer, 75 deadline.
+ * Exit codes (Consul only logs them): 0 done or nothing to do (also where Consul does not answer), 64 usage, 75 deadline.
  */
 import { mainReconciler } from '../lib/handler.ts'
 import { pgbouncer } from '../lib/reconcile/pgbouncer.ts'

@@ -15,8 +15,7 @@ Makes a former primary a standby again: pg_rewind first, else a fresh clone. Cal
   timeoutMs: 24 * 3600 * 1000,
   parse: noArguments,
   async run(_event, context, options) {
-    const plan = rejoin.decide(await rejoin.observe(context))
-    if (plan.do === 'wait' && !options.dryRun) return EXIT.retry
-    return runReconciler(rejoin, context, options)
+    const plan = await runReconciler(rejoin, context, options)
+    return plan.do === 'wait' && !options.dryRun ? EXIT.retry : EXIT.ok
   },
 })

@@ -1,5 +1,5 @@
 /**
- * Called by: repmgr's and repmgrd's `event_notification_command`, as postgres (as root during join).
+ * Called by: repmgr's and repmgrd's `event_notification_command`, as postgres.
  * argv: %n node id, %e event, %s 1 or 0, %t time, %d details. An unset one arrives as an empty argument.
  * Exit codes (repmgr only logs them): 0 recorded, 64 usage.
  */
@@ -9,16 +9,19 @@ import { recordHistory } from '../lib/reconcile/history.ts'
 
 main({
   name: 'repmgr-event',
-  help: `repmgr-event NODE_ID EVENT SUCCESS TIME DETAILS
+  help: `repmgr-event NODE_ID EVENT SUCCESS TIME DETAILS [--dry-run]
 Records an event of repmgr in the cluster's history. Called by repmgr's event_notification_command.`,
   timeoutMs: 10_000,
+  // During a join there is no membership to record it in yet.
+  unjoined: EXIT.ok,
   parse([id, event, success, , details]) {
     if (!event || !/^[a-z_]+$/.test(event))
       throw usageError(`expected NODE_ID EVENT SUCCESS TIME DETAILS, got event: ${event ?? 'nothing'}`)
     return { id: Number(id), event, success: success === '1', details: details ?? '' }
   },
-  async run({ id, event, success, details }, context) {
-    await recordHistory(context, `repmgr_${event}`, details || event, { repmgrId: id, success })
+  async run({ id, event, success, details }, context, { dryRun }) {
+    if (dryRun) process.stdout.write(`${JSON.stringify({ do: 'record', why: `repmgr_${event}` })}\n`)
+    else await recordHistory(context, `repmgr_${event}`, details || event, { repmgrId: id, success })
     return EXIT.ok
   },
 })

@@ -1,7 +1,7 @@
 /**
  * Called by: Consul's watch on `postgresql/primary`, as consul.
  * argv: none. stdin: the watch's JSON, ignored.
- * Exit codes (Consul only logs them): 0 done or nothing to do, 64 usage, 69 Consul did not answer, 75 deadline.
+ * Exit codes (Consul only logs them): 0 done or nothing to do (also where Consul does not answer), 64 usage, 75 deadline.
  */
 import { mainReconciler } from '../lib/handler.ts'
 import { serviceTag } from '../lib/reconcile/service-tag.ts'

@@ -15,7 +15,6 @@ import { log } from '../lib/log.ts'
 import { units } from '../lib/paths.ts'
 import { known, readLeadership } from '../lib/reconcile/observe.ts'
 import type { Context } from '../lib/reconciler.ts'
-import { readSettings } from '../lib/settings.ts'
 import { inspectData } from '../lib/world/data-directory.ts'
 import { queueUnit } from '../lib/world/systemd.ts'
 
@@ -56,14 +55,13 @@ async function gate({ settings, consul }: Context, dryRun: boolean): Promise<Exi
   return EXIT.retry
 }
 
-// A machine that has not joined, and any cluster but ours, is none of our business.
-if (readSettings() === null) process.exit(EXIT.ok)
-
 main({
   name: 'start-gate',
   help: `start-gate VERSION-CLUSTER [--dry-run]
 Lets PostgreSQL start as a primary only where Consul says that this machine is it. Called by ExecStartPre.`,
   timeoutMs: DEADLINE_MS + 5000,
+  // A machine that has not joined is none of our business.
+  unjoined: EXIT.ok,
   parse(argv) {
     const [, version, cluster] = /^(\d+)-(.+)$/.exec(argv[0] ?? '') ?? []
     if (version === undefined || cluster === undefined)

@@ -1,7 +1,7 @@
 import { EXIT, type ExitCode, explain, UnderstudyError, usageError } from './errors.ts'
 import { log } from './log.ts'
 import { type Context, type Plan, type Reconciler, reconcile } from './reconciler.ts'
-import { requireSettings } from './settings.ts'
+import { readSettings, requireSettings } from './settings.ts'
 
 /** What the frame needs of a handler. */
 export interface HandlerSpec<Event> {
@@ -10,6 +10,8 @@ export interface HandlerSpec<Event> {
   help: string
   /** Overall deadline: a hung handler would silence its watch for ever. */
   timeoutMs: number
+  /** Exit code on a machine that has not joined; without it that is an error. */
+  unjoined?: ExitCode
   /** argv (without flags of the frame) -> an event. @throws a usage error. */
   parse(argv: readonly string[]): Event
   /** @returns the exit code, as the caller understands it. */
@@ -43,6 +45,7 @@ async function execute<Event>(spec: HandlerSpec<Event>, argv: readonly string[])
     return EXIT.ok
   }
   const event = spec.parse(argv.filter((argument) => argument !== '--dry-run'))
+  if (spec.unjoined !== undefined && readSettings() === null) return spec.unjoined
   const settings = requireSettings()
   // Loaded late: a wrong argument, and a handler that only starts a unit, do not need it.
   const { Consul } = await import('./world/consul.ts')
@@ -57,23 +60,28 @@ export function mainReconciler<Facts, P extends Plan>(work: Reconciler<Facts, P>
     help,
     timeoutMs: 20_000,
     parse: noArguments,
-    run: (_event, context, options) => runReconciler(work, context, options),
+    async run(_event, context, options) {
+      await runReconciler(work, context, options)
+      return EXIT.ok
+    },
   })
 }
 
+/** Looks, decides and does once, with one log line; or only says what it would do. @returns the plan. */
 export async function runReconciler<Facts, P extends Plan>(
   work: Reconciler<Facts, P>,
   context: Context,
   { dryRun }: { dryRun: boolean },
-): Promise<ExitCode> {
+): Promise<P> {
   if (dryRun) {
-    process.stdout.write(`${JSON.stringify(work.decide(await work.observe(context)))}\n`)
-    return EXIT.ok
+    const plan = work.decide(await work.observe(context))
+    process.stdout.write(`${JSON.stringify(plan)}\n`)
+    return plan
   }
   const started = performance.now()
-  const { do: done, why } = await reconcile(work, context)
-  log(work.name, { do: done, why, ms: Math.round(performance.now() - started) })
-  return EXIT.ok
+  const plan = await reconcile(work, context)
+  log(work.name, { do: plan.do, why: plan.why, ms: Math.round(performance.now() - started) })
+  return plan
 }
 
 /** Parses the arguments of a handler that takes none. */

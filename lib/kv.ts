@@ -104,7 +104,6 @@ const history = v.object({
   message: v.string(),
   details: v.optional(v.record(v.string(), v.unknown())),
 })
-export type History = v.InferOutput<typeof history>
 
 /** A key together with the schema of its value. */
 export interface Key<T> {

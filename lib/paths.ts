@@ -9,8 +9,6 @@ export const paths = {
 
   /** Facts about this machine as a member (no secrets, world-readable). */
   node: `${etc}/node.json`,
-  /** Passwords of the cluster; root only. */
-  credentials: `${etc}/credentials.json`,
   /** libpq password files, each readable by the one user that needs it. */
   repmgrPassfile: `${etc}/repmgr.pgpass`,
   monitorPassfile: `${etc}/monitor.pgpass`,
@@ -46,6 +44,12 @@ export const paths = {
   postgresqlData: (version: number): string => `/var/lib/postgresql/${version}/main`,
   /** A copy of the primary that is not complete yet. */
   postgresqlIncoming: (version: number): string => `/var/lib/postgresql/${version}/main.incoming`,
+  /** Lies there while pg_rewind changes the data directory. */
+  rewindMarker: (version: number): string => `/var/lib/postgresql/${version}/main.rewinding`,
+  /** Lies there from a promotion until it is published. */
+  promotionMarker: (version: number): string => `/var/lib/postgresql/${version}/main.promoting`,
+  /** Configuration of repmgr for the time of a copy. */
+  cloneConfig: (version: number): string => `/var/lib/postgresql/${version}/main.incoming.repmgr.conf`,
   /** What the copy replaced; removed once the new directory is in place. */
   postgresqlOutgoing: (version: number): string => `/var/lib/postgresql/${version}/main.outgoing`,
   postgresqlBin: (version: number, program: string): string =>

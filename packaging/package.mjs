@@ -45,6 +45,8 @@ Description: high availability for three to five plain Debian machines
  ${description}.
 `
 
+// dpkg-deb refuses a control directory that others cannot read.
+process.umask(0o022)
 const root = mkdtempSync(join(tmpdir(), 'understudy-package-'))
 chmodSync(root, 0o755)
 

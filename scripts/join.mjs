@@ -1,6 +1,7 @@
 #!/usr/bin/env zx
 // understudy join: makes this machine a member. Run as root; running it again changes nothing or finishes the work.
 import { chalk } from 'zx'
+import { commandArguments } from '#lib/arguments'
 import { EXIT, explain, UnderstudyError } from '#lib/errors'
 import { planJoin } from '#lib/join/join'
 import { parseJoinOptions } from '#lib/join/options'
@@ -38,7 +39,7 @@ const seconds = (/** @type {number} */ since) => `${((performance.now() - since)
 const { stdout } = process
 
 async function main() {
-  const argv = process.argv.slice(process.argv[1]?.endsWith('zx') ? 3 : 2)
+  const argv = commandArguments()
   if (argv.includes('--help')) {
     stdout.write(help)
     return

@@ -3,6 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { chalk } from 'zx'
+import { commandArguments } from '#lib/arguments'
 import { EXIT, explain, UnderstudyError, usageError } from '#lib/errors'
 import { requireSettings } from '#lib/settings'
 import { documentOf, exitCodeOf } from '#lib/status/judge'
@@ -123,7 +124,7 @@ async function watch(settings, { json, watchSeconds }) {
 }
 
 async function main() {
-  const options = parse(process.argv.slice(2))
+  const options = parse(commandArguments())
   if (options.help) {
     await write(help)
     return EXIT.ok

@@ -122,7 +122,11 @@ function decideStandby(
   const rivals = facts.peers.filter((peer) => peer.healthy && peer.node !== primary.node)
   // A primary that was promoted under the lock may still publish itself; any other was replaced or never held it.
   const running = rivals.find(
-    (peer) => peer.database !== UNKNOWN && peer.database.role === 'primary' && peer.node === lastHolder,
+    (peer) =>
+      peer.node === lastHolder &&
+      peer.database !== UNKNOWN &&
+      peer.database.role === 'primary' &&
+      peer.database.timeline > primary.timeline,
   )
   if (running) return refuse(`${running.node} runs as a primary already`)
   const ahead = rivals.find((peer) => isAhead(peer.database, local))

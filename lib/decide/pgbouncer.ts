@@ -58,7 +58,10 @@ function hold(
 ): PgbouncerPlan {
   const wanted = renderDatabases(database, null)
   const change = file === wanted ? {} : { file: wanted }
-  const pause = running !== UNKNOWN && running !== null && !running.paused
-  if (file === wanted && !pause) return { do: 'nothing', why: `held: ${why}`, console: [] }
-  return { do: 'hold', why, ...change, console: pause ? ['PAUSE'] : [] }
+  const commands: PgbouncerPlan['console'] = []
+  // One that does not know the database turns clients away, where it should let them wait.
+  if (running === null) commands.push('RELOAD')
+  if (running === null || (running !== UNKNOWN && !running.paused)) commands.push('PAUSE')
+  if (file === wanted && commands.length === 0) return { do: 'nothing', why: `held: ${why}`, console: [] }
+  return { do: 'hold', why, ...change, console: commands }
 }

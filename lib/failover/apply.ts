@@ -2,6 +2,7 @@ import type { FailoverPlan } from '../decide/failover.ts'
 import { EXIT, UnderstudyError } from '../errors.ts'
 import { kv, type Leader, type Primary } from '../kv.ts'
 import type { Context } from '../reconciler.ts'
+import { markPromotion } from '../world/data-directory.ts'
 import { localDatabase } from '../world/database.ts'
 import { withDatabase } from '../world/postgres.ts'
 import { leaderSession } from './session.ts'
@@ -30,6 +31,7 @@ export async function applyFailover(plan: FailoverPlan, { settings, consul }: Co
       return
     }
     case 'promote':
+      markPromotion(settings.postgresqlVersion)
       await promote(port)
       return
     case 'publish': {

@@ -1,9 +1,10 @@
 import { decideFailover, type FailoverPlan } from '../decide/failover.ts'
-import { explain } from '../errors.ts'
+import { EXIT, type ExitCode, explain } from '../errors.ts'
 import { log } from '../log.ts'
 import { restartRepmgrd } from '../reconcile/follow.ts'
 import { recordHistory } from '../reconcile/history.ts'
 import type { Context } from '../reconciler.ts'
+import { unmarkPromotion } from '../world/data-directory.ts'
 import { applyFailover } from './apply.ts'
 import { observeFailover } from './observe.ts'
 import { keepUpPrimary } from './upkeep.ts'
@@ -13,6 +14,13 @@ const LOOK_AGAIN_MS = 200
 
 /** How a run ended: with this machine as the primary, with another one, or without an outcome (try again later). */
 export type Outcome = 'primary' | 'other' | 'undecided'
+
+/** Prints what the gate would do now, and does nothing. */
+export async function showFailover(context: Context): Promise<ExitCode> {
+  const plan = decideFailover(await observeFailover(context, 0))
+  process.stdout.write(`${JSON.stringify(plan)}\n`)
+  return EXIT.ok
+}
 
 /**
  * Looks, decides and acts until the question who is the primary is settled, or the deadline comes. A refused, failed or
@@ -40,11 +48,11 @@ export async function runFailover(
     if (plan.do === until) return 'primary'
     if (plan.do === 'settled' || plan.do === 'leave') {
       if (facts.local === 'unknown' || facts.local.role !== 'primary' || plan.do === 'leave') return 'other'
-      await keepUpPrimary(context)
-      if (promoted) {
-        await recordHistory(context, 'failover_promoted', `promoted after ${elapsed()} ms`)
-        await restartRepmgrd()
-      }
+      unmarkPromotion(context.settings.postgresqlVersion)
+      if (promoted) await recordHistory(context, 'failover_promoted', `promoted after ${elapsed()} ms`)
+      // The question is settled whatever becomes of this: the next periodic run does it again.
+      const upkeep = promoted ? keepUpPrimary(context).then(restartRepmgrd) : keepUpPrimary(context)
+      await upkeep.catch((error) => log(handler, { failed: 'upkeep', error: explain(error) }))
       return 'primary'
     }
     try {

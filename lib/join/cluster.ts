@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { type Applicant, claimSeat, type Seat } from '../cluster/seats.ts'
-import { EXIT, UnderstudyError } from '../errors.ts'
+import { EXIT, UnderstudyError, usageError } from '../errors.ts'
 import { type Config, type Credentials, kv, type Primary, type Seats } from '../kv.ts'
 import type { Consul } from '../world/consul.ts'
 import type { JoinOptions } from './options.ts'
@@ -54,12 +54,21 @@ export async function foundCluster(
   const claim = claimSeat(null, applicant)
   if (claim.outcome !== 'claimed')
     throw new UnderstudyError(EXIT.failed, 'the first seat could not be claimed')
-  // Lost where the cluster exists already: whose it is, the seats tell.
-  await consul.transaction([
+  const founded = await consul.transaction([
     { verb: 'cas', key: kv.config.path, value: config, index: 0 },
     { verb: 'cas', key: kv.credentials.path, value: credentials, index: 0 },
     { verb: 'cas', key: kv.seats.path, value: claim.seats, index: 0 },
   ])
+  if (founded) return
+  // An earlier run has founded it: that this one wants the same is for us to check, whose seat it is for the caller.
+  const existing = (await consul.get(kv.config))?.value
+  const differs = (['virtualIp', 'database', 'user', 'policy'] as const).find(
+    (name) => existing?.[name] !== config[name],
+  )
+  if (differs === undefined) return
+  throw usageError(
+    `this machine has begun a cluster with ${differs} ${existing?.[differs]}, not ${config[differs]}; join again with the same settings`,
+  )
 }
 
 /** Takes a seat by compare-and-set, against any number of others who do the same. */

@@ -14,6 +14,8 @@ const STOP_MS = 120_000
 
 /** Clones the primary, unless this machine has a copy of it already. */
 export async function copyPrimary(settings: Settings, primary: Primary, postgres: SystemUser): Promise<void> {
+  // Joined long ago, and promoted since.
+  if (primary.node === settings.node) return
   const version = settings.postgresqlVersion
   process.env['PGPASSFILE'] = paths.monitorPassfile
   const [row] = await withDatabase(remoteDatabase(primary.address, primary.port), PRIMARY_MS, (connection) =>

@@ -15,7 +15,7 @@ import type { SystemUser } from '../world/users.ts'
 
 /** Password files and credentials, each for the one user that needs it. */
 export function writeSecrets(config: Config, credentials: Credentials, postgres: SystemUser): void {
-  mkdirSync(dirname(paths.credentials), { recursive: true })
+  mkdirSync(dirname(paths.node), { recursive: true })
   const monitor = renderPassfile('understudy_monitor', credentials.monitor)
   replaceFile(paths.repmgrPassfile, renderPassfile('repmgr', credentials.repmgr) + monitor, {
     mode: 0o600,

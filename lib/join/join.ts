@@ -59,7 +59,8 @@ export interface Step {
 export async function planJoin(options: JoinOptions): Promise<Step[]> {
   const machine = await readMachine()
   checkMachine(machine, builtMs)
-  const cluster = options.as === 'joiner' ? await lookAround(options.consulJoin, machine) : null
+  const cluster =
+    options.as === 'joiner' ? await lookAround(options.consulJoin, machine, options.interface) : null
   const virtualIp = cluster?.config.virtualIp ?? (options.as === 'first' ? options.virtualIp : '')
   const placement = placeMachine(machine, virtualIp, options.interface)
   if (options.as === 'first') await checkFirst(options, machine, placement)
@@ -162,10 +163,13 @@ function joinerSteps(joining: Joining): Step[] {
       async run() {
         writeSettings(settingsOf(joining))
         await applyConfiguration(version, POSTGRESQL_PORT, users.postgres)
-        await waitForStreaming(POSTGRESQL_PORT, users.postgres)
+        if (!isPrimary(joining)) await waitForStreaming(POSTGRESQL_PORT, users.postgres)
       },
     },
-    { title: 'register with repmgr', run: () => registerStandby(users.postgres) },
+    {
+      title: 'register with repmgr',
+      run: async () => (isPrimary(joining) ? undefined : registerStandby(users.postgres)),
+    },
     ...daemonSteps(joining),
     ...lastSteps(joining),
   ]
@@ -234,6 +238,9 @@ function primaryOf({ cluster }: Joining): Primary {
   if (primary) return primary
   throw new UnderstudyError(EXIT.unavailable, 'the cluster has no primary to copy; start it first')
 }
+
+/** A machine that joined as a standby may have been promoted since. */
+const isPrimary = (joining: Joining): boolean => primaryOf(joining).node === joining.machine.node
 
 /** What an earlier step has found. */
 function found<T>(value: T | null | undefined): T {

@@ -1,7 +1,9 @@
 import { claimSeat } from '../cluster/seats.ts'
-import { EXIT, UnderstudyError } from '../errors.ts'
+import { UNKNOWN } from '../decide/facts.ts'
+import { EXIT, UnderstudyError, usageError } from '../errors.ts'
 import type { Primary } from '../kv.ts'
 import { paths } from '../paths.ts'
+import { known } from '../reconcile/observe.ts'
 import { Consul } from '../world/consul.ts'
 import { remoteDatabase } from '../world/database.ts'
 import { withDatabase } from '../world/postgres.ts'
@@ -17,7 +19,11 @@ const PRIMARY_MS = 5000
 const POSTGRESQL_PORT = 5432
 
 /** What the cluster is, as seen from a machine that wants to join. @throws one sentence where it cannot join. */
-export async function lookAround(addresses: readonly string[], machine: MachineFacts): Promise<ClusterFacts> {
+export async function lookAround(
+  addresses: readonly string[],
+  machine: MachineFacts,
+  device: string | undefined,
+): Promise<ClusterFacts> {
   const cluster = await readThrough(addresses, machine)
   if (!cluster) {
     throw new UnderstudyError(
@@ -26,7 +32,7 @@ export async function lookAround(addresses: readonly string[], machine: MachineF
     )
   }
   const { config, seats, primary } = cluster
-  const { address } = placeMachine(machine, config.virtualIp, undefined)
+  const { address } = placeMachine(machine, config.virtualIp, device)
   const claim = claimSeat(seats, { node: machine.node, machineId: machine.machineId, address })
   if (claim.outcome === 'refused') throw new UnderstudyError(EXIT.config, claim.why)
   if (!machine.postgresqlVersions.includes(config.postgresqlVersion)) {
@@ -49,15 +55,22 @@ async function readThrough(
 ): Promise<ClusterFacts | null> {
   if (machine.settings) {
     const consul = new Consul()
-    try {
-      return await readCluster(consul)
-    } catch {
-      // Not up yet: look from outside.
-    } finally {
-      consul.close()
-    }
+    const own = await known(readCluster(consul))
+    consul.close()
+    // Where it does not answer: look from outside.
+    if (own !== UNKNOWN) return own && checkAddresses(own, addresses)
   }
   return throughProbe(addresses, machine.node, readCluster)
+}
+
+/** The addresses a member is given must be those of its own cluster: two clusters that gossip would become one. */
+function checkAddresses(cluster: ClusterFacts, addresses: readonly string[]): ClusterFacts {
+  const members = Object.values(cluster.seats.seats).map(({ address }) => address)
+  const stranger = addresses.find((address) => !members.includes(address))
+  if (stranger === undefined) return cluster
+  throw usageError(
+    `this machine is a member of the cluster of ${members.join(', ')}, which ${stranger} is not`,
+  )
 }
 
 /** The primary's clock and identity: compares the clock, and makes sure that no data of somebody else is here. */
@@ -83,6 +96,6 @@ async function comparePrimary({ config, credentials }: ClusterFacts, primary: Pr
   const directory = paths.postgresqlData(config.postgresqlVersion)
   throw new UnderstudyError(
     EXIT.config,
-    `the PostgreSQL cluster in ${directory} holds data, which joining would replace; save it and remove it first (pg_dropcluster ${config.postgresqlVersion} main; pg_createcluster ${config.postgresqlVersion} main)`,
+    `the PostgreSQL cluster in ${directory} holds data, which joining would replace; save it and remove it first (pg_dropcluster --stop ${config.postgresqlVersion} main; pg_createcluster ${config.postgresqlVersion} main)`,
   )
 }

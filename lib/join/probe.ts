@@ -38,14 +38,17 @@ export async function throughProbe<T>(
       serf,
     }),
   )
-  const agent = spawn('consul', ['agent', `-config-file=${directory}/probe.json`], { stdio: 'ignore' })
+  // It leaves on SIGINT, which it is also sent where we are killed.
+  const argv = ['--pdeathsig', 'INT', 'consul', 'agent', `-config-file=${directory}/probe.json`]
+  const agent = spawn('setpriv', argv, { stdio: 'ignore' })
   const consul = new Consul({ port: http })
   try {
-    await waitFor(`the Consul at ${member} lets us look`, JOIN_MS, async () => {
-      if (agent.exitCode !== null)
-        throw new UnderstudyError(EXIT.unavailable, `the Consul at ${member} does not let us in`)
-      return consul.leader()
-    })
+    const leader = await waitFor(`the Consul at ${member} lets us look`, JOIN_MS, async () =>
+      agent.exitCode === null ? consul.leader() : 'none: the agent has ended',
+    )
+    if (agent.exitCode !== null) {
+      throw new UnderstudyError(EXIT.unavailable, `the Consul at ${member} does not let us in (${leader})`)
+    }
     return await look(consul)
   } finally {
     consul.close()

@@ -7,7 +7,7 @@ import type { Reconciler } from '../reconciler.ts'
 import { renderConninfo } from '../render/conninfo.ts'
 import type { Settings } from '../settings.ts'
 import { cloneStandby } from '../world/clone.ts'
-import { inspectData, makeStandby, markTorn, unmarkTorn } from '../world/data-directory.ts'
+import { inspectData, makeStandby, markRewind, unmarkRewind } from '../world/data-directory.ts'
 import { localDatabase, probeLocal } from '../world/database.ts'
 import { run } from '../world/exec.ts'
 import { unit } from '../world/systemd.ts'
@@ -43,8 +43,9 @@ export const rejoin: Reconciler<RejoinFacts, RejoinPlan> = {
 
     const started = performance.now()
     let how: string = plan.do
+    // Also where it does not run: a start that the gate refuses is tried again and again.
+    await unit('stop', service, STOP_MS)
     if (plan.do === 'rewind') {
-      await unit('stop', service, STOP_MS)
       try {
         await rewind(settings, plan.primary)
       } catch (error) {
@@ -72,7 +73,7 @@ async function rewind(settings: Settings, primary: Primary): Promise<void> {
     dbname: 'postgres',
     passfile: paths.repmgrPassfile,
   })
-  markTorn(version)
+  markRewind(version)
   await run(
     paths.postgresqlBin(version, 'pg_rewind'),
     [
@@ -84,11 +85,10 @@ async function rewind(settings: Settings, primary: Primary): Promise<void> {
     { timeoutMs: REWIND_MS },
   )
   makeStandby(paths.postgresqlData(version), settings, { host: primary.address, port: primary.port })
-  unmarkTorn(version)
+  unmarkRewind(version)
 }
 
 async function clone(settings: Settings, primary: Primary): Promise<void> {
   const member = { ...settings, port: settings.postgresqlPort, priority: settings.vipPriority }
-  const stop = (): Promise<void> => unit('stop', units.postgresql(settings.postgresqlVersion), STOP_MS)
-  await cloneStandby(member, { host: primary.address, port: primary.port }, stop, {})
+  await cloneStandby(member, { host: primary.address, port: primary.port }, async () => {}, {})
 }

@@ -15,7 +15,9 @@ export interface KeepalivedOptions {
  */
 export function renderKeepalived(options: KeepalivedOptions): string {
   // Calls overlap: one after the other, each reads the present state.
-  const notify = `/usr/bin/flock --wait 5 ${paths.lock('keepalived-notify')} ${paths.handler('keepalived-notify')}`
+  // keepalived throws away what its scripts say: it goes to the journal.
+  const handler = `/usr/bin/flock --wait 5 ${paths.lock('keepalived-notify')} ${paths.handler('keepalived-notify')}`
+  const notify = `/usr/bin/systemd-cat --identifier=understudy ${handler}`
   return `# Written by understudy. Local settings are lost at the next join.
 global_defs {
     router_id ${options.node}

@@ -34,7 +34,7 @@ stats_users = understudy_monitor
 ;; Sessions belong to one client, so that everything a client may do with PostgreSQL works.
 pool_mode = session
 max_client_conn = 500
-default_pool_size = 100
+default_pool_size = 50
 ;; After a change of the primary: leave the old one at the end of the transaction, not of the session.
 server_fast_close = 1
 server_login_retry = 1

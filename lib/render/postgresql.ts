@@ -6,6 +6,9 @@ port = ${port}
 shared_preload_libraries = 'repmgr'
 password_encryption = 'scram-sha-256'
 
+# Five machines' PgBouncers with 50 connections each, and some for the rest.
+max_connections = 300
+
 wal_level = replica
 hot_standby = on
 # pg_rewind needs data checksums or this.

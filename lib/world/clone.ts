@@ -25,7 +25,7 @@ export async function cloneStandby(
   const version = member.postgresqlVersion
   const incoming = paths.postgresqlIncoming(version)
   // repmgr clones into the directory its configuration names, whatever --pgdata says.
-  const config = `${incoming}.repmgr.conf`
+  const config = paths.cloneConfig(version)
   replaceFile(config, renderRepmgr({ ...member, dataDirectory: incoming }), { mode: 0o600 })
   if (as.uid !== undefined && as.gid !== undefined) chownSync(config, as.uid, as.gid)
   const clone = [

@@ -5,9 +5,6 @@ import { slotName, standbyLines } from '../render/postgresql.ts'
 import { repmgrConninfo } from '../render/repmgr.ts'
 import { syncDirectory } from './files.ts'
 
-/** Lies beside the data directory while pg_rewind changes it: a directory that it left half-way cannot be used. */
-const tornMarker = (version: number): string => `${paths.postgresqlData(version)}.rewinding`
-
 /** What a start would find. */
 export function inspectData(version: number): {
   data: 'intact' | 'torn' | 'missing'
@@ -16,18 +13,33 @@ export function inspectData(version: number): {
   const directory = paths.postgresqlData(version)
   const complete = existsSync(`${directory}/PG_VERSION`)
   return {
-    data: existsSync(tornMarker(version)) ? 'torn' : complete ? 'intact' : 'missing',
+    data: markers(version).some(existsSync) ? 'torn' : complete ? 'intact' : 'missing',
     standbySignal: existsSync(`${directory}/standby.signal`),
   }
 }
 
-/** Marks the data directory as being changed in a way that must be finished or thrown away. */
-export function markTorn(version: number): void {
-  writeFileSync(tornMarker(version), 'pg_rewind is at work in the directory beside this file\n')
-  syncDirectory(dirname(tornMarker(version)))
+/** Files beside the data directory that say: not to be used as it is, nor to be rewound, but to be cloned again. */
+const markers = (version: number): string[] => [paths.rewindMarker(version), paths.promotionMarker(version)]
+
+function mark(path: string, text: string): void {
+  writeFileSync(path, text)
+  syncDirectory(dirname(path))
 }
 
-export const unmarkTorn = (version: number): void => rmSync(tornMarker(version), { force: true })
+/** A directory that pg_rewind left half-way cannot be used. */
+export const markRewind = (version: number): void =>
+  mark(paths.rewindMarker(version), 'pg_rewind is at work in the directory beside this file\n')
+
+/**
+ * A promotion that was never published forks a timeline that another member may fork as well, under the same number:
+ * pg_rewind would take the two for one and find nothing to do.
+ */
+export const markPromotion = (version: number): void =>
+  mark(paths.promotionMarker(version), 'promoted, but not yet published as the primary\n')
+
+export const unmarkRewind = (version: number): void => rmSync(paths.rewindMarker(version), { force: true })
+export const unmarkPromotion = (version: number): void =>
+  rmSync(paths.promotionMarker(version), { force: true })
 
 export interface Upstream {
   host: string
@@ -62,6 +74,7 @@ export function swapIn(version: number): void {
   }
   renameSync(incoming, current)
   syncDirectory(dirname(current))
-  unmarkTorn(version)
+  unmarkRewind(version)
+  unmarkPromotion(version)
   rmSync(outgoing, { recursive: true, force: true })
 }

@@ -31,16 +31,20 @@ export async function withDatabase<T>(
     // Asked for only where the server wants one; over the Unix socket it does not.
     password: password ?? (async () => passwordFromFile(user)),
     connectionTimeoutMillis: timeoutMs,
-    query_timeout: timeoutMs,
     application_name: 'understudy',
   }
+  const deadline = performance.now() + timeoutMs
   const client = await connect(target, config)
   // A connection that breaks while idle emits 'error'; the next query reports it.
   client.on('error', () => {})
   try {
     return await work({
-      query: async <R extends QueryResultRow>(sql: string, values?: readonly unknown[]) =>
-        (await (values ? client.query<R>(sql, [...values]) : client.query<R>(sql))).rows,
+      async query<R extends QueryResultRow>(sql: string, values?: readonly unknown[]) {
+        const left = Math.max(1, deadline - performance.now())
+        // pg takes it with each query as well as with the client, but its types do not know.
+        const query = { text: sql, ...(values ? { values: [...values] } : {}), query_timeout: left }
+        return (await client.query<R>(query)).rows
+      },
     })
   } catch (cause) {
     if (isAnswer(cause)) throw cause

@@ -186,13 +186,16 @@ describe('polkit: who may do what with which unit', () => {
   const allows = (user: string, verb: string, unit: string, id = manage): boolean =>
     rules.some((rule) => rule({ id, lookup: (key) => ({ unit, verb })[key] ?? '' }, { user }) === 'yes')
 
-  /** Every line is what a handler does, see there. */
+  /** Every line is what a handler or repmgr does, see there. */
   const allowed: readonly (readonly [user: string, verb: string, unit: string])[] = [
     ['consul', 'start', units.failover],
     ['consul', 'start', units.follow],
     ['postgres', 'start', units.rejoin],
     ['postgres', 'start', units.postgresql(17)],
     ['postgres', 'stop', units.postgresql(17)],
+    // repmgr's service commands.
+    ['postgres', 'restart', units.postgresql(17)],
+    ['postgres', 'reload', units.postgresql(17)],
     ['postgres', 'restart', units.repmgrd],
   ]
   for (const [user, verb, unit] of allowed) {

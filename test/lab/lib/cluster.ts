@@ -80,22 +80,43 @@ export async function appPassword(lab: Lab, machine: string): Promise<string> {
   return stdout.trim().split(':').at(-1) ?? ''
 }
 
-const psql = ['psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-p', '6432', '-U', 'app', '-d', 'app']
+/** What join sets up unless it is told otherwise. */
+const APP = { database: 'app', user: 'app' }
+
+const psql = ({ database, user }: typeof APP, host: string, text: string): string[] => [
+  ...[
+    'psql',
+    '-XAtq',
+    '-v',
+    'ON_ERROR_STOP=1',
+    '-h',
+    host,
+    '-p',
+    '6432',
+    '-U',
+    user,
+    '-d',
+    database,
+    '-c',
+    text,
+  ],
+]
 
 /** SQL of a client somewhere in the network, through the virtual IP. @returns what it printed. */
-export async function sqlThroughVirtualIp(lab: Lab, password: string, text: string): Promise<string> {
+export async function sqlThroughVirtualIp(
+  lab: Lab,
+  password: string,
+  text: string,
+  app = APP,
+): Promise<string> {
   const env = { PGPASSWORD: password, PGCONNECT_TIMEOUT: '10' }
-  return (
-    await lab.clientExec([...psql, '-h', VIRTUAL_IP, '-c', text], { env, timeoutMs: 20_000 })
-  ).stdout.trim()
+  return (await lab.clientExec(psql(app, VIRTUAL_IP, text), { env, timeoutMs: 20_000 })).stdout.trim()
 }
 
 /** SQL of a service on a machine, through its own PgBouncer on localhost. @returns what it printed. */
 export async function sqlOnLocalhost(lab: Lab, machine: string, text: string): Promise<string> {
   const env = { PGPASSFILE: '/etc/understudy/app.pgpass', PGCONNECT_TIMEOUT: '10' }
-  return (
-    await lab.exec(machine, [...psql, '-h', 'localhost', '-c', text], { env, timeoutMs: 20_000 })
-  ).stdout.trim()
+  return (await lab.exec(machine, psql(APP, 'localhost', text), { env, timeoutMs: 20_000 })).stdout.trim()
 }
 
 /** SQL as the superuser on a machine's own database, whatever its role. @returns what it printed. */
@@ -119,7 +140,7 @@ export async function holdersOf(
 }
 
 /** The address a machine's PgBouncer sends its clients to, from the file it includes. */
-export async function poolerTarget(lab: Lab, machine: string): Promise<string> {
+export async function poolerTarget(lab: Lab, machine: string, database = APP.database): Promise<string> {
   const { stdout } = await lab.exec(machine, ['cat', '/run/understudy/pgbouncer/databases.ini'])
-  return /^app = host=(\S+)/m.exec(stdout)?.[1] ?? ''
+  return new RegExp(`^${database} = host=(\\S+)`, 'm').exec(stdout)?.[1] ?? ''
 }

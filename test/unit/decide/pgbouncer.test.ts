@@ -92,7 +92,7 @@ const cases: readonly Case<PgbouncerFacts, PgbouncerPlan>[] = [
   [
     'It does not know the database, and nobody holds the lock',
     { running: null, leadership: lockReleased },
-    { do: 'hold', why: 'nobody holds', file: HELD, console: [] },
+    { do: 'hold', why: 'nobody holds', file: HELD, console: ['RELOAD', 'PAUSE'] },
   ],
   [
     'Its console does not answer, and nobody holds the lock',

@@ -1,0 +1,60 @@
+/** The same on Debian 12, whose parts are older, with the virtual IP at its fixed place (promise S7). */
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { waitFor } from '../../lib/wait.ts'
+import {
+  addressOf,
+  appPassword,
+  formCluster,
+  holdersOf,
+  poolerTarget,
+  sqlThroughVirtualIp,
+  statusFrom,
+  untilHealthy,
+} from './lib/cluster.ts'
+import { Lab } from './lib/lab.ts'
+
+const name = 'policy'
+const all = ['n1', 'n2', 'n3']
+let lab: Lab
+
+before(async () => {
+  await Lab.remove(name)
+  lab = await Lab.up({ name, machines: 3, suite: 'bookworm' })
+  await formCluster(lab, ['--policy', 'fixed', '--database', 'manager', '--user', 'manager'])
+})
+after(() => Lab.remove(name))
+
+const sql = (password: string, text: string): Promise<string> =>
+  sqlThroughVirtualIp(lab, password, text, { database: 'manager', user: 'manager' })
+
+test('the virtual IP stays by priority: it leaves with its machine, and comes back with it, not with the primary', async () => {
+  await untilHealthy(lab, 'n1')
+  const password = await appPassword(lab, 'n1')
+  assert.deepEqual(await holdersOf(lab, all), ['n1'])
+  await sql(password, 'create table kept (value int); insert into kept values (1)')
+
+  await lab.poweroff('n1')
+  await waitFor('the virtual IP is on the next by priority', 20_000, async () => {
+    const holders = await holdersOf(lab, ['n2', 'n3'])
+    return holders.length === 1 || null
+  })
+  await waitFor('a write through it', 60_000, () =>
+    sql(password, 'insert into kept values (2)').then(() => true),
+  )
+  const primary = (await statusFrom(lab, 'n2')).primary
+  assert.ok(primary === 'n2' || primary === 'n3', `the primary is ${primary}`)
+
+  await lab.poweron('n1')
+  const status = await untilHealthy(lab, 'n1')
+  assert.equal(status.primary, primary)
+  await waitFor(
+    'the virtual IP is on n1 again',
+    20_000,
+    async () => (await holdersOf(lab, all)).join() === 'n1' || null,
+  )
+  // n1 has the address, another the database: its PgBouncer passes on.
+  for (const machine of all)
+    assert.equal(await poolerTarget(lab, machine, 'manager'), addressOf(lab, primary))
+  assert.equal(await sql(password, 'select count(*) from kept'), '2')
+})
