@@ -13,10 +13,12 @@ import { run } from '../world/exec.ts'
 import { replaceFile } from '../world/files.ts'
 import { ensureRunning, unit } from '../world/systemd.ts'
 import type { SystemUser } from '../world/users.ts'
+import { readVoters } from '../world/voters.ts'
 import { consulData } from './machine.ts'
 import { sql } from './postgresql.ts'
 
 const LEADER_MS = 30_000
+const VOTERS_MS = 5000
 const CHECKS_MS = 45_000
 const STREAMING_MS = 60_000
 /** Checks that a member must pass, by their ids in consul-config/services.json. */
@@ -98,8 +100,7 @@ export async function publishMember(consul: Consul, settings: Settings): Promise
 /** A joining server counts for the quorum only once autopilot has made it a voter. */
 export async function waitForVote(node: string): Promise<void> {
   await waitFor(`Consul's server on ${node} has a vote`, LEADER_MS, async () => {
-    const peers = await run('consul', ['operator', 'raft', 'list-peers'])
-    return peers.split('\n').some((line) => line.startsWith(`${node} `) && /\btrue\b/.test(line)) || null
+    return (await readVoters(VOTERS_MS)).includes(node) || null
   })
 }
 

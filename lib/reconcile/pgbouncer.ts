@@ -3,6 +3,7 @@ import { paths } from '../paths.ts'
 import type { Reconciler } from '../reconciler.ts'
 import { pgbouncerConsole } from '../world/database.ts'
 import { readText, replaceFile } from '../world/files.ts'
+import { readPooler } from '../world/pooler.ts'
 import { withDatabase } from '../world/postgres.ts'
 import { known, readLeadership } from './observe.ts'
 
@@ -17,7 +18,7 @@ export const pgbouncer: Reconciler<PgbouncerFacts, PgbouncerPlan> = {
   async observe({ settings, consul }) {
     const [leadership, running] = await Promise.all([
       known(readLeadership(consul)),
-      known(readRunning(settings.database)),
+      known(withDatabase(pgbouncerConsole, CONSOLE_MS, (console) => readPooler(console, settings.database))),
     ])
     return { database: settings.database, leadership, file: readText(paths.pgbouncerDatabases), running }
   },
@@ -35,16 +36,6 @@ export const pgbouncer: Reconciler<PgbouncerFacts, PgbouncerPlan> = {
       }
     })
   },
-}
-
-async function readRunning(database: string): Promise<PgbouncerFacts['running']> {
-  return withDatabase(pgbouncerConsole, CONSOLE_MS, async (console) => {
-    const rows = await console.query<{ name: string; host: string | null; port: string; paused: string }>(
-      'SHOW DATABASES',
-    )
-    const row = rows.find(({ name }) => name === database)
-    return row ? { host: row.host ?? '', port: Number(row.port), paused: Number(row.paused) === 1 } : null
-  })
 }
 
 /** Waits for a promise at most this long; what becomes of it later does not matter. */

@@ -1,8 +1,8 @@
-import { networkInterfaces } from 'node:os'
 import { UNKNOWN } from '../decide/facts.ts'
 import { decideVipState, type VipStateFacts, type VipStatePlan, type VrrpState } from '../decide/vip-state.ts'
 import { kv } from '../kv.ts'
 import type { Reconciler } from '../reconciler.ts'
+import { holdsAddress } from '../world/interfaces.ts'
 import { known } from './observe.ts'
 
 /** Publishes whether this machine holds the virtual IP. `event` is the state keepalived named, or null. */
@@ -11,12 +11,9 @@ export const vipState = (event: VrrpState | null): Reconciler<VipStateFacts, Vip
 
   async observe({ settings, consul }) {
     const published = await known(consul.get(kv.keepalivedNode(settings.node)))
-    const [address] = settings.virtualIp.split('/')
     return {
       event,
-      holdsAddress: Object.values(networkInterfaces()).some((list) =>
-        list?.some((entry) => entry.address === address),
-      ),
+      holdsAddress: holdsAddress(settings.virtualIp),
       priority: settings.vipPriority,
       published: published === UNKNOWN ? UNKNOWN : (published?.value ?? null),
       now: new Date().toISOString(),

@@ -1,7 +1,7 @@
 import { parseLsn } from '../cluster/lsn.ts'
 import type { LocalDatabase } from '../decide/facts.ts'
 import { pgbouncerConsole, readRole } from '../world/database.ts'
-import { run } from '../world/exec.ts'
+import { type Pooler, readPooler } from '../world/pooler.ts'
 import { type Connection, type Target, withDatabase } from '../world/postgres.ts'
 
 /** What a database says of itself and of its replication. */
@@ -9,13 +9,6 @@ export type DatabaseAnswer =
   | (LocalDatabase & { role: 'primary'; position: bigint })
   | (LocalDatabase & { role: 'standby'; position: bigint; streaming: boolean; upstream: string | null })
   | { role: 'down' }
-
-/** Where a PgBouncer sends the clients of our database. */
-export interface PoolerAnswer {
-  host: string
-  port: number
-  paused: boolean
-}
 
 /** Role, timeline, position (written by a primary, replayed by a standby) and where the WAL comes from. */
 export async function askPostgresql(target: Target, timeoutMs: number): Promise<DatabaseAnswer> {
@@ -55,16 +48,12 @@ export async function askPgbouncer(
   address: string,
   database: string,
   timeoutMs: number,
-): Promise<PoolerAnswer | null> {
+): Promise<Pooler | null> {
   const target: Target = { ...pgbouncerConsole, host: address, user: 'understudy_monitor' }
   return withDatabase(target, timeoutMs, async (console) => {
-    const rows = await console.query<{ name: string; host: string | null; port: string; paused: string }>(
-      'SHOW DATABASES',
-    )
-    const row = rows.find(({ name }) => name === database)
-    if (!row) return null
-    const paused = Number(row.paused) === 1 || (await isPausedAsAWhole(console))
-    return { host: row.host ?? '', port: Number(row.port), paused }
+    const pooler = await readPooler(console, database)
+    if (!pooler || pooler.paused) return pooler
+    return { ...pooler, paused: await isPausedAsAWhole(console) }
   })
 }
 
@@ -77,12 +66,4 @@ async function isPausedAsAWhole(console: Connection): Promise<boolean> {
     if (/invalid command/.test((error as Error).message)) return false
     throw error
   }
-}
-
-/** Names of the Consul servers that vote. Consul's client library lacks this call; its own command has it. */
-export async function askVoters(timeoutMs: number): Promise<string[]> {
-  const text = await run('consul', ['operator', 'raft', 'list-peers', '-stale'], { timeoutMs })
-  const [header = [], ...rows] = text.split('\n').map((line) => line.trim().split(/\s+/))
-  const column = header.indexOf('Voter')
-  return rows.flatMap((row) => (row[0] && row[column] === 'true' ? [row[0]] : []))
 }

@@ -1,10 +1,11 @@
-import { networkInterfaces } from 'node:os'
 import { kv } from '../kv.ts'
 import { paths } from '../paths.ts'
 import type { Settings } from '../settings.ts'
 import { Consul } from '../world/consul.ts'
 import { localDatabase, remoteDatabase } from '../world/database.ts'
-import { askPgbouncer, askPostgresql, askVoters } from './ask.ts'
+import { holdsAddress } from '../world/interfaces.ts'
+import { readVoters } from '../world/voters.ts'
+import { askPgbouncer, askPostgresql } from './ask.ts'
 import { assemble, type ConsulReadings, type MachineReadings, rollCall, type Seat } from './assemble.ts'
 import type { Report } from './facts.ts'
 import { read } from './reading.ts'
@@ -15,7 +16,7 @@ const MACHINE_MS = 1300
 
 /** Looks at the whole cluster from this machine. Takes root, for the passwords. Never throws and never hangs. */
 export async function observeStatus(settings: Settings): Promise<Report> {
-  // pg reads passwords from the file that this variable names.
+  // Where the monitor's password is.
   process.env['PGPASSFILE'] = paths.monitorPassfile
   const consul = new Consul({ prefix: settings.kvPrefix, timeoutMs: CONSUL_MS })
   try {
@@ -50,7 +51,7 @@ async function readConsul(consul: Consul): Promise<ConsulReadings> {
     await Promise.all([
       read(CONSUL_MS, consul.leader()),
       read(CONSUL_MS, consul.members()),
-      read(CONSUL_MS, askVoters(CONSUL_MS)),
+      read(CONSUL_MS, readVoters(CONSUL_MS)),
       read(CONSUL_MS, consul.getStale(kv.config)),
       read(CONSUL_MS, consul.list(kv.nodes)),
       read(CONSUL_MS, consul.list(kv.postgresqlNodes)),
@@ -70,10 +71,4 @@ async function askMachine({ name, address, port }: Seat, settings: Settings): Pr
     read(MACHINE_MS, askPgbouncer(address, settings.database, MACHINE_MS)),
   ])
   return { postgresql, pgbouncer }
-}
-
-/** Is this address (with or without a prefix length) on one of our interfaces? */
-function holdsAddress(cidr: string): boolean {
-  const [address] = cidr.split('/')
-  return Object.values(networkInterfaces()).some((list) => list?.some((entry) => entry.address === address))
 }

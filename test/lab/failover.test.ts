@@ -71,6 +71,28 @@ async function untilDnsAgrees(machine: string, primary: string): Promise<void> {
   })
 }
 
+/** Looks again and again where the PgBouncers of these machines send their clients, and keeps every change. */
+function recordTargets(machines: readonly string[]): { stop(): Promise<Map<string, string[]>> } {
+  const seen = new Map<string, string[]>(machines.map((machine) => [machine, []]))
+  let stopped = false
+  const watching = Promise.all(
+    machines.map(async (machine) => {
+      while (!stopped) {
+        const target = await poolerTarget(lab, machine)
+        if (seen.get(machine)?.at(-1) !== target) seen.get(machine)?.push(target)
+        await new Promise((resolve) => setTimeout(resolve, 50))
+      }
+    }),
+  )
+  return {
+    async stop() {
+      stopped = true
+      await watching
+      return seen
+    },
+  }
+}
+
 test('a new cluster is in order: one primary, the virtual IP with it, every PgBouncer on it, DNS', async () => {
   const status = await untilHealthy(lab, 'n2')
   assert.equal(primaryIn(status), 'n1')
@@ -110,6 +132,7 @@ test('every handler may run twice, beside itself and be killed anywhere, and not
 test('power cut of the active machine: the client writes again in time, and nothing it was told is lost', async () => {
   const writer = await Writer.start(lab, password)
   await waitFor('100 writes', 20_000, async () => writer.acknowledged.length >= 100 || null)
+  const seen = recordTargets(others('n1'))
   const { killedAt } = await lab.poweroff('n1')
   await writer.untilWritten(killedAt + 50, 60_000)
   const count = writer.acknowledged.length
@@ -135,6 +158,12 @@ test('power cut of the active machine: the client writes again in time, and noth
   const servers = writer.acknowledged.map(({ server }) => server)
   assert.deepEqual([...new Set(servers)], [addressOf(lab, 'n1'), addressOf(lab, primary)])
   assert.ok(servers.indexOf(addressOf(lab, primary)) > servers.lastIndexOf(addressOf(lab, 'n1')))
+
+  // Each PgBouncer went from the old primary to the new one, and held its clients in between: never to anyone else.
+  for (const [machine, targets] of await seen.stop()) {
+    const [from, held, to] = [addressOf(lab, 'n1'), '127.0.0.1', addressOf(lab, primary)]
+    assert.deepEqual(targets, targets.includes(held) ? [from, held, to] : [from, to], machine)
+  }
 
   await waitFor(
     'the virtual IP is with the primary',
@@ -273,4 +302,20 @@ test('a malformed document in Consul is one clear error; nothing changes, and th
     await lab.exec('n1', ['curl', '-s', '-X', 'PUT', '--data', good, url])
   }
   await untilHealthy(lab, 'n1')
+})
+
+test('handlers that are killed again and again all through a failover only delay it', async () => {
+  const primary = primaryIn(await untilHealthy(lab, 'n2'))
+  const survivors = others(primary)
+  const killing = `end=$(($(date +%s) + 8)); while [ $(date +%s) -lt $end ]; do
+    pkill -KILL -f '^/usr/bin/node /usr/lib/understudy/handlers/'; sleep 0.3; done; true`
+  const killers = survivors.map((machine) => lab.exec(machine, ['sh', '-c', killing]))
+  await lab.poweroff(primary)
+  await waitFor('a write through the virtual IP', 90_000, () =>
+    sqlThroughVirtualIp(lab, password, 'insert into written (value) values (-500)').then(() => true),
+  )
+  await Promise.all(killers)
+  await lab.poweron(primary)
+  const after = await untilHealthy(lab, survivors[0] as string, 120_000)
+  assert.notEqual(primaryIn(after), primary)
 })

@@ -1,0 +1,18 @@
+import type { Connection } from './postgres.ts'
+
+/** Where a PgBouncer sends the clients of a database. */
+export interface Pooler {
+  host: string
+  port: number
+  /** PAUSE of this database; one of everything does not show here. */
+  paused: boolean
+}
+
+/** Asks PgBouncer's console. @returns null where it does not know the database. */
+export async function readPooler(console: Connection, database: string): Promise<Pooler | null> {
+  const rows = await console.query<{ name: string; host: string | null; port: string; paused: string }>(
+    'SHOW DATABASES',
+  )
+  const row = rows.find(({ name }) => name === database)
+  return row ? { host: row.host ?? '', port: Number(row.port), paused: Number(row.paused) === 1 } : null
+}
