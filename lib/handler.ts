@@ -53,25 +53,31 @@ async function execute<Event>(spec: HandlerSpec<Event>, argv: readonly string[])
   return spec.run(event, { settings, consul }, { dryRun: argv.includes('--dry-run') })
 }
 
+/** How long an event that finds Consul silent waits for it: an election of Consul's leader takes some seconds. */
+const PATIENCE_MS = 6000
+
 /** A handler that takes no arguments and is one reconciler: look, decide, do, one log line. */
-export function mainReconciler<Facts, P extends Plan>(work: Reconciler<Facts, P>, help: string): void {
+export function mainReconciler<Facts extends object, P extends Plan>(
+  work: Reconciler<Facts, P>,
+  help: string,
+): void {
   main({
     name: work.name,
     help,
     timeoutMs: 20_000,
     parse: noArguments,
     async run(_event, context, options) {
-      await runReconciler(work, context, options)
+      await runReconciler(work, context, { ...options, patienceMs: PATIENCE_MS })
       return EXIT.ok
     },
   })
 }
 
 /** Looks, decides and does once, with one log line; or only says what it would do. @returns the plan. */
-export async function runReconciler<Facts, P extends Plan>(
+export async function runReconciler<Facts extends object, P extends Plan>(
   work: Reconciler<Facts, P>,
   context: Context,
-  { dryRun }: { dryRun: boolean },
+  { dryRun, patienceMs = 0 }: { dryRun: boolean; patienceMs?: number },
 ): Promise<P> {
   if (dryRun) {
     const plan = work.decide(await work.observe(context))
@@ -79,7 +85,7 @@ export async function runReconciler<Facts, P extends Plan>(
     return plan
   }
   const started = performance.now()
-  const plan = await reconcile(work, context)
+  const plan = await reconcile(work, context, patienceMs)
   log(work.name, { do: plan.do, why: plan.why, ms: Math.round(performance.now() - started) })
   return plan
 }

@@ -1,3 +1,4 @@
+import { UNKNOWN } from './decide/facts.ts'
 import type { Settings } from './settings.ts'
 import type { Consul } from './world/consul.ts'
 
@@ -24,12 +25,27 @@ export interface Reconciler<Facts, P extends Plan> {
   apply(plan: P, context: Context): Promise<void>
 }
 
-/** Observes, decides and applies once. @returns the plan that was carried out. */
-export async function reconcile<Facts, P extends Plan>(
+const LOOK_AGAIN_MS = 500
+
+/**
+ * Observes, decides and applies. An event that finds a service silent has nothing to do now but would be lost: with
+ * patience it looks again until the service answers. @returns the plan that was carried out.
+ */
+export async function reconcile<Facts extends object, P extends Plan>(
   work: Reconciler<Facts, P>,
   context: Context,
+  patienceMs = 0,
 ): Promise<P> {
-  const plan = work.decide(await work.observe(context))
-  if (plan.do !== 'nothing') await work.apply(plan, context)
-  return plan
+  const deadline = performance.now() + patienceMs
+  for (;;) {
+    const facts = await work.observe(context)
+    const plan = work.decide(facts)
+    if (plan.do !== 'nothing') {
+      await work.apply(plan, context)
+      return plan
+    }
+    const blind = Object.values(facts).includes(UNKNOWN)
+    if (!blind || performance.now() >= deadline) return plan
+    await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS))
+  }
 }

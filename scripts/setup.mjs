@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Makes a checkout ready: `node scripts/setup.mjs [lab]`. Plain Node, because it runs before npm ci has.
+// Makes a checkout ready: `node scripts/setup.mjs [lab]`. Plain Node, because it runs before npm install has.
 import { spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'

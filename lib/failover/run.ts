@@ -47,7 +47,12 @@ export async function runFailover(
     told = news
     if (plan.do === until) return 'primary'
     if (plan.do === 'settled' || plan.do === 'leave') {
-      if (facts.local === 'unknown' || facts.local.role !== 'primary' || plan.do === 'leave') return 'other'
+      if (facts.local === 'unknown' || facts.local.role !== 'primary' || plan.do === 'leave') {
+        // In recovery: what was to become a promotion did not.
+        if (facts.local !== 'unknown' && facts.local.role === 'standby')
+          unmarkPromotion(context.settings.postgresqlVersion)
+        return 'other'
+      }
       unmarkPromotion(context.settings.postgresqlVersion)
       if (promoted) await recordHistory(context, 'failover_promoted', `promoted after ${elapsed()} ms`)
       // The question is settled whatever becomes of this: the next periodic run does it again.

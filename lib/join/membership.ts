@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import { UNKNOWN } from '../decide/facts.ts'
 import { leaderSession } from '../failover/session.ts'
 import { kv } from '../kv.ts'
@@ -10,7 +10,7 @@ import { waitFor } from '../wait.ts'
 import type { Consul } from '../world/consul.ts'
 import { localDatabase, probe } from '../world/database.ts'
 import { run } from '../world/exec.ts'
-import { replaceFile } from '../world/files.ts'
+import { readText, replaceFile } from '../world/files.ts'
 import { ensureRunning, unit } from '../world/systemd.ts'
 import type { SystemUser } from '../world/users.ts'
 import { readVoters } from '../world/voters.ts'
@@ -32,12 +32,17 @@ export async function startConsul(
   join: readonly string[],
 ): Promise<void> {
   const others = join.filter((member) => member !== address)
-  replaceFile(
-    paths.consulConfig,
-    renderConsulAgent({ node, address, dataDirectory: consulData(), join: others }),
-  )
+  // Joining again without naming anybody else must not make a member forget whom it joined.
+  if (others.length > 0 || readText(paths.consulConfig) === null) {
+    replaceFile(
+      paths.consulConfig,
+      renderConsulAgent({ node, address, dataDirectory: consulData(), join: others }),
+    )
+  }
   const files: string[] = [paths.consulConfig]
-  if (join.length === 0 && (await consul.leader().catch(() => null)) === null) {
+  // Only a server that has never run may found a cluster; one whose first start was interrupted still may.
+  const begun = existsSync(`${consulData()}/raft`)
+  if (join.length === 0 && (!begun || existsSync(paths.consulBootstrap))) {
     replaceFile(paths.consulBootstrap, renderConsulBootstrap())
     files.push(paths.consulBootstrap)
   }
