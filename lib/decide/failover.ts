@@ -45,6 +45,9 @@ export type FailoverPlan =
 /** How long candidates that are equally good give way to the preferred one before they act themselves. */
 export const GIVE_WAY_MS = 1500
 
+/** How long a member that Consul calls healthy, but that does not answer us, is waited for. */
+export const SILENT_PEER_MS = 5000
+
 /**
  * The gate that every promotion passes: pure, called again after every step until it says `settled` or `leave`.
  * The lock is taken first and everything is verified once more while it is held.
@@ -131,6 +134,9 @@ function decideStandby(
   if (running) return refuse(`${running.node} runs as a primary already`)
   const ahead = rivals.find((peer) => isAhead(peer.database, local))
   if (ahead) return refuse(`${ahead.node} has received more`)
+  // What a standby has that does not tell may have been acknowledged; Consul says that it is well, so it soon will.
+  const silent = rivals.find((peer) => peer.database === UNKNOWN)
+  if (silent && waitedMs < SILENT_PEER_MS) return refuse(`${silent.node} does not tell what it has received`)
   const preferred = rivals.find((peer) => isLevel(peer.database, local) && isPreferred(peer, self))
   if (holder === null && preferred && waitedMs < GIVE_WAY_MS)
     return { do: 'wait', why: `${preferred.node} is equally good and preferred` }

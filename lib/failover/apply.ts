@@ -1,3 +1,4 @@
+import { anyStandby, SYNCHRONOUS_FROM } from '../decide/durability.ts'
 import type { FailoverPlan } from '../decide/failover.ts'
 import { EXIT, UnderstudyError } from '../errors.ts'
 import { kv, type Leader, type Primary } from '../kv.ts'
@@ -6,6 +7,7 @@ import { markPromotion } from '../world/data-directory.ts'
 import { localDatabase } from '../world/database.ts'
 import { withDatabase } from '../world/postgres.ts'
 import { leaderSession } from './session.ts'
+import { setSynchronous } from './upkeep.ts'
 
 const PROMOTE_SECONDS = 10
 
@@ -32,7 +34,7 @@ export async function applyFailover(plan: FailoverPlan, { settings, consul }: Co
     }
     case 'promote':
       markPromotion(settings.postgresqlVersion)
-      await promote(port)
+      await promote(port, node, [...(await consul.list(kv.postgresqlNodes)).keys()])
       return
     case 'publish': {
       const { epoch, timeline, session } = plan
@@ -56,11 +58,13 @@ export async function applyFailover(plan: FailoverPlan, { settings, consul }: Co
 const isSame = (one: Primary, other: Primary): boolean =>
   one.node === other.node && one.epoch === other.epoch && one.timeline === other.timeline
 
-async function promote(port: number): Promise<void> {
+async function promote(port: number, node: string, members: readonly string[]): Promise<void> {
   const timeoutMs = (PROMOTE_SECONDS + 1) * 1000
-  const [row] = await withDatabase(localDatabase('postgres', port), timeoutMs, (own) =>
-    own.query<{ done: boolean }>(`select pg_promote(true, ${PROMOTE_SECONDS}) as done`),
-  )
+  const [row] = await withDatabase(localDatabase('postgres', port), timeoutMs, async (own) => {
+    // Before the first commit: it has to wait for a standby as all others do.
+    if (members.length >= SYNCHRONOUS_FROM) await setSynchronous(own, anyStandby(node, members))
+    return own.query<{ done: boolean }>(`select pg_promote(true, ${PROMOTE_SECONDS}) as done`)
+  })
   if (!row?.done)
     throw new UnderstudyError(EXIT.failed, `PostgreSQL was not promoted within ${PROMOTE_SECONDS} s`)
 }

@@ -1,4 +1,4 @@
-import { decideFailover, type FailoverPlan } from '../decide/failover.ts'
+import { decideFailover, type FailoverFacts, type FailoverPlan } from '../decide/failover.ts'
 import { EXIT, type ExitCode, explain } from '../errors.ts'
 import { log } from '../log.ts'
 import { restartRepmgrd } from '../reconcile/follow.ts'
@@ -14,6 +14,10 @@ const LOOK_AGAIN_MS = 200
 
 /** How a run ended: with this machine as the primary, with another one, or without an outcome (try again later). */
 export type Outcome = 'primary' | 'other' | 'undecided'
+
+/** For how long the lock has been held, by the clock of this machine, which took it. */
+const heldSince = (leader: FailoverFacts['leader']): number =>
+  leader === 'unknown' || leader === null ? 0 : Date.now() - Date.parse(leader.value.since)
 
 /** Prints what the gate would do now, and does nothing. */
 export async function showFailover(context: Context): Promise<ExitCode> {
@@ -56,8 +60,11 @@ export async function runFailover(
       unmarkPromotion(context.settings.postgresqlVersion)
       if (promoted) await recordHistory(context, 'failover_promoted', `promoted after ${elapsed()} ms`)
       // The question is settled whatever becomes of this: the next periodic run does it again.
-      const upkeep = promoted ? keepUpPrimary(context).then(restartRepmgrd) : keepUpPrimary(context)
-      await upkeep.catch((error) => log(handler, { failed: 'upkeep', error: explain(error) }))
+      const heldMs = heldSince(facts.leader)
+      const upkeep = keepUpPrimary(context, heldMs)
+      await (promoted ? upkeep.then(restartRepmgrd) : upkeep).catch((error) =>
+        log(handler, { failed: 'upkeep', error: explain(error) }),
+      )
       return 'primary'
     }
     try {

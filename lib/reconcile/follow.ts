@@ -5,7 +5,7 @@ import type { Context, Reconciler } from '../reconciler.ts'
 import { slotName } from '../render/postgresql.ts'
 import { repmgrConninfo } from '../render/repmgr.ts'
 import { localDatabase, readRole } from '../world/database.ts'
-import { type Connection, withDatabase } from '../world/postgres.ts'
+import { type Connection, sqlLiteral, withDatabase } from '../world/postgres.ts'
 import { queueUnit } from '../world/systemd.ts'
 import { known, readLeadership } from './observe.ts'
 import { dropSlots, ensureSlot } from './slots.ts'
@@ -54,9 +54,9 @@ export const follow: Reconciler<FollowFacts, FollowPlan> = {
     )
     await withDatabase(localDatabase('postgres', settings.postgresqlPort), DATABASE_MS, async (own) => {
       await own.query(
-        `alter system set primary_conninfo = ${literal(repmgrConninfo(settings.node, host, port))}`,
+        `alter system set primary_conninfo = ${sqlLiteral(repmgrConninfo(settings.node, host, port))}`,
       )
-      await own.query(`alter system set primary_slot_name = ${literal(slot)}`)
+      await own.query(`alter system set primary_slot_name = ${sqlLiteral(slot)}`)
       await own.query('select pg_reload_conf()')
       await dropSlots(own)
     })
@@ -74,6 +74,3 @@ async function readUpstream(connection: Connection): Promise<string | null> {
   )
   return /\bhost=(\S+)/.exec(row?.conninfo ?? '')?.[1] ?? null
 }
-
-/** An SQL string constant: ALTER SYSTEM takes no parameters. */
-const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`

@@ -84,3 +84,6 @@ async function connect(target: Target, config: ClientConfig): Promise<Client> {
     )
   }
 }
+
+/** An SQL string constant, for statements that take no parameters (ALTER SYSTEM). */
+export const sqlLiteral = (text: string): string => `'${text.replaceAll("'", "''")}'`

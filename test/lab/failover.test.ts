@@ -304,6 +304,33 @@ test('a malformed document in Consul is one clear error; nothing changes, and th
   await untilHealthy(lab, 'n1')
 })
 
+for (const [title, fault, cure, from] of [
+  ['is frozen and thaws', 'freeze', 'thaw', 1_000_000],
+  ['has its cable pulled and plugged in again', 'cut', 'heal', 2_000_000],
+] as const) {
+  test(`the active machine ${title}: it acknowledges nothing any more, and comes back as a standby`, async () => {
+    const primary = primaryIn(await untilHealthy(lab, 'n2'))
+    const [observer] = others(primary) as [string]
+    const writer = await Writer.start(lab, password, from)
+    await lab[fault](primary)
+    await writer.untilWritten(Date.now() + 1000, 60_000)
+    // Long enough for it to have missed everything.
+    const count = writer.acknowledged.length
+    await waitFor('1000 more writes', 60_000, async () => writer.acknowledged.length >= count + 1000 || null)
+    await lab[cure](primary)
+    const after = await untilHealthy(lab, observer, 120_000)
+    await writer.stop()
+
+    console.log(`${fault}: longest gap between acknowledged writes ${writer.longestGapMs()} ms`)
+    const values = writer.acknowledged.map(({ value }) => value)
+    const found = `select count(*) from written where value in (${values.join(',')})`
+    assert.equal(Number(await sqlThroughVirtualIp(lab, password, found)), values.length)
+    const servers = writer.acknowledged.map(({ server }) => server)
+    const changes = servers.filter((server, index) => server !== servers[index - 1])
+    assert.deepEqual(changes, [addressOf(lab, primary), addressOf(lab, primaryIn(after))])
+  })
+}
+
 test('handlers that are killed again and again all through a failover only delay it', async () => {
   const primary = primaryIn(await untilHealthy(lab, 'n2'))
   const survivors = others(primary)

@@ -1,6 +1,12 @@
 import { describe } from 'node:test'
 import { UNKNOWN } from '../../../lib/decide/facts.ts'
-import { decideFailover, type FailoverFacts, GIVE_WAY_MS, type Peer } from '../../../lib/decide/failover.ts'
+import {
+  decideFailover,
+  type FailoverFacts,
+  GIVE_WAY_MS,
+  type Peer,
+  SILENT_PEER_MS,
+} from '../../../lib/decide/failover.ts'
 import { lock, published } from '../support/documents.ts'
 import { type Case, table } from '../support/table.ts'
 
@@ -142,8 +148,18 @@ const standbyCases: Cases = [
     { do: 'lock', why: 'no member is ahead of us' },
   ],
   [
-    'A member does not tell its position',
-    { peers: [peer({ database: UNKNOWN })] },
+    'A healthy member does not tell its position: it may have what was acknowledged',
+    { peers: [peer({ database: UNKNOWN })], waitedMs: SILENT_PEER_MS - 1 },
+    { do: 'wait', why: 'does not tell what it has received' },
+  ],
+  [
+    'A healthy member does not tell its position for long',
+    { peers: [peer({ database: UNKNOWN })], waitedMs: SILENT_PEER_MS },
+    { do: 'lock', why: 'no member is ahead of us' },
+  ],
+  [
+    'A member that Consul calls dead does not tell its position',
+    { peers: [peer({ database: UNKNOWN, healthy: false })] },
     { do: 'lock', why: 'no member is ahead of us' },
   ],
   [
@@ -217,8 +233,8 @@ const ties: Cases = [
     { do: 'lock', why: 'no member is ahead of us' },
   ],
   [
-    'A preferred member that does not answer is not waited for',
-    { peers: [peer({ vipPriority: 100, database: UNKNOWN })] },
+    'A preferred member that does not answer for long is not waited for',
+    { peers: [peer({ vipPriority: 100, database: UNKNOWN })], waitedMs: SILENT_PEER_MS },
     { do: 'lock', why: 'no member is ahead of us' },
   ],
 ]
