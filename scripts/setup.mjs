@@ -32,15 +32,22 @@ function stop(message, code) {
 const say = (line) => process.stdout.write(`setup: ${line}\n`)
 
 /**
- * Runs a program in the checkout with our terminal; stops when it fails.
+ * Runs a program in the checkout; what it prints is shown only when it fails, and then we stop.
  * @param {string} file
  * @param {string[]} argv
  * @param {Record<string, string>} [env]
  */
 function run(file, argv, env = {}) {
-  const result = spawnSync(file, argv, { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } })
+  const result = spawnSync(file, argv, {
+    cwd: root,
+    encoding: 'utf8',
+    maxBuffer: 64 * 1024 * 1024,
+    env: { ...process.env, ...env },
+  })
   if (result.error !== undefined) stop(`cannot run ${file}: ${result.error.message}`, 1)
-  if (result.status !== 0) stop(`"${file} ${argv.join(' ')}" ended with ${result.status ?? result.signal}`, 1)
+  if (result.status === 0) return
+  process.stderr.write(result.stdout + result.stderr)
+  stop(`"${file} ${argv.join(' ')}" ended with ${result.status ?? result.signal}`, 1)
 }
 
 function checkNode() {

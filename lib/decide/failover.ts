@@ -48,6 +48,12 @@ export const GIVE_WAY_MS = 1500
 /** How long a member that Consul calls healthy, but that does not answer us, is waited for. */
 export const SILENT_PEER_MS = 5000
 
+/** Does this machine hold the lock, by a session that lives? */
+export function holdsLock({ leader, ownSessions }: Pick<FailoverFacts, 'leader' | 'ownSessions'>): boolean {
+  if (leader === UNKNOWN || ownSessions === UNKNOWN || !leader?.session) return false
+  return ownSessions.includes(leader.session)
+}
+
 /**
  * The gate that every promotion passes: pure, called again after every step until it says `settled` or `leave`.
  * The lock is taken first and everything is verified once more while it is held.
@@ -62,7 +68,7 @@ export function decideFailover(facts: FailoverFacts): FailoverPlan {
   if (local.role === 'down') return { do: 'leave', why: 'PostgreSQL does not run here' }
 
   const holder = leader?.session ?? null
-  if (holder !== null && !ownSessions.includes(holder)) {
+  if (holder !== null && !holdsLock(facts)) {
     return { do: 'settled', why: `the lock is held by ${leader?.value.node}` }
   }
   return local.role === 'primary'

@@ -1,4 +1,4 @@
-import { decideFailover, type FailoverFacts, type FailoverPlan } from '../decide/failover.ts'
+import { decideFailover, type FailoverFacts, type FailoverPlan, holdsLock } from '../decide/failover.ts'
 import { EXIT, type ExitCode, explain } from '../errors.ts'
 import { log } from '../log.ts'
 import { restartRepmgrd } from '../reconcile/follow.ts'
@@ -51,7 +51,8 @@ export async function runFailover(
     told = news
     if (plan.do === until) return 'primary'
     if (plan.do === 'settled' || plan.do === 'leave') {
-      if (facts.local === 'unknown' || facts.local.role !== 'primary' || plan.do === 'leave') {
+      // A former primary that still runs finds the question settled as well: by another machine.
+      if (facts.local === 'unknown' || facts.local.role !== 'primary' || !holdsLock(facts)) {
         // In recovery: what was to become a promotion did not.
         if (facts.local !== 'unknown' && facts.local.role === 'standby')
           unmarkPromotion(context.settings.postgresqlVersion)

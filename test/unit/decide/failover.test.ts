@@ -1,9 +1,11 @@
-import { describe } from 'node:test'
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
 import { UNKNOWN } from '../../../lib/decide/facts.ts'
 import {
   decideFailover,
   type FailoverFacts,
   GIVE_WAY_MS,
+  holdsLock,
   type Peer,
   SILENT_PEER_MS,
 } from '../../../lib/decide/failover.ts'
@@ -330,3 +332,21 @@ const primaryCases: Cases = [
   ],
 ]
 describe('failover: a running primary', () => table(decideFailover, asPrimary, primaryCases))
+
+test('who holds the lock: a living session of our own, nothing else', () => {
+  const own = ['own', 'starting']
+  const cases: [string, Parameters<typeof holdsLock>[0], boolean][] = [
+    ['ours', { leader: lock('n2', 'own', 8), ownSessions: own }, true],
+    ['our start gate', { leader: lock('n2', 'starting', 8), ownSessions: own }, true],
+    [
+      'another machine, while our database still runs as a primary',
+      { leader: lock('n3', 'theirs', 9), ownSessions: own },
+      false,
+    ],
+    ['ours by name only: the session died', { leader: lock('n2', null, 8), ownSessions: own }, false],
+    ['nobody ever', { leader: null, ownSessions: own }, false],
+    ['Consul does not answer', { leader: UNKNOWN, ownSessions: own }, false],
+    ['Consul does not tell our sessions', { leader: lock('n2', 'own', 8), ownSessions: UNKNOWN }, false],
+  ]
+  for (const [caption, facts, expected] of cases) assert.equal(holdsLock(facts), expected, caption)
+})
