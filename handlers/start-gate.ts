@@ -8,7 +8,7 @@
 import { UNKNOWN } from '../lib/decide/facts.ts'
 import { decideStartGate } from '../lib/decide/start-gate.ts'
 import { EXIT, type ExitCode, usageError } from '../lib/errors.ts'
-import { dropStartSessions, ownSessions, startSession } from '../lib/failover/session.ts'
+import { dropStartSessions, readSessions, startSession } from '../lib/failover/session.ts'
 import { main } from '../lib/handler.ts'
 import { kv } from '../lib/kv.ts'
 import { log } from '../lib/log.ts'
@@ -28,10 +28,15 @@ async function gate({ settings, consul }: Context, dryRun: boolean): Promise<Exi
     const { node, postgresqlVersion } = settings
     const [leadership, sessions] = await Promise.all([
       known(readLeadership(consul)),
-      known(ownSessions(consul, node)),
+      known(readSessions(consul, node)),
     ])
     const { standbySignal } = inspectData(postgresqlVersion)
-    const plan = decideStartGate({ node, standbySignal, leadership, ownSessions: sessions })
+    const plan = decideStartGate({
+      node,
+      standbySignal,
+      leadership,
+      ownSessions: sessions === UNKNOWN ? UNKNOWN : sessions.own,
+    })
     if (dryRun) {
       process.stdout.write(`${JSON.stringify(plan)}\n`)
       return EXIT.ok

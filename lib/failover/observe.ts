@@ -1,11 +1,11 @@
 import { UNKNOWN, type Unknown } from '../decide/facts.ts'
-import type { FailoverFacts, Peer } from '../decide/failover.ts'
+import { type FailoverFacts, holdsLock, type Peer } from '../decide/failover.ts'
 import { kv } from '../kv.ts'
 import { known, readLeadership } from '../reconcile/observe.ts'
 import type { Context } from '../reconciler.ts'
 import type { Check, Consul } from '../world/consul.ts'
 import { localDatabase, probe, probeLocal, remoteDatabase } from '../world/database.ts'
-import { LEADER_SESSION, START_SESSION } from './session.ts'
+import { readSessions } from './session.ts'
 
 /**
  * A member that does not answer within this time counts as not answering: a glance before the lock is taken, which any
@@ -21,10 +21,9 @@ export async function observeFailover(
   waitedMs: number,
 ): Promise<FailoverFacts> {
   const { node, repmgrId, vipPriority, postgresqlPort } = settings
-  const [leadership, leaderSessions, startSessions, members, local] = await Promise.all([
+  const [leadership, found, members, local] = await Promise.all([
     known(readLeadership(consul)),
-    known(consul.sessions(node, LEADER_SESSION)),
-    known(consul.sessions(node, START_SESSION)),
+    known(readSessions(consul, node)),
     known(readMembers(consul)),
     probeLocal(localDatabase('postgres', postgresqlPort), LOCAL_MS),
   ])
@@ -32,11 +31,8 @@ export async function observeFailover(
   const leader = leadership === UNKNOWN ? UNKNOWN : leadership.leader
   const self = { node, repmgrId, vipPriority }
   const sessions = {
-    ownSessions:
-      leaderSessions === UNKNOWN || startSessions === UNKNOWN
-        ? UNKNOWN
-        : [...leaderSessions, ...startSessions],
-    startSessions: startSessions === UNKNOWN ? [] : startSessions,
+    ownSessions: found === UNKNOWN ? UNKNOWN : found.own,
+    startSessions: found === UNKNOWN ? [] : found.start,
   } as const
 
   // Only a standby that may take over asks the others.
@@ -50,7 +46,7 @@ export async function observeFailover(
     leader !== UNKNOWN &&
     leader?.session &&
     sessions.ownSessions !== UNKNOWN &&
-    !sessions.ownSessions.includes(leader.session)
+    !holdsLock({ leader, ownSessions: sessions.ownSessions })
   if (!mayAct || held || members === UNKNOWN) {
     const reachable = members === UNKNOWN ? UNKNOWN : leader
     return {

@@ -2,7 +2,7 @@ import { claimSeat } from '../cluster/seats.ts'
 import { UNKNOWN } from '../decide/facts.ts'
 import { EXIT, UnderstudyError, usageError } from '../errors.ts'
 import type { Primary } from '../kv.ts'
-import { paths } from '../paths.ts'
+import { paths, units } from '../paths.ts'
 import { known } from '../reconcile/observe.ts'
 import { Consul } from '../world/consul.ts'
 import { remoteDatabase } from '../world/database.ts'
@@ -11,12 +11,11 @@ import { unit } from '../world/systemd.ts'
 import { systemUser } from '../world/users.ts'
 import { type ClusterFacts, readCluster } from './cluster.ts'
 import type { MachineFacts } from './machine.ts'
-import { isPristine, systemIdentifier } from './postgresql.ts'
+import { isPristine, POSTGRESQL_PORT, systemIdentifier } from './postgresql.ts'
 import { checkClock, placeMachine } from './preflight.ts'
 import { throughProbe } from './probe.ts'
 
 const PRIMARY_MS = 5000
-const POSTGRESQL_PORT = 5432
 
 /** What the cluster is, as seen from a machine that wants to join. @throws one sentence where it cannot join. */
 export async function lookAround(
@@ -91,7 +90,7 @@ async function comparePrimary({ config, credentials }: ClusterFacts, primary: Pr
 
   const own = await systemIdentifier(config.postgresqlVersion)
   if (own === null || own === remote.id) return
-  await unit('start', `postgresql@${config.postgresqlVersion}-main.service`)
+  await unit('start', units.postgresql(config.postgresqlVersion))
   if (await isPristine(POSTGRESQL_PORT, await systemUser('postgres'))) return
   const directory = paths.postgresqlData(config.postgresqlVersion)
   throw new UnderstudyError(

@@ -9,7 +9,6 @@ import { version } from '../version.ts'
 import { waitFor } from '../wait.ts'
 import type { Consul } from '../world/consul.ts'
 import { localDatabase, probe } from '../world/database.ts'
-import { run } from '../world/exec.ts'
 import { readText, replaceFile } from '../world/files.ts'
 import { ensureRunning, unit } from '../world/systemd.ts'
 import type { SystemUser } from '../world/users.ts'
@@ -99,7 +98,7 @@ export async function publishMember(consul: Consul, settings: Settings): Promise
     await consul.set(kv.node(node), { schema: 1, address, joinedAt: now, versions })
   }
   // On the primary this gives every member its replication slot; elsewhere it finds nothing to do.
-  await run('systemctl', ['start', units.failover], { timeoutMs: 60_000 })
+  await unit('start', units.failover)
 }
 
 /** A joining server counts for the quorum only once autopilot has made it a voter. */

@@ -7,6 +7,8 @@ import { readText, replaceFile } from '../world/files.ts'
 import { unit } from '../world/systemd.ts'
 import type { SystemUser } from '../world/users.ts'
 
+/** Where Debian's cluster main listens. */
+export const POSTGRESQL_PORT = 5432
 const SQL_MS = 30_000
 const START_MS = 300_000
 

@@ -25,11 +25,9 @@ import {
   waitForVote,
 } from './membership.ts'
 import type { JoinOptions } from './options.ts'
-import { applyConfiguration, configurePostgresql, createRoles } from './postgresql.ts'
+import { applyConfiguration, configurePostgresql, createRoles, POSTGRESQL_PORT } from './postgresql.ts'
 import type { Placement } from './preflight.ts'
 import { registerPrimary, registerStandby } from './repmgr.ts'
-
-const POSTGRESQL_PORT = 5432
 
 /** What the steps have found out so far. */
 export interface Joining {

@@ -1,6 +1,6 @@
 import { parseLsn } from '../cluster/lsn.ts'
 import type { LocalDatabase } from '../decide/facts.ts'
-import { pgbouncerConsole, readRole } from '../world/database.ts'
+import { nobodyListens, pgbouncerConsole, readRole } from '../world/database.ts'
 import { type Pooler, readPooler } from '../world/pooler.ts'
 import { type Connection, type Target, withDatabase } from '../world/postgres.ts'
 
@@ -20,9 +20,7 @@ export async function askPostgresql(target: Target, timeoutMs: number): Promise<
       return role.role === 'primary' ? { ...role, position } : { ...role, position, streaming, upstream }
     })
   } catch (error) {
-    // The machine itself says that nobody listens. Any other failure may be the network's.
-    const code = ((error as Error).cause as { code?: string } | undefined)?.code
-    if (code === 'ENOENT' || code === 'ECONNREFUSED') return { role: 'down' }
+    if (nobodyListens(error)) return { role: 'down' }
     throw error
   }
 }

@@ -147,12 +147,12 @@ export class Consul {
       .ID
   }
 
-  /** Ids of the living sessions of a node that carry this name. */
-  async sessions(node: string, name: string): Promise<string[]> {
+  /** The living sessions of a node. */
+  async sessions(node: string): Promise<{ id: string; name: string }[]> {
     const found = await this.#ask('list sessions', () =>
       this.#client.session.node({ node, ...{ consistent: true } }),
     )
-    return found.filter((session) => session.Name === name).map((session) => session.ID)
+    return found.map((session) => ({ id: session.ID, name: session.Name }))
   }
 
   async destroySession(id: string): Promise<void> {
@@ -175,11 +175,6 @@ export class Consul {
   /** Address of the current leader, or null: there is no quorum. */
   async leader(): Promise<string | null> {
     return (await this.#ask('ask for the leader', () => this.#client.status.leader())) || null
-  }
-
-  /** Addresses ("10.77.0.11:8300") of the Raft peers. */
-  async peers(): Promise<string[]> {
-    return this.#ask('ask for the peers', () => this.#client.status.peers())
   }
 
   /** Members of the gossip pool as this agent sees them. */

@@ -64,12 +64,17 @@ export async function probe(target: Target, timeoutMs: number): Promise<LocalDat
   }
 }
 
+/** Did a connection fail because the machine itself says that nobody listens? Any other failure may be the network's. */
+export function nobodyListens(error: unknown): boolean {
+  const code = ((error as Error).cause as { code?: string } | undefined)?.code
+  return code === 'ENOENT' || code === 'ECONNREFUSED'
+}
+
 /** {@link probe} of this machine: a socket that nobody listens on means that PostgreSQL is down. */
 export async function probeLocal(target: Target, timeoutMs: number): Promise<LocalDatabase | Unknown> {
   try {
     return await withDatabase(target, timeoutMs, readRole)
   } catch (error) {
-    const code = ((error as Error).cause as { code?: string } | undefined)?.code
-    return code === 'ENOENT' || code === 'ECONNREFUSED' ? { role: 'down' } : UNKNOWN
+    return nobodyListens(error) ? { role: 'down' } : UNKNOWN
   }
 }
