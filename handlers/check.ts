@@ -5,11 +5,10 @@
  */
 
 import { currentPrimary, UNKNOWN } from '../lib/decide/facts.ts'
-import { decideFollow } from '../lib/decide/follow.ts'
 import { EXIT, explain } from '../lib/errors.ts'
 import { main, noArguments } from '../lib/handler.ts'
 import { paths, units } from '../lib/paths.ts'
-import { observeFollow } from '../lib/reconcile/follow.ts'
+import { mayNeedFollow, observeFollow } from '../lib/reconcile/follow.ts'
 import { trimHistory } from '../lib/reconcile/history.ts'
 import { pgbouncer } from '../lib/reconcile/pgbouncer.ts'
 import { serviceTag } from '../lib/reconcile/service-tag.ts'
@@ -17,6 +16,7 @@ import { vipState } from '../lib/reconcile/vip-state.ts'
 import { vipWeight } from '../lib/reconcile/vip-weight.ts'
 import type { Context, Plan, Reconciler } from '../lib/reconciler.ts'
 import { run } from '../lib/world/exec.ts'
+import { readFailure } from '../lib/world/failure.ts'
 import { queueUnit, unitState } from '../lib/world/systemd.ts'
 
 /** Where a reconciler has something to do, runs its handler under its lock. @returns what a person should know, or null. */
@@ -30,7 +30,8 @@ async function repair<Facts, P extends Plan>(
     if (plan.do === 'nothing') return null
     if (!dryRun) {
       // Through the journal, as Consul's watches do: what a handler says belongs there.
-      const handler = ['flock', '--wait', '5', paths.lock(work.name), paths.handler(work.name)]
+      const lock = paths.lock(work.name === 'keepalived-notify' ? work.name : 'lead')
+      const handler = ['flock', '--wait', '5', lock, paths.handler(work.name)]
       await run('systemd-cat', ['--identifier=understudy', ...handler])
     }
     return `${work.name}: ${plan.do}, ${plan.why}`
@@ -39,24 +40,37 @@ async function repair<Facts, P extends Plan>(
   }
 }
 
-/** Starts the units that hold the lock, follow and rejoin, where they have something to do. */
+/** Starts the units that hold the lock, fence, follow and rejoin, where they have something to do. */
 async function repairDatabase(context: Context, dryRun: boolean): Promise<string | null> {
   const facts = await observeFollow(context, 'understudy_monitor')
-  if (facts.leadership === UNKNOWN) return 'Consul does not answer, failover is suspended'
+  const start = async (unit: string): Promise<void> => (dryRun ? undefined : queueUnit('start', unit))
+  const runs = facts.local !== UNKNOWN && facts.local.role !== 'down'
+  const leads = facts.local !== UNKNOWN && facts.local.role === 'primary'
+  if (facts.leadership === UNKNOWN) {
+    if (leads) await start(units.fence)
+    return 'Consul does not answer, failover is suspended'
+  }
   const { leader, primary } = facts.leadership
+  const current = currentPrimary(facts.leadership)
   // A lock of ours is looked after whoever is published: a run that was killed may have left it.
   const ours = [primary?.node, leader?.value.node].includes(facts.node)
-  if (primary && (!leader?.session || ours) && !dryRun) await queueUnit('start', units.failover)
-  if (primary && !currentPrimary(facts.leadership)) {
+  if (primary && (!leader?.session || ours)) await start(units.failover)
+  if (primary?.node === facts.node && !runs) await start(units.rejoin)
+  if (primary && !current) {
+    if (leads) await start(units.fence)
     return leader?.session
       ? `${leader.value.node} holds the lock, but is not published`
       : 'nobody holds the lock'
   }
-  if (facts.local === UNKNOWN || facts.local.role === 'down') return 'PostgreSQL does not answer'
-  const plan = decideFollow(facts)
-  if (plan.do === 'nothing') return null
-  if (!dryRun) await queueUnit('start', units.follow)
-  return `follow: ${plan.why}`
+  const why = mayNeedFollow(facts)
+  if (why !== null) await start(units.follow)
+  return why ?? (runs ? null : 'PostgreSQL does not answer')
+}
+
+/** What a rejoin fails on needs a person, if it goes on. */
+function checkRejoin(): string | null {
+  const failed = readFailure(paths.rejoinFailed)
+  return failed && `rejoin has failed ${failed.count} times since ${failed.since}: ${failed.reason}`
 }
 
 async function checkUnits(): Promise<string | null> {
@@ -68,24 +82,39 @@ async function checkUnits(): Promise<string | null> {
   return down.length > 0 ? `not running: ${down.join(', ')}` : null
 }
 
+/** What a person should know of this machine, after everything that differs was repaired, or its repair was started. */
+async function look(context: Context, dryRun: boolean): Promise<string[]> {
+  const problems = await Promise.all([
+    // First: of several lines only the first is shown by the status.
+    checkRejoin(),
+    repair(vipWeight, context, dryRun),
+    repair(serviceTag, context, dryRun),
+    repair(pgbouncer, context, dryRun),
+    repair(vipState(null), context, dryRun),
+    repairDatabase(context, dryRun).catch(explain),
+    checkUnits().catch(explain),
+  ])
+  return problems.filter((problem) => problem !== null)
+}
+
+/** A repair takes some seconds; what is right by then need not be reported until the next run. */
+const LOOK_AGAIN_MS = 3000
+
 main({
   name: 'check',
   help: `check [--dry-run]
-Compares this machine with what the cluster wants, repairs what differs and reports it. Called by Consul every 15 s.`,
-  timeoutMs: 12_000,
+Compares this machine with what the cluster wants, repairs what differs and reports what stays. Called by Consul every 15 s.`,
+  timeoutMs: 13_000,
   parse: noArguments,
   async run(_event, context, { dryRun }) {
-    const problems = await Promise.all([
-      repair(vipWeight, context, dryRun),
-      repair(serviceTag, context, dryRun),
-      repair(pgbouncer, context, dryRun),
-      repair(vipState(null), context, dryRun),
-      repairDatabase(context, dryRun).catch(explain),
-      checkUnits().catch(explain),
-    ])
+    const started = performance.now()
+    let problems = await look(context, dryRun)
+    if (problems.length > 0 && !dryRun && performance.now() - started < LOOK_AGAIN_MS) {
+      await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS))
+      problems = await look(context, dryRun)
+    }
     if (!dryRun) await trimHistory(context).catch(() => {})
-    const lines = problems.filter((problem) => problem !== null)
-    process.stdout.write(`${lines.join('\n') || 'as it should be'}\n`)
-    return lines.length > 0 ? EXIT.failed : EXIT.ok
+    process.stdout.write(`${problems.join('\n') || 'as it should be'}\n`)
+    return problems.length > 0 ? EXIT.failed : EXIT.ok
   },
 })

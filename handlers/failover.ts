@@ -1,5 +1,5 @@
 /**
- * Called by: understudy-failover.service (started by the watch on the lock, by the periodic check and after a start of
+ * Called by: understudy-failover.service (started by the watches on the lock and on the service postgresql, by the periodic check and after a start of
  * PostgreSQL) and by repmgrd's `promote_command`, both as postgres.
  * argv: --must-promote from repmgrd, none from the unit. stdin: nothing.
  * Exit codes: 0 settled (with --must-promote: this machine is the primary), 1 with --must-promote: another one is, 64 usage,
@@ -15,7 +15,7 @@ main({
 Passes the gate and promotes this machine, or finds out that it must not. A healthy primary takes its lock back.
 Called by understudy-failover.service and by repmgrd's promote_command; the latter with --must-promote, so that anything
 but a promotion is a failure.`,
-  timeoutMs: 45_000,
+  timeoutMs: 75_000,
   parse(argv) {
     const unknown = argv.find((argument) => argument !== '--must-promote')
     if (unknown !== undefined) throw usageError(`unexpected argument ${unknown}; see failover --help`)

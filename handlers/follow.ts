@@ -1,5 +1,5 @@
 /**
- * Called by: understudy-follow.service (started by the watch on `postgresql/primary` and by the periodic check) and by
+ * Called by: understudy-follow.service (started by `lead-changed` and by the periodic check) and by
  * repmgrd's `follow_command`, both as postgres.
  * argv: none. stdin: nothing.
  * Exit codes: 0 done or nothing to do (also where Consul does not answer), 1 failed, 64 usage, 75 deadline.

@@ -16,10 +16,12 @@ import { units } from '../lib/paths.ts'
 import { known, readLeadership } from '../lib/reconcile/observe.ts'
 import type { Context } from '../lib/reconciler.ts'
 import { inspectData } from '../lib/world/data-directory.ts'
+import { unmarkFenced } from '../lib/world/fence.ts'
 import { queueUnit } from '../lib/world/systemd.ts'
 
 const LOOK_AGAIN_MS = 500
 const DEADLINE_MS = 20_000
+const REFUSED_MS = 4000
 
 async function gate({ settings, consul }: Context, dryRun: boolean): Promise<ExitCode> {
   const started = performance.now()
@@ -43,11 +45,16 @@ async function gate({ settings, consul }: Context, dryRun: boolean): Promise<Exi
     }
     if (plan.why !== told) log('start-gate', { ...plan, ms: Math.round(performance.now() - started) })
     told = plan.why
-    if (plan.do === 'allow') return EXIT.ok
+    if (plan.do === 'allow') {
+      unmarkFenced()
+      return EXIT.ok
+    }
     if (plan.do === 'refuse') {
       // A lock that a former look took would keep the primary from its own.
       await known(dropStartSessions(consul, node))
       await queueUnit('start', units.rejoin)
+      // systemd tries again at once; rejoin stops that as soon as it has something to do.
+      await new Promise((resolve) => setTimeout(resolve, REFUSED_MS))
       return EXIT.failed
     }
     if (plan.do === 'lock') {

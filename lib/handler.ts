@@ -54,7 +54,7 @@ async function execute<Event>(spec: HandlerSpec<Event>, argv: readonly string[])
 }
 
 /** How long an event that finds Consul silent waits for it: an election of Consul's leader takes some seconds. */
-const PATIENCE_MS = 6000
+export const EVENT_PATIENCE_MS = 6000
 
 /** A handler that takes no arguments and is one reconciler: look, decide, do, one log line. */
 export function mainReconciler<Facts extends object, P extends Plan>(
@@ -67,7 +67,7 @@ export function mainReconciler<Facts extends object, P extends Plan>(
     timeoutMs: 20_000,
     parse: noArguments,
     async run(_event, context, options) {
-      await runReconciler(work, context, { ...options, patienceMs: PATIENCE_MS })
+      await runReconciler(work, context, { ...options, patienceMs: EVENT_PATIENCE_MS })
       return EXIT.ok
     },
   })

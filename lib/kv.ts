@@ -27,6 +27,8 @@ const config = v.object({
   routerId: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(255)),
   /** `with-primary`: the virtual IP follows the primary. `fixed`: it stays by priority. */
   policy: v.picklist(['with-primary', 'fixed']),
+  /** What a commit waits for, see lib/decide/durability.ts. Clusters founded without it have the default. */
+  durability: v.optional(v.picklist(['quorum', 'strict', 'async']), 'quorum'),
   database: identifier,
   user: identifier,
   /** Major version; the same on every member. */
@@ -34,6 +36,7 @@ const config = v.object({
 })
 export type Config = v.InferOutput<typeof config>
 export type PlacementPolicy = Config['policy']
+export type DurabilityMode = Config['durability']
 
 const credentials = v.object({
   schema: v.literal(1),
@@ -96,6 +99,17 @@ const primary = v.object({
 })
 export type Primary = v.InferOutput<typeof primary>
 
+const sync = v.object({
+  schema: v.literal(1),
+  /** The primary that wrote it. It may always lead again itself: it has all that it acknowledged. */
+  node: name,
+  /** Standbys that may be promoted; none: nobody but the primary itself. */
+  voters: v.array(name),
+  /** How many of the voters, a candidate among them, must stand still and be seen before one is promoted. */
+  need: count,
+})
+export type Sync = v.InferOutput<typeof sync>
+
 const history = v.object({
   schema: v.literal(1),
   at: time,
@@ -136,6 +150,7 @@ export const kv = {
   postgresqlNode: (nodeName: string) => key(`postgresql/nodes/${nodeName}`, postgresqlNode),
   leader: key('postgresql/leader', leader),
   primary: key('postgresql/primary', primary),
+  sync: key('postgresql/sync', sync),
   histories: key('history/', history),
   history: (at: string, nodeName: string, event: string) =>
     key(`history/${at}-${nodeName}-${event}`, history),

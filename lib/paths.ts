@@ -21,6 +21,10 @@ export const paths = {
   cloneLock: `${run}/postgresql/clone`,
   /** Included by pgbouncer.ini; gone at boot on purpose, so that a booting PgBouncer knows no primary. */
   pgbouncerDatabases: `${run}/pgbouncer/databases.ini`,
+  /** Lies there while this machine's database is stopped because it was cut off. */
+  fenced: `${run}/database/fenced`,
+  /** How often and why a rejoin has failed. */
+  rejoinFailed: `${run}/database/rejoin-failed.json`,
   /** keepalived's track_file; gone at boot on purpose. */
   vipWeight: `${run}/keepalived/weight`,
 
@@ -63,6 +67,8 @@ export const units = {
   failover: 'understudy-failover.service',
   follow: 'understudy-follow.service',
   rejoin: 'understudy-rejoin.service',
+  fence: 'understudy-fence.service',
+  withdraw: 'understudy-withdraw.service',
   consul: 'consul.service',
   pgbouncer: 'pgbouncer.service',
   keepalived: 'keepalived.service',

@@ -66,11 +66,13 @@ try {
   for (const name of readdirSync(join(top, 'dist/handlers'))) {
     install(`dist/handlers/${name}`, `usr/lib/understudy/handlers/${name}`, 0o755)
   }
+  for (const name of ['database-check', 'leader-released'])
+    install(`packaging/${name}.sh`, `usr/lib/understudy/handlers/${name}`, 0o755)
   install('dist/understudy.mjs', 'usr/lib/understudy/understudy.mjs', 0o755)
   mkdirSync(join(root, 'usr/bin'), { recursive: true })
   symlinkSync('../lib/understudy/understudy.mjs', join(root, 'usr/bin/understudy'))
 
-  for (const unit of ['failover', 'follow', 'rejoin', 'repmgrd']) {
+  for (const unit of ['failover', 'fence', 'follow', 'rejoin', 'repmgrd', 'withdraw']) {
     install(
       `packaging/systemd/understudy-${unit}.service`,
       `usr/lib/systemd/system/understudy-${unit}.service`,
@@ -83,6 +85,7 @@ try {
   for (const daemon of ['consul', 'keepalived', 'pgbouncer']) {
     install('packaging/systemd/restart.conf', `usr/lib/systemd/system/${daemon}.service.d/understudy.conf`)
   }
+  install('packaging/systemd/consul.conf', 'usr/lib/systemd/system/consul.service.d/understudy-priority.conf')
   install('packaging/tmpfiles.conf', 'usr/lib/tmpfiles.d/understudy.conf')
   install('packaging/polkit.rules', 'usr/share/polkit-1/rules.d/50-understudy.rules')
   install('LICENSE', 'usr/share/doc/understudy/copyright')

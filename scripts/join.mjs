@@ -19,6 +19,8 @@ Settings of the cluster, given once on the first machine:
   --database NAME   database for the application (app)
   --user NAME       its owner (app)
   --policy POLICY   with-primary: the virtual IP follows the primary (default); fixed: it stays by priority
+  --durability MODE quorum: from three machines on a commit waits until no single fault can lose it (default);
+                    strict: it waits even when no standby is left; async: it never waits
 
 For any machine:
   --interface NAME  network interface (the one in the virtual IP's network)

@@ -8,14 +8,22 @@ import { statusOf } from '../test/lab/lib/status.ts'
 
 const help = `Usage: npm run lab -- COMMAND [--lab NAME]
 
-  up [--machines N] [--suite trixie|bookworm]   start the lab, or whatever of it is missing (3 machines)
+  up [--machines N] [--suite trixie|bookworm] [--clocks]
+                                                start the lab, or whatever of it is missing (3 machines)
   down                                          end it and remove the machines' disks
-  status [--json]                               what is on, plugged in, frozen
+  status [--json]                               what is on, plugged in, frozen, blocked
   exec MACHINE -- COMMAND...                    run a command in a machine
   client -- COMMAND...                          run a command of this host on the lab's network
   poweroff MACHINE   poweron MACHINE            power cut; boot from the same disk
   cut MACHINE        heal MACHINE               pull the network cable; put it back
   freeze MACHINE     thaw MACHINE               hold every process still; go on
+  block MACHINE MACHINE [--ports N,N] [--one-way]
+                                                throw away what two machines send each other (the first one to the
+                                                second one); only TCP and UDP from or to these ports
+  unblock                                       end all blocks
+  fill MACHINE       free MACHINE               fill the file system of its databases; give the space back
+  clock MACHINE SECONDS                         set its wall clock that far ahead of the right time, in a lab that was
+                                                started with --clocks; behind: clock MACHINE -- -SECONDS
 
 Machines are n1 to n5, with the addresses 10.77.0.11 to 10.77.0.15. --lab names another lab than "default".
 
@@ -23,6 +31,7 @@ Examples:
   npm run lab -- up --machines 3
   npm run lab -- exec n1 -- systemctl status postgresql
   npm run lab -- poweroff n1
+  npm run lab -- block n1 n2 --ports 5432
   npm run lab -- up --lab old --suite bookworm
 `
 
@@ -58,6 +67,7 @@ async function showStatus(name, json) {
   process.stdout.write(
     `lab ${status.name}: ${status.suite}, clients in namespace ${status.clientNamespace}\n`,
   )
+  for (const block of status.blocks) process.stdout.write(`${chalk.yellow('blocked')}: ${block}\n`)
   for (const machine of status.machines) {
     const power = machine.power === 'on' ? chalk.green('on ') : chalk.red('off')
     const cable = machine.link === 'up' ? 'plugged in' : chalk.yellow('cable out')
@@ -68,8 +78,8 @@ async function showStatus(name, json) {
   }
 }
 
-/** @param {{ lab: string, machines?: string | undefined, suite?: string | undefined }} options */
-async function up({ lab: name, machines, suite }) {
+/** @param {{ lab: string, machines?: string | undefined, suite?: string | undefined, clocks: boolean }} options */
+async function up({ lab: name, machines, suite, clocks }) {
   if (machines !== undefined && !/^[1-5]$/.test(machines)) throw new UsageError('--machines takes 1 to 5')
   if (suite !== undefined && suite !== 'trixie' && suite !== 'bookworm') {
     throw new UsageError('--suite takes trixie or bookworm')
@@ -77,6 +87,7 @@ async function up({ lab: name, machines, suite }) {
   const started = performance.now()
   const lab = await Lab.up({
     name,
+    clocks,
     log: say,
     ...(machines === undefined ? {} : { machines: Number(machines) }),
     ...(suite === undefined ? {} : { suite }),
@@ -95,6 +106,9 @@ const parsed = (() => {
         lab: { type: 'string', default: 'default' },
         machines: { type: 'string' },
         suite: { type: 'string' },
+        clocks: { type: 'boolean', default: false },
+        ports: { type: 'string' },
+        'one-way': { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
       },
@@ -104,6 +118,29 @@ const parsed = (() => {
   }
 })()
 
+/** What the help calls MACHINE, to the method that does it. */
+const switches = {
+  ...{ poweroff: 'poweroff', poweron: 'poweron', cut: 'cut', heal: 'heal', freeze: 'freeze', thaw: 'thaw' },
+  ...{ fill: 'fillDisk', free: 'freeDisk' },
+}
+
+/**
+ * @param {Lab} lab
+ * @param {string[]} machines
+ * @param {{ ports?: string | undefined, 'one-way': boolean }} options
+ */
+async function block(lab, [one, other, ...more], { ports, 'one-way': oneWay }) {
+  if (one === undefined || other === undefined || more.length > 0)
+    throw new UsageError('block takes two machines, such as n1 n2')
+  if (ports !== undefined && !/^\d+(,\d+)*$/.test(ports))
+    throw new UsageError('--ports takes numbers: --ports 5432,8300')
+  await lab.block({
+    between: [one, other],
+    oneWay,
+    ...(ports === undefined ? {} : { ports: ports.split(',').map(Number) }),
+  })
+}
+
 /**
  * @param {string} command
  * @param {string[]} rest
@@ -111,7 +148,6 @@ const parsed = (() => {
  */
 async function act(command, rest, values) {
   const name = values.lab
-  const switches = ['poweroff', 'poweron', 'cut', 'heal', 'freeze', 'thaw']
   const [machine, ...argv] = rest
   if (command === 'client') {
     if (machine === undefined) throw new UsageError('client takes a command: client -- COMMAND...')
@@ -123,11 +159,21 @@ async function act(command, rest, values) {
     }
     return attach((await Lab.open(name)).execCommand(machine, argv))
   }
-  if (switches.includes(command)) {
+  if (command === 'block') {
+    await block(await Lab.open(name), rest, values)
+    return 0
+  }
+  if (command === 'clock') {
+    if (machine === undefined || argv.length !== 1 || !/^[+-]?\d+(\.\d+)?$/.test(argv[0] ?? ''))
+      throw new UsageError('clock takes a machine and seconds: clock n1 90, or clock n1 -- -90')
+    await (await Lab.open(name)).moveClock(machine, Number(argv[0]))
+    return 0
+  }
+  if (command in switches) {
     if (machine === undefined || argv.length > 0)
       throw new UsageError(`${command} takes one machine, such as n1`)
     const lab = await Lab.open(name)
-    await lab[/** @type {'poweroff'} */ (command)](machine)
+    await lab[/** @type {'poweroff'} */ (switches[/** @type {keyof typeof switches} */ (command)])](machine)
     return 0
   }
   if (rest.length > 0) throw new UsageError(`${command} takes no "${rest.join(' ')}"`)
@@ -135,7 +181,8 @@ async function act(command, rest, values) {
   else if (command === 'down') {
     await Lab.remove(name)
     say(`${name} is down`)
-  } else if (command === 'status') await showStatus(name, values.json)
+  } else if (command === 'unblock') await (await Lab.open(name)).unblock()
+  else if (command === 'status') await showStatus(name, values.json)
   else throw new UsageError(`there is no command "${command}"; --help lists them`)
   return 0
 }

@@ -11,6 +11,8 @@ const labPrograms = {
   mmdebstrap: 'mmdebstrap',
   'systemd-nspawn': 'systemd-container',
   ip: 'iproute2',
+  nft: 'nftables',
+  'mkfs.ext4': 'e2fsprogs',
   nsenter: 'util-linux',
   flock: 'util-linux',
   ping: 'iputils-ping',

@@ -7,7 +7,8 @@ export type Unknown = typeof UNKNOWN
 /** What a PostgreSQL says of itself. */
 export type LocalDatabase =
   | { role: 'primary'; timeline: number }
-  | { role: 'standby'; timeline: number; receivedLsn: bigint }
+  /** `still`: it takes nothing from any primary, and has read all the WAL it has; its position stays as it is. */
+  | { role: 'standby'; timeline: number; receivedLsn: bigint; still: boolean }
   | { role: 'down' }
 
 /** The two documents of Consul that say who leads: the lock (intent) and what was published (fact). */

@@ -1,4 +1,5 @@
-import type { Entry, Leader, Primary } from '../kv.ts'
+import type { Entry, Leader, Primary, Sync } from '../kv.ts'
+import { NOBODY } from './durability.ts'
 import { type LocalDatabase, UNKNOWN, type Unknown } from './facts.ts'
 
 /** Another member that could be promoted instead of us. */
@@ -21,6 +22,8 @@ export interface FailoverFacts {
   /** Those of them that end on their own: made by the start gate for the time of a start. */
   startSessions: readonly string[]
   primary: Primary | null | Unknown
+  /** Who may be promoted and how many must be seen; null where no primary has written it. */
+  sync: Sync | null | Unknown
   local: LocalDatabase | Unknown
   /** What the database of the published primary answers *us*: the second witness beside Consul. */
   primaryDatabase: LocalDatabase | Unknown
@@ -32,6 +35,10 @@ export interface FailoverFacts {
 /** What to do next. `settled` and `leave` end the run; `wait` looks again; the others are done, then looked at again. */
 export type FailoverPlan =
   | { do: 'settled' | 'leave' | 'wait'; why: string }
+  /** Take no more from the old primary, so that our position stays as it is and it gets no confirmation from us. */
+  | { do: 'stand-still'; why: string }
+  /** Make other standbys stand still that have not done so by themselves. */
+  | { do: 'still-others'; why: string; nodes: string[] }
   /** Take the free lock; the next look decides what to do with it. */
   | { do: 'lock'; why: string }
   /** Give the lock back to a better candidate. */
@@ -45,8 +52,17 @@ export type FailoverPlan =
 /** How long candidates that are equally good give way to the preferred one before they act themselves. */
 export const GIVE_WAY_MS = 1500
 
-/** How long a member that Consul calls healthy, but that does not answer us, is waited for. */
+/** How long a member that Consul calls healthy, but that does not tell, is waited for where commits did not wait. */
 export const SILENT_PEER_MS = 5000
+
+/** How long other standbys have to stand still by themselves, by the same event, before they are made to. */
+const STILL_OTHERS_MS = 2000
+
+/**
+ * How long a primary that answers, but has lost the lock, has to take it back. Then its standbys leave it: without them it can
+ * acknowledge nothing, and stops by itself (lib/decide/fence.ts).
+ */
+export const TAKE_BACK_MS = 5000
 
 /** Does this machine hold the lock, by a session that lives? */
 export function holdsLock({ leader, ownSessions }: Pick<FailoverFacts, 'leader' | 'ownSessions'>): boolean {
@@ -111,26 +127,38 @@ function decidePrimary(
   }
 }
 
+type Standby = LocalDatabase & { role: 'standby' }
+
 function decideStandby(
   facts: FailoverFacts,
   primary: Primary,
-  local: LocalDatabase & { role: 'standby' },
+  local: Standby,
   holder: string | null,
 ): FailoverPlan {
-  const { self, leader, primaryDatabase, waitedMs } = facts
+  const { self, leader, sync, primaryDatabase, waitedMs } = facts
   const lastHolder = leader === UNKNOWN ? undefined : leader?.value.node
   const refuse = (why: string): FailoverPlan =>
     holder === null ? { do: 'wait', why } : { do: 'unlock', why, session: holder }
 
-  if (primary.node !== self.node && primaryDatabase !== UNKNOWN && primaryDatabase.role === 'primary') {
+  if (sync === UNKNOWN) return { do: 'wait', why: 'Consul gives no consistent answer' }
+  const { voters: names, need } = sync ?? NOBODY
+  const permitted = names.includes(self.node)
+  const answers = primaryDatabase !== UNKNOWN && primaryDatabase.role === 'primary'
+  if (primary.node !== self.node && answers && (waitedMs < TAKE_BACK_MS || local.still || !permitted))
     return refuse(`the database of ${primary.node} still answers`)
-  }
   if (local.timeline < primary.timeline)
     return refuse(`we are on timeline ${local.timeline}, the cluster on ${primary.timeline}`)
+  if (!permitted)
+    return refuse('we may lack what was acknowledged: we are not among those who may be promoted')
+  if (!local.still)
+    return {
+      do: 'stand-still',
+      why: answers ? `${primary.node} has lost the lock` : `${primary.node} is gone`,
+    }
 
-  const rivals = facts.peers.filter((peer) => peer.healthy && peer.node !== primary.node)
+  const healthy = facts.peers.filter((peer) => peer.healthy && peer.node !== primary.node)
   // A primary that was promoted under the lock may still publish itself; any other was replaced or never held it.
-  const running = rivals.find(
+  const running = healthy.find(
     (peer) =>
       peer.node === lastHolder &&
       peer.database !== UNKNOWN &&
@@ -138,25 +166,46 @@ function decideStandby(
       peer.database.timeline > primary.timeline,
   )
   if (running) return refuse(`${running.node} runs as a primary already`)
-  const ahead = rivals.find((peer) => isAhead(peer.database, local))
+
+  const voters = facts.peers.filter(({ node }) => names.includes(node))
+  // Also one that cannot take the lock now, as what it has may have been acknowledged; unless commits did not wait.
+  const ahead = voters.find((peer) => isAhead(peer.database, local) && (peer.healthy || need > 1))
   if (ahead) return refuse(`${ahead.node} has received more`)
-  // What a standby has that does not tell may have been acknowledged; Consul says that it is well, so it soon will.
-  const silent = rivals.find((peer) => peer.database === UNKNOWN)
+  const seen = voters.filter(({ database }) => standsStill(database))
+  if (seen.length + 1 < need) {
+    const moving = voters.filter(({ database }) => isMoving(database)).map((peer) => peer.node)
+    if (moving.length > 0 && waitedMs >= STILL_OTHERS_MS)
+      return { do: 'still-others', why: `${moving.join(', ')} has not stood still by itself`, nodes: moving }
+    const missing = names.filter((node) => node !== self.node && !seen.some((peer) => peer.node === node))
+    return refuse(
+      `${seen.length + 1} of the ${need} that must be seen: ${missing.join(', ')} does not stand still`,
+    )
+  }
+  // Where commits did not wait, what one that does not tell has received may have been acknowledged.
+  const silent = need === 1 && voters.find((peer) => peer.healthy && !standsStill(peer.database))
   if (silent && waitedMs < SILENT_PEER_MS) return refuse(`${silent.node} does not tell what it has received`)
-  const preferred = rivals.find((peer) => isLevel(peer.database, local) && isPreferred(peer, self))
+  const preferred = seen.find(
+    (peer) => peer.healthy && isLevel(peer.database, local) && isPreferred(peer, self),
+  )
   if (holder === null && preferred && waitedMs < GIVE_WAY_MS)
     return { do: 'wait', why: `${preferred.node} is equally good and preferred` }
 
-  if (holder === null) return { do: 'lock', why: `${primary.node} is gone and no member is ahead of us` }
-  return { do: 'promote', why: `${primary.node} is gone and no member is ahead of us`, session: holder }
+  const why = `${primary.node} is gone and none of ${seen.length + 1} is ahead of us`
+  return holder === null ? { do: 'lock', why } : { do: 'promote', why, session: holder }
 }
 
-const isAhead = (peer: LocalDatabase | Unknown, own: LocalDatabase & { role: 'standby' }): boolean =>
+const standsStill = (database: LocalDatabase | Unknown): boolean =>
+  database !== UNKNOWN && database.role === 'standby' && database.still
+
+const isMoving = (database: LocalDatabase | Unknown): boolean =>
+  database !== UNKNOWN && database.role === 'standby' && !database.still
+
+const isAhead = (peer: LocalDatabase | Unknown, own: Standby): boolean =>
   peer !== UNKNOWN &&
   peer.role === 'standby' &&
   (peer.timeline > own.timeline || (peer.timeline === own.timeline && peer.receivedLsn > own.receivedLsn))
 
-const isLevel = (peer: LocalDatabase | Unknown, own: LocalDatabase & { role: 'standby' }): boolean =>
+const isLevel = (peer: LocalDatabase | Unknown, own: Standby): boolean =>
   peer !== UNKNOWN &&
   peer.role === 'standby' &&
   peer.timeline === own.timeline &&

@@ -4,6 +4,8 @@ import { currentPrimary, type Leadership, UNKNOWN, type Unknown } from './facts.
 export interface PgbouncerFacts {
   database: string
   leadership: Leadership | Unknown
+  /** This machine was a primary that is cut off, and has stopped its database. */
+  fenced: boolean
   /** What the included file holds, or null where there is none. */
   file: string | null
   /** What the running PgBouncer uses; null where it does not know the database; unknown where it does not answer. */
@@ -20,8 +22,10 @@ export interface PgbouncerPlan {
 }
 
 /** PgBouncer points at the holder of the lock, or holds its clients back. Without news from Consul it stays as it is. */
-export function decidePgbouncer({ database, leadership, file, running }: PgbouncerFacts): PgbouncerPlan {
+export function decidePgbouncer(facts: PgbouncerFacts): PgbouncerPlan {
+  const { database, leadership, fenced, file, running } = facts
   if (leadership === UNKNOWN) {
+    if (fenced) return hold(database, file, running, 'this machine is cut off')
     return file === null
       ? hold(database, file, running, 'Consul does not answer and no primary is known')
       : { do: 'nothing', why: 'Consul does not answer', console: [] }

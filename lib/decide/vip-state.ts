@@ -6,6 +6,8 @@ export type VrrpState = KeepalivedNode['state']
 export interface VipStateFacts {
   /** State named by keepalived's event, or null where we look without an event. */
   event: VrrpState | null
+  /** Does this machine want the address at all? Where it does not, keepalived speaks of a fault. */
+  claims: boolean
   /** Is the virtual IP on one of our interfaces? */
   holdsAddress: boolean
   priority: number
@@ -26,13 +28,14 @@ export interface VipStatePlan {
  */
 export function decideVipState({
   event,
+  claims,
   holdsAddress,
   priority,
   published,
   now,
 }: VipStateFacts): VipStatePlan {
   if (published === UNKNOWN) return { do: 'nothing', why: 'Consul does not answer' }
-  const without = event === 'FAULT' || event === 'STOP' ? event : keep(event, published)
+  const without = event === 'STOP' || (event === 'FAULT' && claims) ? event : keep(event, claims, published)
   const state: VrrpState = holdsAddress ? 'MASTER' : without
   if (published?.state === state && published.priority === priority)
     return { do: 'nothing', why: `already published: ${state}` }
@@ -45,5 +48,7 @@ export function decideVipState({
 }
 
 /** Without an event FAULT and STOP stay; everything else that has no address is BACKUP. */
-const keep = (event: VrrpState | null, published: KeepalivedNode | null): VrrpState =>
-  event === null && (published?.state === 'FAULT' || published?.state === 'STOP') ? published.state : 'BACKUP'
+const keep = (event: VrrpState | null, claims: boolean, published: KeepalivedNode | null): VrrpState => {
+  if (event !== null) return 'BACKUP'
+  return published?.state === 'STOP' || (published?.state === 'FAULT' && claims) ? published.state : 'BACKUP'
+}

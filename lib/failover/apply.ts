@@ -1,21 +1,32 @@
-import { anyStandby, SYNCHRONOUS_FROM } from '../decide/durability.ts'
+import { commitRule, isSynchronous, NO_WAIT, NOBODY } from '../decide/durability.ts'
 import type { FailoverPlan } from '../decide/failover.ts'
-import { EXIT, UnderstudyError } from '../errors.ts'
-import { kv, type Leader, type Primary } from '../kv.ts'
+import { kv, type Leader, type Primary, type Sync } from '../kv.ts'
 import type { Context } from '../reconciler.ts'
+import { renderSynchronous } from '../render/synchronous.ts'
+import { waitFor } from '../wait.ts'
+import type { Operation } from '../world/consul.ts'
 import { markPromotion } from '../world/data-directory.ts'
-import { localDatabase } from '../world/database.ts'
+import { localDatabase, readRole } from '../world/database.ts'
 import { withDatabase } from '../world/postgres.ts'
 import { leaderSession } from './session.ts'
-import { setSynchronous } from './upkeep.ts'
+import { setAndReload } from './setting.ts'
 
-const PROMOTE_SECONDS = 10
+const PROMOTE_MS = 10_000
+const STAND_STILL_MS = 2000
+const LOOK_AGAIN_MS = 20
+/** A setting that was reloaded is in effect in every process of the server after this; it takes some milliseconds. */
+export const IN_EFFECT_MS = 200
 
 /** Carries out one step. Each is safe to be killed in and to be repeated; what it leads to is read again afterwards. */
-export async function applyFailover(plan: FailoverPlan, { settings, consul }: Context): Promise<void> {
-  const { node, address, postgresqlPort: port } = settings
+export async function applyFailover(plan: FailoverPlan, context: Context): Promise<void> {
+  const { settings, consul } = context
+  const { node } = settings
   const value: Leader = { schema: 1, node, since: new Date().toISOString(), why: plan.why }
   switch (plan.do) {
+    case 'stand-still':
+      return standStill(context)
+    case 'still-others':
+      return stillOthers(plan.nodes, context)
     case 'lock':
       // Whether we got it or somebody else did, the next look shows.
       await consul.acquire(kv.leader, value, await leaderSession(consul, node))
@@ -34,20 +45,9 @@ export async function applyFailover(plan: FailoverPlan, { settings, consul }: Co
     }
     case 'promote':
       markPromotion(settings.postgresqlVersion)
-      await promote(port, node, [...(await consul.list(kv.postgresqlNodes)).keys()])
-      return
-    case 'publish': {
-      const { epoch, timeline, session } = plan
-      const primary = { schema: 1, node, address, port, timeline, epoch }
-      const published = await consul.get(kv.primary)
-      if (!published || !isSame(published.value, plan.replaces)) return
-      // One transaction: it publishes only while our session holds the lock and nobody else has published meanwhile.
-      await consul.transaction([
-        { verb: 'check-session', key: kv.leader.path, session },
-        { verb: 'cas', key: kv.primary.path, value: primary, index: published.modifyIndex },
-      ])
-      return
-    }
+      return promote(context)
+    case 'publish':
+      return publish(plan, context)
     case 'settled':
     case 'leave':
     case 'wait':
@@ -55,16 +55,69 @@ export async function applyFailover(plan: FailoverPlan, { settings, consul }: Co
   }
 }
 
+/** Ends replication from the old primary; follow resumes it when there is a primary again. */
+async function standStill({ settings }: Context): Promise<void> {
+  await withDatabase(localDatabase('postgres', settings.postgresqlPort), STAND_STILL_MS, async (own) => {
+    await setAndReload(own, { primary_conninfo: '' })
+    await waitFor(
+      'the standby stands still',
+      STAND_STILL_MS,
+      async () => {
+        const role = await readRole(own)
+        return role.role !== 'standby' || role.still || null
+      },
+      LOOK_AGAIN_MS,
+    )
+  })
+}
+
+/** The same on others, as repmgr (a superuser there): where nothing of ours has run, as when repmgrd is the initiator. */
+async function stillOthers(nodes: readonly string[], { consul }: Context): Promise<void> {
+  const members = await consul.list(kv.postgresqlNodes)
+  for (const node of nodes) {
+    const member = members.get(node)?.value
+    if (!member) continue
+    const target = { host: member.address, port: member.port, user: 'repmgr', database: 'repmgr' }
+    await withDatabase(target, STAND_STILL_MS, (other) => setAndReload(other, { primary_conninfo: '' }))
+  }
+}
+
+async function promote({ settings, consul }: Context): Promise<void> {
+  const [config, members] = await Promise.all([consul.get(kv.config), consul.list(kv.postgresqlNodes)])
+  const others = [...members.keys()].filter((name) => name !== settings.node)
+  const waits = isSynchronous(config?.value.durability ?? 'quorum', members.size)
+  const names = renderSynchronous(waits ? commitRule(others) : NO_WAIT)
+  await withDatabase(localDatabase('postgres', settings.postgresqlPort), PROMOTE_MS, async (own) => {
+    // Before the first commit: it has to wait for a standby as all others do.
+    if (await setAndReload(own, { synchronous_standby_names: names }))
+      await new Promise((resolve) => setTimeout(resolve, IN_EFFECT_MS))
+    await own.query('select pg_promote(false)')
+    await waitFor(
+      'PostgreSQL is promoted',
+      PROMOTE_MS,
+      async () => (await readRole(own)).role === 'primary' || null,
+      LOOK_AGAIN_MS,
+    )
+  })
+}
+
+/** One transaction: it publishes only while our session holds the lock and nobody else has published meanwhile. */
+async function publish(plan: FailoverPlan & { do: 'publish' }, { settings, consul }: Context): Promise<void> {
+  const { node, address, postgresqlPort: port } = settings
+  const { epoch, timeline, session, replaces } = plan
+  const published = await consul.get(kv.primary)
+  if (!published || !isSame(published.value, replaces)) return
+  const primary: Primary = { schema: 1, node, address, port, timeline, epoch }
+  const operations: Operation[] = [
+    { verb: 'check-session', key: kv.leader.path, session },
+    { verb: 'cas', key: kv.primary.path, value: primary, index: published.modifyIndex },
+  ]
+  // The standbys of a new primary have yet to catch up with what was acknowledged before: until then only it may lead.
+  const nobody: Sync = { schema: 1, node, voters: [...NOBODY.voters], need: NOBODY.need }
+  if (replaces.node !== node || replaces.timeline !== timeline)
+    operations.push({ verb: 'set', key: kv.sync.path, value: nobody })
+  await consul.transaction(operations)
+}
+
 const isSame = (one: Primary, other: Primary): boolean =>
   one.node === other.node && one.epoch === other.epoch && one.timeline === other.timeline
-
-async function promote(port: number, node: string, members: readonly string[]): Promise<void> {
-  const timeoutMs = (PROMOTE_SECONDS + 1) * 1000
-  const [row] = await withDatabase(localDatabase('postgres', port), timeoutMs, async (own) => {
-    // Before the first commit: it has to wait for a standby as all others do.
-    if (members.length >= SYNCHRONOUS_FROM) await setSynchronous(own, anyStandby(node, members))
-    return own.query<{ done: boolean }>(`select pg_promote(true, ${PROMOTE_SECONDS}) as done`)
-  })
-  if (!row?.done)
-    throw new UnderstudyError(EXIT.failed, `PostgreSQL was not promoted within ${PROMOTE_SECONDS} s`)
-}

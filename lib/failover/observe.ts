@@ -11,8 +11,8 @@ import { readSessions } from './session.ts'
  * A member that does not answer within this time counts as not answering: a glance before the lock is taken, which any
  * healthy neighbour passes, and a proper wait while it is held. Part of every failover (docs/fencing.md).
  */
-const GLANCE_MS = 200
-const PROBE_MS = 700
+export const GLANCE_MS = 200
+export const PROBE_MS = 300
 const LOCAL_MS = 2000
 
 /** All reads of the gate: Consul first, then every database at once. */
@@ -21,15 +21,17 @@ export async function observeFailover(
   waitedMs: number,
 ): Promise<FailoverFacts> {
   const { node, repmgrId, vipPriority, postgresqlPort } = settings
-  const [leadership, found, members, local] = await Promise.all([
+  const [leadership, found, members, sync, local] = await Promise.all([
     known(readLeadership(consul)),
     known(readSessions(consul, node)),
     known(readMembers(consul)),
+    known(consul.get(kv.sync)),
     probeLocal(localDatabase('postgres', postgresqlPort), LOCAL_MS),
   ])
   const primary = leadership === UNKNOWN ? UNKNOWN : leadership.primary
   const leader = leadership === UNKNOWN ? UNKNOWN : leadership.leader
   const self = { node, repmgrId, vipPriority }
+  const rule = sync === UNKNOWN ? UNKNOWN : (sync?.value ?? null)
   const sessions = {
     ownSessions: found === UNKNOWN ? UNKNOWN : found.own,
     startSessions: found === UNKNOWN ? [] : found.start,
@@ -53,6 +55,7 @@ export async function observeFailover(
       self,
       leader: reachable,
       primary,
+      sync: rule,
       local,
       ...sessions,
       primaryDatabase: UNKNOWN,
@@ -74,15 +77,15 @@ export async function observeFailover(
         }),
       ),
   ])
-  return { self, leader, primary, local, ...sessions, primaryDatabase, peers, waitedMs }
+  return { self, leader, primary, sync: rule, local, ...sessions, primaryDatabase, peers, waitedMs }
 }
 
-interface Member extends Omit<Peer, 'database'> {
+export interface Member extends Omit<Peer, 'database'> {
   address: string
   port: number
 }
 
-async function readMembers(consul: Consul): Promise<Member[]> {
+export async function readMembers(consul: Consul): Promise<Member[]> {
   const [databases, seats, checks] = await Promise.all([
     consul.list(kv.postgresqlNodes),
     consul.get(kv.seats),

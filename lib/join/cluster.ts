@@ -37,7 +37,7 @@ export async function foundCluster(
   applicant: Applicant,
   postgresqlVersion: number,
 ): Promise<void> {
-  const { virtualIp, database, user, policy } = options
+  const { virtualIp, database, user, policy, durability } = options
   const lastOctet = Number(virtualIp.split('/')[0]?.split('.')[3])
   const config: Config = {
     schema: 1,
@@ -45,6 +45,7 @@ export async function foundCluster(
     virtualIp,
     routerId: lastOctet || 1,
     policy,
+    durability,
     database,
     user,
     postgresqlVersion,
@@ -62,7 +63,7 @@ export async function foundCluster(
   if (founded) return
   // An earlier run has founded it: that this one wants the same is for us to check, whose seat it is for the caller.
   const existing = (await consul.get(kv.config))?.value
-  const differs = (['virtualIp', 'database', 'user', 'policy'] as const).find(
+  const differs = (['virtualIp', 'database', 'user', 'policy', 'durability'] as const).find(
     (name) => existing?.[name] !== config[name],
   )
   if (differs === undefined) return

@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util'
 import * as v from 'valibot'
 import { isAddress, isHostAddress, parseCidr } from '../cluster/network.ts'
 import { usageError } from '../errors.ts'
-import { identifier, type PlacementPolicy } from '../kv.ts'
+import { type DurabilityMode, identifier, type PlacementPolicy } from '../kv.ts'
 
 /** What a person asked for. */
 export type JoinOptions =
@@ -13,6 +13,7 @@ export type JoinOptions =
       database: string
       user: string
       policy: PlacementPolicy
+      durability: DurabilityMode
     }
   | { as: 'joiner'; consulJoin: string[]; interface?: string }
 
@@ -23,10 +24,12 @@ const OPTIONS = {
   database: { type: 'string' },
   user: { type: 'string' },
   policy: { type: 'string' },
+  durability: { type: 'string' },
 } as const
 
 /** Settings of the cluster: the first machine decides, the others are told. */
-const CLUSTER_WIDE = ['virtual-ip', 'database', 'user', 'policy'] as const
+const CLUSTER_WIDE = ['virtual-ip', 'database', 'user', 'policy', 'durability'] as const
+const MODES: readonly string[] = ['quorum', 'strict', 'async'] satisfies DurabilityMode[]
 const POLICIES: readonly string[] = ['with-primary', 'fixed'] satisfies PlacementPolicy[]
 /** Names that mean something to PostgreSQL, repmgr or us. */
 const RESERVED = [
@@ -52,7 +55,8 @@ export function parseJoinOptions(argv: readonly string[]): JoinOptions {
       )
     return { as: 'joiner', consulJoin: parseAddresses(values['consul-join']), ...device }
   }
-  const { 'virtual-ip': virtualIp, database = 'app', user = 'app', policy = 'with-primary' } = values
+  const { 'virtual-ip': virtualIp, database = 'app', user = 'app' } = values
+  const { policy = 'with-primary', durability = 'quorum' } = values
   if (virtualIp === undefined) {
     throw usageError(
       'say --virtual-ip ADDRESS/PREFIX to start a cluster, or --consul-join ADDRESS to join one',
@@ -60,9 +64,10 @@ export function parseJoinOptions(argv: readonly string[]): JoinOptions {
   }
   checkVirtualIp(virtualIp)
   if (!isPolicy(policy)) throw usageError(`--policy is ${POLICIES.join(' or ')}, not ${policy}`)
+  if (!isMode(durability)) throw usageError(`--durability is ${MODES.join(' or ')}, not ${durability}`)
   checkName('database', database)
   checkName('user', user)
-  return { as: 'first', virtualIp, database, user, policy, ...device }
+  return { as: 'first', virtualIp, database, user, policy, durability, ...device }
 }
 
 function parse(argv: readonly string[]) {
@@ -99,3 +104,4 @@ function checkName(option: string, name: string): void {
 }
 
 const isPolicy = (text: string): text is PlacementPolicy => POLICIES.includes(text)
+const isMode = (text: string): text is DurabilityMode => MODES.includes(text)

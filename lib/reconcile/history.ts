@@ -29,6 +29,20 @@ export async function recordHistory(
   }
 }
 
+/** Records an event, unless it is the last of its kind from this machine: a retry that fails as before is no news. */
+export async function recordNews(context: Context, event: string, message: string): Promise<void> {
+  const { consul, settings } = context
+  try {
+    const own = [...(await consul.list(kv.histories))]
+      .filter(([, { value }]) => value.node === settings.node && value.event === event)
+      .sort(([one], [other]) => (one < other ? -1 : 1))
+    if (own.at(-1)?.[1].value.message === message) return
+  } catch (error) {
+    log('history', { event, message, error: explain(error) })
+  }
+  await recordHistory(context, event, message)
+}
+
 /** Removes all but the newest events; keys sort by time. */
 export async function trimHistory({ consul }: Context): Promise<void> {
   const keys = [...(await consul.list(kv.histories)).keys()].sort()

@@ -2,6 +2,7 @@ import { decidePgbouncer, type PgbouncerFacts, type PgbouncerPlan } from '../dec
 import { paths } from '../paths.ts'
 import type { Reconciler } from '../reconciler.ts'
 import { pgbouncerConsole } from '../world/database.ts'
+import { isFenced } from '../world/fence.ts'
 import { readText, replaceFile } from '../world/files.ts'
 import { readPooler } from '../world/pooler.ts'
 import { withDatabase } from '../world/postgres.ts'
@@ -20,7 +21,8 @@ export const pgbouncer: Reconciler<PgbouncerFacts, PgbouncerPlan> = {
       known(readLeadership(consul)),
       known(withDatabase(pgbouncerConsole, CONSOLE_MS, (console) => readPooler(console, settings.database))),
     ])
-    return { database: settings.database, leadership, file: readText(paths.pgbouncerDatabases), running }
+    const file = readText(paths.pgbouncerDatabases)
+    return { database: settings.database, leadership, fenced: isFenced(), file, running }
   },
 
   decide: decidePgbouncer,

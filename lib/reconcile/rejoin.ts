@@ -8,29 +8,25 @@ import { renderConninfo } from '../render/conninfo.ts'
 import type { Settings } from '../settings.ts'
 import { cloneStandby } from '../world/clone.ts'
 import { inspectData, makeStandby, markRewind, unmarkRewind } from '../world/data-directory.ts'
-import { localDatabase, probeLocal } from '../world/database.ts'
 import { run } from '../world/exec.ts'
-import { unit } from '../world/systemd.ts'
-import { restartRepmgrd } from './follow.ts'
+import { stopHard, unit } from '../world/systemd.ts'
+import { observeFollow, observeLineage, restartRepmgrd } from './follow.ts'
 import { recordHistory } from './history.ts'
-import { known, readLeadership } from './observe.ts'
 
-const LOCAL_MS = 3000
 /** A rewind reads the WAL since the divergence and copies what changed. */
 const REWIND_MS = 3600 * 1000
-const STOP_MS = 120_000
 const START_MS = 120_000
 
 /** Makes this machine a standby of the primary again: pg_rewind first, else a fresh clone beside the old data. */
 export const rejoin: Reconciler<RejoinFacts, RejoinPlan> = {
   name: 'rejoin',
 
-  async observe({ settings, consul }) {
-    const [leadership, local] = await Promise.all([
-      known(readLeadership(consul)),
-      probeLocal(localDatabase('postgres', settings.postgresqlPort), LOCAL_MS),
-    ])
-    return { node: settings.node, leadership, local, ...inspectData(settings.postgresqlVersion) }
+  async observe(context) {
+    const { settings } = context
+    const seen = await observeFollow(context, 'postgres')
+    const { node, leadership, local } = seen
+    const lineage = await observeLineage(seen)
+    return { node, leadership, local, lineage, ...inspectData(settings.postgresqlVersion) }
   },
 
   decide: decideRejoin,
@@ -44,7 +40,7 @@ export const rejoin: Reconciler<RejoinFacts, RejoinPlan> = {
     const started = performance.now()
     let how: string = plan.do
     // Also where it does not run: a start that the gate refuses is tried again and again.
-    await unit('stop', service, STOP_MS)
+    await stopHard(service)
     if (plan.do === 'rewind') {
       try {
         await rewind(settings, plan.primary)

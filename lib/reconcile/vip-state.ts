@@ -1,7 +1,10 @@
 import { UNKNOWN } from '../decide/facts.ts'
 import { decideVipState, type VipStateFacts, type VipStatePlan, type VrrpState } from '../decide/vip-state.ts'
+import { NO_CLAIM } from '../decide/vip-weight.ts'
 import { kv } from '../kv.ts'
+import { paths } from '../paths.ts'
 import type { Reconciler } from '../reconciler.ts'
+import { readText } from '../world/files.ts'
 import { holdsAddress } from '../world/interfaces.ts'
 import { known } from './observe.ts'
 
@@ -13,6 +16,7 @@ export const vipState = (event: VrrpState | null): Reconciler<VipStateFacts, Vip
     const published = await known(consul.get(kv.keepalivedNode(settings.node)))
     return {
       event,
+      claims: readText(paths.vipWeight) !== `${NO_CLAIM}\n`,
       holdsAddress: holdsAddress(settings.virtualIp),
       priority: settings.vipPriority,
       published: published === UNKNOWN ? UNKNOWN : (published?.value ?? null),

@@ -3,19 +3,24 @@ import { decideVipWeight, type VipWeightFacts, type VipWeightPlan } from '../dec
 import { kv } from '../kv.ts'
 import { paths } from '../paths.ts'
 import type { Reconciler } from '../reconciler.ts'
+import { isFenced } from '../world/fence.ts'
 import { readText, replaceFile } from '../world/files.ts'
-import { known } from './observe.ts'
+import { known, readLeadership } from './observe.ts'
 
 /** Keeps keepalived's track file true, which moves the virtual IP without a reload. */
 export const vipWeight: Reconciler<VipWeightFacts, VipWeightPlan> = {
   name: 'vip-weight',
 
   async observe({ settings, consul }) {
-    const [config, primary] = await Promise.all([known(consul.get(kv.config)), known(consul.get(kv.primary))])
+    const [config, leadership] = await Promise.all([
+      known(consul.get(kv.config)),
+      known(readLeadership(consul)),
+    ])
     return {
       node: settings.node,
       policy: config === UNKNOWN || config === null ? UNKNOWN : config.value.policy,
-      primary: primary === UNKNOWN ? UNKNOWN : (primary?.value ?? null),
+      leadership,
+      fenced: isFenced(),
       file: readText(paths.vipWeight),
     }
   },

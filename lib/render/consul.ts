@@ -1,11 +1,13 @@
 import services from '../../consul-config/services.json' with { type: 'json' }
 import { DEFAULT_PREFIX } from '../kv.ts'
+import { paths, units } from '../paths.ts'
+import type { Settings } from '../settings.ts'
 
-/** The defaults are meant for large networks; these notice a silent machine in about three seconds (docs/fencing.md). */
+/** The defaults are meant for large networks; these notice a silent machine in about two seconds (docs/fencing.md). */
 const GOSSIP = {
   gossip_interval: '100ms',
-  probe_interval: '500ms',
-  probe_timeout: '250ms',
+  probe_interval: '300ms',
+  probe_timeout: '150ms',
   suspicion_mult: 3,
 }
 
@@ -71,28 +73,26 @@ export const renderConsulBootstrap = (): string => json({ bootstrap_expect: 1 })
 export function renderConsulServices({
   kvPrefix,
   postgresqlPort,
-}: {
-  kvPrefix: string
-  postgresqlPort: number
-}): string {
+  postgresqlVersion,
+}: Pick<Settings, 'kvPrefix' | 'postgresqlPort' | 'postgresqlVersion'>): string {
+  const where = [units.postgresql(postgresqlVersion), paths.postgresqlData(postgresqlVersion)]
   return json({
     services: services.services.map((service) =>
-      service.id === 'postgresql' ? onPort(service, postgresqlPort) : service,
+      service.id === 'postgresql' ? withDatabase(service, postgresqlPort, where) : service,
     ),
-    watches: services.watches.map((watch) => ({
-      ...watch,
-      key: kvPrefix + watch.key.slice(DEFAULT_PREFIX.length),
-    })),
+    watches: services.watches.map((watch) =>
+      watch.key === undefined ? watch : { ...watch, key: kvPrefix + watch.key.slice(DEFAULT_PREFIX.length) },
+    ),
   })
 }
 
-/** The database's service where its database listens. */
-const onPort = <S extends { checks: object[] }>(service: S, port: number) => ({
+/** The database's service where its database listens and lies. */
+const withDatabase = <S extends { checks: object[] }>(service: S, port: number, where: string[]) => ({
   ...service,
   port,
   checks: service.checks.map((check) =>
     'args' in check && Array.isArray(check.args)
-      ? { ...check, args: [...check.args, `--port=${port}`] }
+      ? { ...check, args: [...check.args, ...where, `--port=${port}`] }
       : check,
   ),
 })

@@ -16,7 +16,7 @@ export interface KeepalivedOptions {
 export function renderKeepalived(options: KeepalivedOptions): string {
   // Calls overlap: one after the other, each reads the present state.
   // keepalived throws away what its scripts say: it goes to the journal.
-  const handler = `/usr/bin/flock --wait 5 ${paths.lock('keepalived-notify')} ${paths.handler('keepalived-notify')}`
+  const handler = `/usr/bin/nice -n 10 /usr/bin/flock --wait 5 ${paths.lock('keepalived-notify')} ${paths.handler('keepalived-notify')}`
   const notify = `/usr/bin/systemd-cat --identifier=understudy ${handler}`
   return `# Written by understudy. Local settings are lost at the next join.
 global_defs {
@@ -24,6 +24,8 @@ global_defs {
     enable_script_security
     script_user keepalived_script
     vrrp_version 3
+    # A busy machine must not miss its adverts.
+    vrrp_priority -15
     vrrp_garp_master_repeat 3
 }
 
@@ -37,7 +39,7 @@ vrrp_instance understudy {
     interface ${options.interface}
     virtual_router_id ${options.routerId}
     priority ${options.priority}
-    advert_int 0.3
+    advert_int 0.1
     virtual_ipaddress {
         ${options.virtualIp} dev ${options.interface}
     }

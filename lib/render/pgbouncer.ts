@@ -37,7 +37,7 @@ max_client_conn = 500
 default_pool_size = 50
 ;; After a change of the primary: leave the old one at the end of the transaction, not of the session.
 server_fast_close = 1
-server_login_retry = 1
+server_login_retry = 0.2
 server_connect_timeout = 2
 query_wait_timeout = 60
 tcp_keepalive = 1

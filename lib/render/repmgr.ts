@@ -1,4 +1,4 @@
-import { paths } from '../paths.ts'
+import { paths, units } from '../paths.ts'
 import { renderConninfo } from './conninfo.ts'
 
 export interface RepmgrOptions {
@@ -50,6 +50,11 @@ reconnect_interval=1
 election_rerun_interval=5
 standby_disconnect_on_failover=false
 promote_check_timeout=15
+
+# No standby is left: is this machine still the primary?
+child_nodes_check_interval=1
+child_nodes_disconnect_timeout=2
+child_nodes_disconnect_command='systemctl start --no-block ${units.fence}'
 
 event_notification_command='nice -n 10 ${paths.handler('repmgr-event')} "%n" "%e" "%s" "%t" "%d"'
 service_start_command='systemctl start postgresql@${postgresqlVersion}-main.service'

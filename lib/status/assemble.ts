@@ -1,5 +1,14 @@
 import { currentPrimary, UNKNOWN, type Unknown } from '../decide/facts.ts'
-import type { Config, Entry, KeepalivedNode, Leader, NodeDocument, PostgresqlNode, Primary } from '../kv.ts'
+import type {
+  Config,
+  Entry,
+  KeepalivedNode,
+  Leader,
+  NodeDocument,
+  PostgresqlNode,
+  Primary,
+  Sync,
+} from '../kv.ts'
 import type { Settings } from '../settings.ts'
 import type { Check } from '../world/consul.ts'
 import type { Pooler as PoolerAnswer } from '../world/pooler.ts'
@@ -20,6 +29,7 @@ export interface ConsulReadings {
   keepalived: Reading<Map<string, Entry<KeepalivedNode>>>
   lock: Reading<Entry<Leader> | null>
   published: Reading<Entry<Primary> | null>
+  sync: Reading<Entry<Sync> | null>
   checks: Reading<Check[]>
 }
 
@@ -80,9 +90,10 @@ export function assemble(given: Readings): Report {
   const leader = nameOf(leaderAddress, seats, consul)
   const lock = known(null, 'lock', consul.lock)
   const published = known(null, 'published primary', consul.published)
+  const sync = known(null, 'who may take over', consul.sync)
   const config = known(
     null,
-    'placement policy',
+    'settings of the cluster',
     orMissing(consul.config, 'the cluster has no configuration in Consul'),
   )
   const primary =
@@ -119,6 +130,8 @@ export function assemble(given: Readings): Report {
     consul: { answers, leader },
     virtualIp: (config === UNKNOWN ? settings : config).virtualIp.split('/')[0] ?? '',
     policy: config === UNKNOWN ? UNKNOWN : config.policy,
+    durability: config === UNKNOWN ? UNKNOWN : config.durability,
+    election: sync === UNKNOWN ? UNKNOWN : electionOf(sync),
     lock: lock === UNKNOWN ? UNKNOWN : lockOf(lock),
     published: published === UNKNOWN ? UNKNOWN : publishedOf(published),
     primary,
@@ -142,6 +155,7 @@ function silenced({ settings, consul }: Readings): ConsulReadings {
     keepalived: reading,
     lock: reading,
     published: reading,
+    sync: reading,
     checks: reading,
   }
 }
@@ -270,4 +284,10 @@ function publishedOf(entry: Entry<Primary> | null): Report['published'] {
   if (entry === null) return null
   const { node, address, port, timeline, epoch } = entry.value
   return { node, address, port, timeline, epoch }
+}
+
+function electionOf(entry: Entry<Sync> | null): Report['election'] {
+  if (entry === null) return null
+  const { node, voters, need } = entry.value
+  return { node, voters, need }
 }

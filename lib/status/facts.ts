@@ -1,5 +1,5 @@
 import type { Unknown } from '../decide/facts.ts'
-import type { PlacementPolicy, Primary } from '../kv.ts'
+import type { DurabilityMode, PlacementPolicy, Primary, Sync } from '../kv.ts'
 
 /**
  * What `understudy status --json` prints; docs/status.md explains every field. One rule holds throughout: the string
@@ -33,6 +33,10 @@ export interface Report {
   }
   virtualIp: string
   policy: PlacementPolicy | Unknown
+  /** What a commit waits for. */
+  durability: DurabilityMode | Unknown
+  /** Who may take over, as the primary last wrote it; null where none has. */
+  election: Election | null | Unknown
   /** The lock of the primary; null where it was never taken. */
   lock: Lock | null | Unknown
   /** What PgBouncer and the standbys follow; null where nothing was published. */
@@ -55,6 +59,7 @@ interface Lock {
 }
 
 type Published = Omit<Primary, 'schema'>
+type Election = Omit<Sync, 'schema'>
 
 export interface Machine {
   name: string

@@ -18,6 +18,7 @@ export function judge(report: Report): Verdict {
   const problems = [
     ...consulProblems(report),
     ...leadershipProblems(report),
+    ...electionProblems(report),
     ...virtualIpProblems(report),
     ...report.machines.flatMap((machine) => machineProblems(machine, report)),
   ]
@@ -56,11 +57,18 @@ function summaryOf({ primary, virtualIp, machines }: Report, problems: readonly 
   return `healthy: ${primary} is the primary${holder === primary ? ' and' : `, ${holder}`} holds ${virtualIp}`
 }
 
-function notesOf({ machines, joining, consul }: Report): string[] {
+function notesOf({ machines, joining, consul, election, primary }: Report): string[] {
   const notes = joining.map((name) => `${name} runs a Consul server but has not joined (yet)`)
   if (consul.answers && machines.length < FAILOVER_MACHINES) {
     const count = machines.length === 1 ? 'one machine' : 'two machines'
     notes.push(`no failover is possible with ${count}; it takes ${FAILOVER_MACHINES}`)
+  }
+  if (election !== UNKNOWN && election !== null && election.voters.length > 0) {
+    const missing = machines
+      .map(({ name }) => name)
+      .filter((name) => name !== primary && !election.voters.includes(name))
+    if (missing.length > 0)
+      notes.push(`${missing.join(' and ')} may not take over until all that was acknowledged is there`)
   }
   return notes
 }
@@ -87,6 +95,19 @@ function leadershipProblems({ lock, published, primary, machines, consul }: Repo
   return [
     `${node} holds the lock under epoch ${lock.epoch}, but was published under epoch ${published.epoch}`,
   ]
+}
+
+/** A cluster whose primary could not be replaced is not healthy, even if everything runs. */
+function electionProblems({ election, primary, machines, durability }: Report): string[] {
+  const streams = machines.some(
+    ({ postgresql }) => postgresql !== UNKNOWN && 'streaming' in postgresql && postgresql.streaming,
+  )
+  if (durability === 'strict' && primary && primary !== UNKNOWN && !streams)
+    return ['writes wait: no standby streams, and durability is strict']
+  if (machines.length < FAILOVER_MACHINES || election === UNKNOWN || primary === UNKNOWN || primary === null)
+    return []
+  if (election !== null && election.node === primary && election.voters.length > 0) return []
+  return [`nobody may take over from ${primary}: no standby is known to have all that was acknowledged`]
 }
 
 function virtualIpProblems({ machines, virtualIp, policy, primary, consul }: Report): string[] {

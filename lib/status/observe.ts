@@ -47,7 +47,7 @@ export async function observeStatus(settings: Settings): Promise<Report> {
 }
 
 async function readConsul(consul: Consul): Promise<ConsulReadings> {
-  const [leader, members, voters, config, nodes, databases, keepalived, lock, published, checks] =
+  const [leader, members, voters, config, nodes, databases, keepalived, lock, published, sync, checks] =
     await Promise.all([
       read(CONSUL_MS, consul.leader()),
       read(CONSUL_MS, consul.members()),
@@ -58,9 +58,10 @@ async function readConsul(consul: Consul): Promise<ConsulReadings> {
       read(CONSUL_MS, consul.list(kv.keepalivedNodes)),
       read(CONSUL_MS, consul.getStale(kv.leader)),
       read(CONSUL_MS, consul.getStale(kv.primary)),
+      read(CONSUL_MS, consul.getStale(kv.sync)),
       read(CONSUL_MS, consul.checks()),
     ])
-  return { leader, members, voters, config, nodes, databases, keepalived, lock, published, checks }
+  return { leader, members, voters, config, nodes, databases, keepalived, lock, published, sync, checks }
 }
 
 async function askMachine({ name, address, port }: Seat, settings: Settings): Promise<MachineReadings> {

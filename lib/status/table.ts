@@ -60,8 +60,8 @@ const POLICIES = {
   unknown: 'policy unknown',
 }
 
-function clusterLine({ virtualIp, policy, lock, consul, at }: StatusDocument): string {
-  const parts = [`virtual IP ${virtualIp} (${POLICIES[policy]})`]
+function clusterLine({ virtualIp, policy, durability, lock, consul, at }: StatusDocument): string {
+  const parts = [`virtual IP ${virtualIp} (${POLICIES[policy]})`, `durability ${durability}`]
   if (lock === UNKNOWN) parts.push('epoch unknown')
   else if (lock === null) parts.push('no epoch yet')
   else {

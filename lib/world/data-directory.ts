@@ -7,19 +7,17 @@ import { syncDirectory } from './files.ts'
 
 /** What a start would find. */
 export function inspectData(version: number): {
-  data: 'intact' | 'torn' | 'missing'
+  data: 'intact' | 'unpublished' | 'torn' | 'missing'
   standbySignal: boolean
 } {
   const directory = paths.postgresqlData(version)
-  const complete = existsSync(`${directory}/PG_VERSION`)
+  const marked = existsSync(paths.promotionMarker(version)) ? 'unpublished' : 'intact'
+  const complete = existsSync(`${directory}/PG_VERSION`) ? marked : 'missing'
   return {
-    data: markers(version).some(existsSync) ? 'torn' : complete ? 'intact' : 'missing',
+    data: existsSync(paths.rewindMarker(version)) ? 'torn' : complete,
     standbySignal: existsSync(`${directory}/standby.signal`),
   }
 }
-
-/** Files beside the data directory that say: not to be used as it is, nor to be rewound, but to be cloned again. */
-const markers = (version: number): string[] => [paths.rewindMarker(version), paths.promotionMarker(version)]
 
 function mark(path: string, text: string): void {
   writeFileSync(path, text)

@@ -35,24 +35,39 @@ export const pgbouncerConsole: Target = {
 
 /**
  * Role, timeline and position of a database. The timeline of a primary is that of the WAL file it writes; a standby knows
- * its own from three places, of which each may lag.
+ * its own from four places, of which each may lag. A standby that was started anew first replays what it has on disk: it
+ * is through with that once it has asked for more (a receive position) or waits for it.
  */
 export async function readRole(connection: Connection): Promise<LocalDatabase> {
-  const [row] = await connection.query<{ standby: boolean; timeline: number; lsn: string | null }>(`
+  const [row] = await connection.query<{
+    standby: boolean
+    timeline: number
+    lsn: string | null
+    still: boolean | null
+  }>(`
     select pg_is_in_recovery() as standby,
       case when pg_is_in_recovery()
         then greatest((select timeline_id from pg_control_checkpoint()),
                       (select min_recovery_end_timeline from pg_control_recovery()),
-                      (select received_tli from pg_stat_wal_receiver))
+                      (select received_tli from pg_stat_wal_receiver),
+                      (select max(('x' || substr(name, 1, 8))::bit(32)::int) from pg_ls_waldir()
+                       where name ~ '^[0-9A-F]{24}$'))
         else ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int
       end as timeline,
+      case when pg_is_in_recovery() then
+        current_setting('primary_conninfo') = '' and not exists (select from pg_stat_wal_receiver)
+        and (pg_last_wal_receive_lsn() is not null or exists (
+          select from pg_stat_activity where backend_type = 'startup'
+            and wait_event in ('RecoveryWalStream', 'RecoveryRetrieveRetryInterval')))
+      end as still,
       case when pg_is_in_recovery()
         then greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())::text
       end as lsn`)
   if (!row) throw new Error('the database said nothing of its role')
-  return row.standby
-    ? { role: 'standby', timeline: row.timeline, receivedLsn: row.lsn === null ? 0n : parseLsn(row.lsn) }
-    : { role: 'primary', timeline: row.timeline }
+  const { timeline } = row
+  if (!row.standby) return { role: 'primary', timeline }
+  const receivedLsn = row.lsn === null ? 0n : parseLsn(row.lsn)
+  return { role: 'standby', timeline, receivedLsn, still: row.still === true }
 }
 
 /** {@link readRole} of any database; unknown where it does not answer within the deadline. */

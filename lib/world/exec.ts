@@ -48,7 +48,7 @@ export async function tryRun(
   }
 }
 
-/** As {@link tryRun}, but a non-zero exit code is an error that carries the last lines the program wrote. */
+/** As {@link tryRun}, but a non-zero exit code is an error that carries the last lines the program wrote, not its arguments. */
 export async function run(
   program: string,
   args: readonly string[],
@@ -57,5 +57,5 @@ export async function run(
   const { exitCode, stdout, stderr } = await tryRun(program, args, options)
   if (exitCode === 0) return stdout
   const said = (stderr.trim() || stdout.trim()).split('\n').slice(-5).join('\n')
-  throw new UnderstudyError(EXIT.failed, `${[program, ...args].join(' ')} ended with ${exitCode}: ${said}`)
+  throw new UnderstudyError(EXIT.failed, `${program} ended with ${exitCode}: ${said}`)
 }

@@ -25,6 +25,19 @@ export async function unit(
   await run('systemctl', [verb, name], { timeoutMs })
 }
 
+const STOP_MS = 15_000
+const KILLED_MS = 30_000
+
+/** Stops a unit, also one whose processes no longer listen: a database that is to be replaced need not end cleanly. */
+export async function stopHard(name: string): Promise<void> {
+  try {
+    await unit('stop', name, STOP_MS)
+  } catch {
+    await run('systemctl', ['kill', '--signal=KILL', name])
+    await unit('stop', name, KILLED_MS)
+  }
+}
+
 /** @returns what systemd calls the unit's state: active, inactive, failed, activating, ... */
 export async function unitState(name: string): Promise<string> {
   return (await tryRun('systemctl', ['show', '--property=ActiveState', '--value', name])).stdout.trim()

@@ -5,7 +5,7 @@ import { builtinModules } from 'node:module'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { paths } from '../../lib/paths.ts'
-import { built, handlers, Installed, logged, repository, run } from './support/handlers.ts'
+import { built, handlers, Installed, logged, repository, run, shellHandlers } from './support/handlers.ts'
 
 /** Behind a condition that is never true here: pg's native driver, and its sockets on Cloudflare. */
 const NEVER_LOADED = ['pg-native', 'cloudflare:sockets']
@@ -46,6 +46,24 @@ test('every handler in the sources is built and has a budget', () => {
   const sources = readdirSync(join(repository, 'handlers')).map((file) => file.replace(/\.ts$/, ''))
   assert.deepEqual(readdirSync(built).sort(), sources.sort())
   assert.deepEqual(Object.keys(handlers).sort(), sources)
+})
+
+for (const name of shellHandlers) {
+  test(`${name} is a script that a shell understands, of few lines`, async () => {
+    const script = join(repository, `packaging/${name}.sh`)
+    const lines = readFileSync(script, 'utf8').split('\n')
+    assert.equal(lines[0], '#!/bin/sh')
+    assert.ok(lines.length < 50, `${lines.length} lines`)
+    const { exitCode, stderr } = await run('/bin/sh', ['-n', script])
+    assert.deepEqual([exitCode, stderr], [0, ''])
+  })
+}
+
+test('leader-released --help', async () => {
+  const script = join(repository, 'packaging/leader-released.sh')
+  const { exitCode, stdout, stderr } = await run('/bin/sh', [script, '--help'])
+  assert.deepEqual([exitCode, stderr], [0, ''])
+  assert.match(stdout, /^leader-released: /)
 })
 
 for (const [name, budget] of Object.entries(handlers)) {

@@ -80,25 +80,28 @@ const cases: readonly Case[] = [
   },
   { handler: 'start-gate', args: ['17-other'], exitCode: 0, deadlineMs: 1000 },
   { handler: 'start-gate', args: ['15-main'], exitCode: 0, deadlineMs: 1000 },
-  // What the watch said is enough: the failover unit decides for itself.
-  { handler: 'leader-released', input: 'null', exitCode: 0, plan: 'nothing', deadlineMs: 10_000 },
-  { handler: 'leader-released', input: held, exitCode: 0, plan: 'nothing', deadlineMs: 10_000 },
+  { handler: 'lead-changed', exitCode: 0, plan: 'nothing', deadlineMs: 25_000 },
   {
-    handler: 'leader-released',
-    input: free,
-    exitCode: 0,
-    plan: 'start',
-    asked: [failover],
-    deadlineMs: 10_000,
-  },
-  {
-    handler: 'leader-released',
+    handler: 'lead-changed',
     args: ['--dry-run'],
-    input: free,
     exitCode: 0,
-    stdout: /^\{"do":"start"/,
-    deadlineMs: 10_000,
+    stdout: /^(\{"do":"nothing",.*\}\n?){3}$/,
+    deadlineMs: 25_000,
   },
+  { handler: 'leader-released', input: held, exitCode: 0, deadlineMs: 1000 },
+  // What the watch said is enough to look again: the failover unit decides for itself.
+  ...[free, 'null', 'nonsense', ''].map(
+    (input): Case => ({
+      handler: 'leader-released',
+      input,
+      exitCode: 0,
+      plan: 'nothing',
+      asked: [failover, failover],
+      deadlineMs: 30_000,
+    }),
+  ),
+  { handler: 'fence', exitCode: 0, plan: 'nothing', deadlineMs: 5000 },
+  { handler: 'fence', args: ['--dry-run'], exitCode: 0, stdout: /^\{"do":"nothing",.*\}$/, deadlineMs: 5000 },
   {
     handler: 'repmgr-event',
     args: ['1', 'standby_follow', '1', '', '', '--dry-run'],
@@ -157,7 +160,7 @@ describe('no Consul', { skip, concurrency }, () => {
           if (plan !== undefined) assert.equal(lines.at(-1)?.['do'], plan, ended.stderr)
           assert.deepEqual(member.asked(), asked)
           assert.deepEqual(
-            member.state().filter((line) => !line.startsWith('run asked ')),
+            member.state().filter((line) => !/^run (asked|understudy\/lock\/lead) /.test(line)),
             before,
           )
         })
@@ -167,7 +170,32 @@ describe('no Consul', { skip, concurrency }, () => {
         const member = memberWith({ consul })
         member.drop('keepalived/weight')
         assert.equal((await member.handler('vip-weight')).exitCode, 0)
-        assert.equal(member.read('keepalived/weight'), '0\n')
+        assert.equal(member.read('keepalived/weight'), '-254\n')
+      })
+
+      test('a machine that has stopped its database as it was cut off: no claim, and clients are held', async () => {
+        const member = memberWith({ consul })
+        member.write('database/fenced', 'cut off\n')
+        assert.equal((await member.handler('vip-weight')).exitCode, 0)
+        assert.equal(member.read('keepalived/weight'), '-254\n')
+        assert.equal((await member.handler('pgbouncer')).exitCode, 0)
+        assert.match(member.read('pgbouncer/databases.ini'), /^app = host=127\.0\.0\.1 port=1 /m)
+      })
+
+      test('rejoin after a failure: not before it is due, and then it does not count as another one', async () => {
+        const member = memberWith({ consul })
+        const failed = (ageMs: number): string => {
+          const last = new Date(Date.now() - ageMs).toISOString()
+          return JSON.stringify({ count: 3, since: last, last, reason: 'a test' })
+        }
+        member.write('database/rejoin-failed.json', failed(0))
+        const early = await member.handler('rejoin')
+        assert.deepEqual([early.exitCode, early.stderr], [75, ''])
+        const longAgo = failed(3_600_000)
+        member.write('database/rejoin-failed.json', longAgo)
+        const due = await member.handler('rejoin')
+        assert.deepEqual([due.exitCode, logged(due.stderr).at(-1)?.['do']], [75, 'wait'])
+        assert.equal(member.read('database/rejoin-failed.json'), longAgo)
       })
 
       test('pgbouncer with no file: it leads nowhere', async () => {
@@ -184,30 +212,6 @@ describe('no Consul', { skip, concurrency }, () => {
 })
 
 describe('bad input', { skip, concurrency }, () => {
-  for (const input of ['', '{"Key":', 'nonsense', '{"Key":"x"} {}']) {
-    // An empty stdin is what a person gives.
-    const expected = input === '' ? [0] : [1, 64, 65]
-    test(`leader-released: stdin is ${JSON.stringify(input)}`, async () => {
-      const member = memberWith({})
-      const { exitCode, stdout, stderr } = await member.handler('leader-released', [], { input })
-      assert.ok(expected.includes(exitCode ?? -1), stderr)
-      assert.equal(stdout, '')
-      const [line, ...more] = logged(stderr)
-      assert.deepEqual(more, [])
-      if (input !== '') assert.match(String(line?.['error']), /JSON/)
-      assert.deepEqual(member.asked(), [])
-    })
-  }
-
-  test('leader-released: a stdin that never ends meets its deadline', {}, async () => {
-    const [file = '', ...args] = memberWith({}).command(['/usr/lib/understudy/handlers/leader-released'])
-    const child = spawn(file, args, { stdio: ['pipe', 'ignore', 'ignore'], env: {} })
-    const ended = new Promise((resolve) => child.once('exit', resolve))
-    const timer = setTimeout(() => child.kill('SIGKILL'), 12_000)
-    assert.equal(await ended, 75)
-    clearTimeout(timer)
-  })
-
   const documents: readonly (readonly [what: string, text: string])[] = [
     ['half a document', '{ "schema": 1,'],
     ['nothing', ''],
@@ -218,9 +222,10 @@ describe('bad input', { skip, concurrency }, () => {
     ['check'],
     ['failover'],
     ['failover-validate', '1'],
+    ['fence'],
     ['follow'],
     ['keepalived-notify', ...notify('MASTER')],
-    ['leader-released'],
+    ['lead-changed'],
     ['pgbouncer'],
     ['rejoin'],
     ['repmgr-event', '1', 'standby_follow', '1', '', ''],

@@ -7,12 +7,12 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { runInNewContext } from 'node:vm'
 import services from '../../consul-config/services.json' with { type: 'json' }
-import { units } from '../../lib/paths.ts'
+import { paths, units } from '../../lib/paths.ts'
 import { pgbouncer } from '../../lib/reconcile/pgbouncer.ts'
 import { serviceTag } from '../../lib/reconcile/service-tag.ts'
 import { vipWeight } from '../../lib/reconcile/vip-weight.ts'
 import manifest from '../../package.json' with { type: 'json' }
-import { built, repository } from './support/handlers.ts'
+import { built, repository, shellHandlers } from './support/handlers.ts'
 
 const deb = join(repository, `dist/understudy_${manifest.version}_all.deb`)
 const HANDLERS = '/usr/lib/understudy/handlers'
@@ -80,12 +80,13 @@ describe('the package', () => {
     }
   })
 
-  test('holds the handlers as they were built, and no others', () => {
+  test('holds the handlers as they were built or written, and no others', () => {
     const packaged = join(extracted, HANDLERS)
-    assert.deepEqual(readdirSync(packaged).sort(), readdirSync(built).sort())
-    for (const name of readdirSync(built)) {
-      assert.ok(readFileSync(join(packaged, name)).equals(readFileSync(join(built, name))), name)
-    }
+    assert.deepEqual(readdirSync(packaged).sort(), [...readdirSync(built), ...shellHandlers].sort())
+    const isAs = (name: string, source: string): void =>
+      assert.ok(readFileSync(join(packaged, name)).equals(readFileSync(source)), name)
+    for (const name of readdirSync(built)) isAs(name, join(built, name))
+    for (const name of shellHandlers) isAs(name, join(repository, `packaging/${name}.sh`))
   })
 
   test('holds the command', () => {
@@ -124,7 +125,7 @@ describe('the package', () => {
 })
 
 describe('what is named exists', () => {
-  const handlers = readdirSync(built)
+  const handlers = [...readdirSync(built), ...shellHandlers]
   const matches = (text: string, pattern: RegExp): string[] =>
     [...text.matchAll(pattern)].map(([, name = '']) => name)
 
@@ -135,7 +136,11 @@ describe('what is named exists', () => {
         checks.flatMap((check) => ('args' in check ? check.args : [])),
       ),
     ].filter((arg) => arg.startsWith('/usr/lib/understudy/'))
-    assert.ok(named.length > 5)
+    const expected = ['check', 'database-check', 'lead-changed', 'leader-released']
+    assert.deepEqual(
+      [...new Set(named)].sort(),
+      expected.map((name) => `${HANDLERS}/${name}`),
+    )
     for (const path of named) assert.ok(entries.has(path), path)
   })
 
@@ -154,8 +159,18 @@ describe('what is named exists', () => {
     const named = files.flatMap((file) =>
       matches(read(`packaging/systemd/${file}`), /\/usr\/lib\/understudy\/handlers\/(\S+)/g),
     )
-    assert.deepEqual(named.sort(), ['failover', 'follow', 'rejoin', 'start-gate'])
+    const expected = ['failover', 'fence', 'follow', 'pgbouncer', 'rejoin', 'start-gate', 'vip-weight']
+    assert.deepEqual(named.sort(), expected)
     for (const name of named) assert.ok(handlers.includes(name), name)
+  })
+
+  test('handlers and locks in the scripts', () => {
+    const scripts = shellHandlers.map((name) => read(`packaging/${name}.sh`)).join('')
+    const named = matches(scripts, /\/usr\/lib\/understudy\/handlers\/(\S+)/g)
+    assert.deepEqual(named, ['lead-changed'])
+    for (const name of named) assert.ok(handlers.includes(name), name)
+    for (const lock of matches(scripts, /(\/run\/understudy\/lock\/\S+)/g))
+      assert.equal(lock, paths.lock('lead'))
   })
 
   test('units of ours, wherever they are named', () => {
@@ -163,6 +178,7 @@ describe('what is named exists', () => {
       ...sources('lib'),
       ...sources('handlers'),
       'consul-config/services.json',
+      ...shellHandlers.map((name) => `packaging/${name}.sh`),
       ...readdirSync(join(repository, 'packaging/systemd')).map((file) => `packaging/systemd/${file}`),
     ]
     const named = files.flatMap((file) => matches(read(file), /\b(understudy-[a-z]+\.service)\b/g))
@@ -189,10 +205,17 @@ describe('polkit: who may do what with which unit', () => {
   /** Every line is what a handler or repmgr does, see there. */
   const allowed: readonly (readonly [user: string, verb: string, unit: string])[] = [
     ['consul', 'start', units.failover],
+    ['consul', 'start', units.fence],
     ['consul', 'start', units.follow],
+    ['consul', 'start', units.rejoin],
+    // repmgrd's child_nodes_disconnect_command.
+    ['postgres', 'start', units.fence],
     ['postgres', 'start', units.rejoin],
+    ['postgres', 'start', units.withdraw],
     ['postgres', 'start', units.postgresql(17)],
     ['postgres', 'stop', units.postgresql(17)],
+    // One whose processes no longer listen.
+    ['postgres', 'kill', units.postgresql(17)],
     // repmgr's service commands.
     ['postgres', 'restart', units.postgresql(17)],
     ['postgres', 'reload', units.postgresql(17)],

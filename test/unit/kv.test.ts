@@ -10,12 +10,14 @@ const config = {
   virtualIp: '10.77.0.100/24',
   routerId: 51,
   policy: 'with-primary',
+  durability: 'quorum',
   database: 'app',
   user: 'app',
   postgresqlVersion: 17,
 }
 const primary = { schema: 1, node: 'n1', address: '10.77.0.11', port: 5432, timeline: 3, epoch: 7 }
 const leader = { schema: 1, node: 'n1', since: NOW, why: 'the lock of the healthy primary was free' }
+const sync = { schema: 1, node: 'n1', voters: ['n2', 'n3'], need: 2 }
 const seat = { machineId: 'x', address: '10.77.0.11', repmgrId: 1, vipPriority: 100 }
 const history = {
   schema: 1,
@@ -28,6 +30,8 @@ const history = {
 const good: readonly (readonly [what: string, key: Key<unknown>, document: unknown])[] = [
   ['the configuration', kv.config, config],
   ['the configuration with fixed placement', kv.config, { ...config, policy: 'fixed' }],
+  ['the configuration, and commits always wait', kv.config, { ...config, durability: 'strict' }],
+  ['the configuration, and commits never wait', kv.config, { ...config, durability: 'async' }],
   ['credentials', kv.credentials, { schema: 1, repmgr: 'a', monitor: 'b', app: 'c' }],
   ['seats', kv.seats, { schema: 1, seats: { n1: seat, 'web-01': seat } }],
   ['no seats', kv.seats, { schema: 1, seats: {} }],
@@ -40,6 +44,8 @@ const good: readonly (readonly [what: string, key: Key<unknown>, document: unkno
   ['a database', kv.postgresqlNode('n1'), { schema: 1, repmgrId: 1, address: '10.77.0.11', port: 5432 }],
   ['the lock', kv.leader, leader],
   ['the published primary', kv.primary, primary],
+  ['who may be promoted', kv.sync, sync],
+  ['nobody may be promoted', kv.sync, { ...sync, voters: [], need: 1 }],
   ['an event', kv.history(NOW, 'n1', 'event'), history],
   ['an event with details', kv.histories, { ...history, details: { ms: 700, deep: [null] } }],
 ]
@@ -66,6 +72,12 @@ const bad: readonly (readonly [what: string, key: Key<unknown>, document: unknow
   ['router id 0', kv.config, { ...config, routerId: 0 }],
   ['router id 256', kv.config, { ...config, routerId: 256 }],
   ['a policy that nobody knows', kv.config, { ...config, policy: 'anywhere' }],
+  ['a durability that nobody knows', kv.config, { ...config, durability: 'maybe' }],
+  ['a voter that is no host name', kv.sync, { ...sync, voters: ['n2', 'N3'] }],
+  ['voters that are no list', kv.sync, { ...sync, voters: 'n2' }],
+  ['no number of voters that must be seen', kv.sync, { ...sync, need: undefined }],
+  ['half a voter that must be seen', kv.sync, { ...sync, need: 1.5 }],
+  ['voters of nobody', kv.sync, { ...sync, node: undefined }],
   ['a cluster id that is none', kv.config, { ...config, clusterId: 'mine' }],
   ['a virtual IP without its prefix', kv.config, { ...config, virtualIp: '10.77.0.100' }],
   ['a virtual IP that is no address', kv.config, { ...config, virtualIp: '999.77.0.100/24' }],
@@ -94,6 +106,11 @@ describe('documents in Consul', () => {
   for (const [what, { schema }, document] of bad) {
     test(`refused: ${what}`, () => assert.ok(!v.is(schema, document), JSON.stringify(document)))
   }
+})
+
+test('a cluster that was founded before it could say what a commit waits for has the default', () => {
+  const { durability: _, ...old } = config
+  assert.equal(v.parse(kv.config.schema, old).durability, 'quorum')
 })
 
 describe('keys', () => {

@@ -13,13 +13,14 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Settings } from '../../../lib/settings.ts'
-import { built, type Ended, type RunOptions, repository, run } from './handlers.ts'
+import { built, type Ended, type RunOptions, repository, run, shellHandlers } from './handlers.ts'
 
 export const settings: Settings = {
   schema: 1,
@@ -78,8 +79,15 @@ export class Member {
   }: { consul?: Away; node?: string } = {}) {
     this.#consul = consul
     for (const path of ['etc/understudy', 'usr/bin', 'tmp', 'run/postgresql']) this.#make(path)
-    for (const path of ['lock', 'pgbouncer', 'keepalived']) this.#make(`run/understudy/${path}`)
+    for (const path of ['lock', 'pgbouncer', 'keepalived', 'database']) this.#make(`run/understudy/${path}`)
     cpSync(built, this.#path('usr/lib/understudy/handlers'), { recursive: true })
+    for (const name of shellHandlers) {
+      const script = this.#path(`usr/lib/understudy/handlers/${name}`)
+      cpSync(join(repository, `packaging/${name}.sh`), script)
+      chmodSync(script, 0o755)
+    }
+    // What a shell script calls is run by its shebang.
+    if (process.execPath !== '/usr/bin/node') symlinkSync(process.execPath, this.#path('usr/bin/node'))
     cpSync(join(repository, 'dist/understudy.mjs'), this.#path('usr/lib/understudy/understudy.mjs'))
     const silent = fileURLToPath(new URL('silent-consul.mjs', import.meta.url))
     cpSync(silent, this.#path('usr/lib/understudy/silent-consul.mjs'))
@@ -129,11 +137,13 @@ export class Member {
 
   /** The command line that runs one of our scripts on the machine, from outside. It becomes that script: signals reach it. */
   command(script: readonly string[]): string[] {
-    const consul = this.#consul === 'silent' ? ['/usr/lib/understudy/silent-consul.mjs'] : []
+    const silent = [process.execPath, '/usr/lib/understudy/silent-consul.mjs']
+    const isShell = shellHandlers.some((name) => script[0] === `${HANDLERS}/${name}`)
     return [
       ...['/usr/bin/unshare', '--mount', '--net', '--propagation', 'private'],
       ...['/bin/sh', '-euc', ENTER, 'member', this.#directory],
-      ...[process.execPath, ...consul, ...script],
+      ...(this.#consul === 'silent' ? silent : []),
+      ...[isShell ? '/bin/sh' : process.execPath, ...script],
     ]
   }
 

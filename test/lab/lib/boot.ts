@@ -3,6 +3,8 @@ import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { installClock } from './clock.ts'
+import { mountDataDisk } from './data-disk.ts'
 import { identify, type ProcessIdentity, run } from './host.ts'
 import { addressOf, machineNamespacePath } from './network.ts'
 import { type LabState, machineDir } from './state.ts'
@@ -25,6 +27,7 @@ if [ -d tree ]; then
 else
   mount -t overlay understudy-lab -o "lowerdir=$image,upperdir=upper,workdir=work,redirect_dir=on" merged
 fi
+${mountDataDisk}
 if [ -e new ]; then
   for data in merged/var/lib/postgresql/*/main; do
     printf "$identifier" | dd of="$data/global/pg_control" bs=8 conv=notrunc status=none
@@ -33,6 +36,9 @@ if [ -e new ]; then
     chroot merged setpriv --reuid postgres --regid postgres --init-groups \\
       "/usr/lib/postgresql/\${version##*/}/bin/pg_resetwal" --force "$inside" >/dev/null 2>&1
   done
+  if [ -e clocks ]; then
+    ${installClock}
+  fi
   rm new
 fi
 if [ "$(stat --file-system --format %T /sys/fs/cgroup)" != cgroup2fs ]; then
@@ -67,6 +73,7 @@ export async function ensureDisk(lab: LabState, number: number): Promise<void> {
   writeFileSync(join(disk, 'etc/hostname'), `${machine}\n`)
   writeFileSync(join(disk, 'etc/hosts'), `127.0.0.1 localhost\n::1 localhost\n${names.join('\n')}\n`)
   writeFileSync(join(disk, 'etc/machine-id'), `${randomBytes(16).toString('hex')}\n`)
+  if (lab.clocks) writeFileSync(join(directory, 'clocks'), '')
   writeFileSync(join(directory, 'new'), '')
   writeFileSync(join(directory, 'ready'), '')
 }

@@ -8,6 +8,8 @@ import type { Lab } from './lab.ts'
 
 export const VIRTUAL_IP = '10.77.0.100'
 const JOIN_MS = 180_000
+/** A look costs a machine the start of a program: too many would hinder what it looks at. */
+const STATUS_EVERY_MS = 1500
 
 /** The package that `npm run package` made. */
 export function packageFile(): string {
@@ -67,11 +69,16 @@ export async function statusFrom(lab: Lab, machine: string): Promise<StatusDocum
 
 /** Waits until a machine sees everything in order, as `understudy status` judges it. @returns that status. */
 export function untilHealthy(lab: Lab, machine: string, timeoutMs = 90_000): Promise<StatusDocument> {
-  return waitFor(`${machine} sees a healthy cluster`, timeoutMs, async () => {
-    const status = await statusFrom(lab, machine)
-    if (status.healthy) return status
-    throw new Error(status.problems.join('; '))
-  })
+  return waitFor(
+    `${machine} sees a healthy cluster`,
+    timeoutMs,
+    async () => {
+      const status = await statusFrom(lab, machine)
+      if (status.healthy) return status
+      throw new Error(status.problems.join('; '))
+    },
+    STATUS_EVERY_MS,
+  )
 }
 
 /** The application's password, as a machine that can be asked has it. */
@@ -117,6 +124,13 @@ export async function sqlThroughVirtualIp(
 export async function sqlOnLocalhost(lab: Lab, machine: string, text: string): Promise<string> {
   const env = { PGPASSFILE: '/etc/understudy/app.pgpass', PGCONNECT_TIMEOUT: '10' }
   return (await lab.exec(machine, psql(APP, 'localhost', text), { env, timeoutMs: 20_000 })).stdout.trim()
+}
+
+/** Address of the database that a client of a machine's PgBouncer is led to; an error where it is led nowhere. */
+export async function poolerAnswer(lab: Lab, machine: string): Promise<string> {
+  const env = { PGPASSFILE: '/etc/understudy/app.pgpass', PGCONNECT_TIMEOUT: '2' }
+  const argv = psql(APP, 'localhost', 'select host(inet_server_addr())')
+  return (await lab.exec(machine, argv, { env, timeoutMs: 4000 })).stdout.trim()
 }
 
 /** SQL as the superuser on a machine's own database, whatever its role. @returns what it printed. */

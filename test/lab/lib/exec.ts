@@ -7,7 +7,7 @@ export interface ExecOptions {
   readonly input?: string
   /** 60 s unless told. */
   readonly timeoutMs?: number
-  readonly env?: Record<string, string>
+  readonly env?: Readonly<Record<string, string>>
   /** false: a non-zero exit is a result, not an error. */
   readonly reject?: boolean
 }
@@ -32,7 +32,11 @@ const path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
  * The command line that runs `argv` inside. The process joins the machine's cgroup, so that it is frozen with the
  * machine, and dies with nsenter, so that nothing goes on running when the caller is killed.
  */
-export function enter(door: Door, argv: readonly string[], env: Record<string, string> = {}): string[] {
+export function enter(
+  door: Door,
+  argv: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): string[] {
   const variables = {
     PATH: path,
     HOME: '/root',
@@ -59,7 +63,7 @@ async function runCommand(
   shown: readonly string[],
   argv: readonly string[],
   options: ExecOptions,
-  env: Record<string, string>,
+  env: Readonly<Record<string, string>>,
 ): Promise<ExecResult> {
   const [file = '', ...rest] = argv
   const timeoutMs = options.timeoutMs ?? 60_000

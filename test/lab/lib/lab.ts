@@ -2,7 +2,10 @@
 import { createReadStream, rmSync, statSync } from 'node:fs'
 import { basename } from 'node:path'
 import { execa } from 'execa'
+import { addBlock, type Block, removeBlocks } from './block.ts'
 import { removeCgroup } from './boot.ts'
+import { clockEnvironment, setClock } from './clock.ts'
+import { fillDataDisk, freeDataDisk } from './data-disk.ts'
 import {
   type Door,
   type ExecOptions,
@@ -36,6 +39,8 @@ export interface UpOptions {
   readonly name?: string
   readonly machines?: number
   readonly suite?: Suite
+  /** With wall clocks that can be moved. */
+  readonly clocks?: boolean
   readonly log?: (line: string) => void
 }
 
@@ -68,7 +73,7 @@ export class Lab {
 
   /** Starts a lab, or whatever of it is missing: also after a crash of the host or of a former `up`. */
   static async up(options: UpOptions = {}): Promise<Lab> {
-    const { name = 'default', machines = 3, suite, log = silent } = options
+    const { name = 'default', machines = 3, suite, clocks = false, log = silent } = options
     checkName(name)
     if (!Number.isInteger(machines) || machines < 1 || machines > maxMachines) {
       throw new Error(`a lab has 1 to ${maxMachines} machines, not ${machines}`)
@@ -78,12 +83,16 @@ export class Lab {
       if (known !== undefined && suite !== undefined && suite !== known.suite) {
         throw new Error(`lab ${name} is up with ${known.suite}; take it down first, or name another lab`)
       }
+      if (known !== undefined && clocks && !known.clocks) {
+        throw new Error(`lab ${name} is up with clocks that cannot be moved; take it down first`)
+      }
       const wanted = Array.from({ length: machines }, (_, index) => index + 1)
       const numbers = [...new Set([...(known?.machines ?? []), ...wanted])].sort((a, b) => a - b)
       const base = known ?? {
         name,
         suite: suite ?? 'trixie',
         image: await ensureImage(suite ?? 'trixie', log),
+        ...(clocks ? { clocks: true as const } : {}),
       }
       const state = { ...base, machines: numbers }
       writeLab(state)
@@ -134,12 +143,17 @@ export class Lab {
 
   /** Runs a command in a machine. Rejects when it fails, unless `reject: false`. */
   async exec(machine: string, argv: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
-    return runInside(this.#door(machine), argv, options)
+    return runInside(this.#door(machine), argv, { ...options, env: { ...this.#clock(), ...options.env } })
   }
 
   /** The command line that runs `argv` in a machine: for a caller that wants the streams itself. */
   execCommand(machine: string, argv: readonly string[], env: Record<string, string> = {}): string[] {
-    return enter(this.#door(machine), argv, env)
+    return enter(this.#door(machine), argv, { ...this.#clock(), ...env })
+  }
+
+  /** What lets a command see its machine's clock, as everything does that runs there. */
+  #clock(): Readonly<Record<string, string>> {
+    return this.#state.clocks ? clockEnvironment : {}
   }
 
   #door(machine: string): Door {
@@ -185,6 +199,35 @@ export class Lab {
   async heal(machine: string): Promise<void> {
     this.#number(machine)
     await setLink(this.name, machine, 'up')
+  }
+
+  /** Throws away what two machines send each other, at the switch, until {@link unblock}: also over a power cut. */
+  async block(block: Block): Promise<void> {
+    for (const machine of block.between) this.#number(machine)
+    await addBlock(this.name, block)
+  }
+
+  /** Ends all blocks. */
+  async unblock(): Promise<void> {
+    await removeBlocks(this.name)
+  }
+
+  /** Fills the file system of a machine's databases to the last block. */
+  async fillDisk(machine: string): Promise<void> {
+    await fillDataDisk(this.#door(machine))
+  }
+
+  /** Gives back what {@link fillDisk} took. */
+  async freeDisk(machine: string): Promise<void> {
+    await freeDataDisk(this.#door(machine))
+  }
+
+  /** Sets how many seconds a machine's wall clock is ahead: 0 is right again. Only in a lab with `clocks`. */
+  async moveClock(machine: string, seconds: number): Promise<void> {
+    if (!this.#state.clocks) {
+      throw new Error(`the clocks of lab ${this.name} cannot be moved; start it with clocks`)
+    }
+    await setClock(this.#door(machine), seconds)
   }
 
   /** Holds every process of a machine still; its kernel goes on answering at the TCP level. */

@@ -12,6 +12,8 @@ export interface LabState {
   readonly image: string
   /** Machine numbers: 1 is n1, 10.77.0.11. */
   readonly machines: readonly number[]
+  /** Each machine's wall clock can be moved. */
+  readonly clocks?: true
 }
 
 export const stateDir = resolve(process.env['UNDERSTUDY_LAB_DIR'] ?? '/var/lib/understudy-lab')

@@ -1,4 +1,5 @@
 /** What a lab looks like now, read from the kernel and from the machines. */
+import { blocksOf } from './block.ts'
 import type { Lab } from './lab.ts'
 import { isFrozen, processesOf } from './machine.ts'
 import { linkIsUp } from './network.ts'
@@ -18,6 +19,8 @@ export interface LabStatus {
   readonly suite: string
   readonly clientNamespace: string
   readonly machines: readonly MachineStatus[]
+  /** Which traffic is blocked, in words. */
+  readonly blocks: readonly string[]
 }
 
 /** Looks at every machine of a lab. */
@@ -35,5 +38,6 @@ export async function statusOf(lab: Lab): Promise<LabStatus> {
       return { name, address, power, link, frozen, system: asked?.stdout.trim() || '-' } as const
     }),
   )
-  return { name: lab.name, suite: lab.suite, clientNamespace: lab.clientNamespace, machines }
+  const blocks = await blocksOf(lab.name)
+  return { name: lab.name, suite: lab.suite, clientNamespace: lab.clientNamespace, machines, blocks }
 }

@@ -1,20 +1,30 @@
 #!/usr/bin/env node
-// A client that inserts one row after the other and says of each attempt what became of it, one JSON line each. The first
-// line of stdin says where: {"host", "port", "user", "database", "password", "from"}. Ends when stdin closes.
+// A client that inserts one row after the other, one JSON line each for what it sends and for what became of it. The
+// first line of stdin says where: {"host", "port", "user", "database", "password", "from", "pauseMs", "clock"}. Ends when
+// stdin closes.
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 
 /** How long an attempt may take: a client that waits longer would measure its own patience. */
 const ATTEMPT_MS = 1000
-const PAUSE_MS = 10
 
 let stopping = false
 const input = createInterface({ input: process.stdin })
 input.on('close', () => {
   stopping = true
 })
-const { from, ...target } = JSON.parse(await new Promise((resolve) => input.once('line', resolve)))
+const {
+  from,
+  pauseMs = 10,
+  clock,
+  ...target
+} = JSON.parse(await new Promise((resolve) => input.once('line', resolve)))
+
+/** Epoch milliseconds that no clock which is set can move: counted from a moment that whoever started us names. */
+const now = () => clock.epochMs + Number(process.hrtime.bigint() - BigInt(clock.monotonicNs)) / 1e6
+/** @param {object} entry */
+const say = (entry) => process.stdout.write(`${JSON.stringify(entry)}\n`)
 
 /** @type {pg.Client | null} */
 let client = null
@@ -35,18 +45,20 @@ async function connect() {
 for (let value = from + 1; !stopping; value++) {
   try {
     client ??= await connect()
+    // Said before it is done: what is sent is known also when we die with it under way.
+    say({ value, sentAt: now() })
     const { rows } = await client.query(
-      'insert into written (value) values ($1) returning host(inet_server_addr()) as server',
+      `insert into written (value) values ($1)
+       returning host(inet_server_addr()) as server, substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) as timeline`,
       [value],
     )
-    console.log(JSON.stringify({ ok: true, value, at: Date.now(), server: rows[0].server }))
+    say({ ok: true, value, at: now(), ...rows[0] })
   } catch (error) {
-    console.log(
-      JSON.stringify({ ok: false, value, at: Date.now(), error: /** @type {Error} */ (error).message }),
-    )
+    say({ ok: false, value, at: now(), error: /** @type {Error} */ (error).message })
+    // With a query under way this closes the connection. A cancelled wait for a standby would count as a success.
     client?.end().catch(() => {})
     client = null
   }
-  await sleep(PAUSE_MS)
+  await sleep(pauseMs)
 }
 process.exit(0)

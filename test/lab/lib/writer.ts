@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { waitFor } from '../../../lib/wait.ts'
 import { VIRTUAL_IP } from './cluster.ts'
 import type { Lab } from './lab.ts'
+import { steadyClock } from './steady-clock.ts'
 
 /** An acknowledged write. */
 export interface Acknowledged {
@@ -13,6 +14,29 @@ export interface Acknowledged {
   /** The database that took it. */
   server: string
 }
+
+/** What the writer's process says: that it sends a row, then that it was acknowledged, or why not. */
+export type WriterLine =
+  | { value: number; sentAt: number }
+  | { ok: true; value: number; at: number; server: string; timeline: string }
+  | { ok: false; value: number; at: number; error: string }
+
+/** What the writer's process is told, as its first line. */
+export interface WriterOrder {
+  host: string
+  password: string
+  /** The first value is the next one. */
+  from: number
+  /** Between an answer and the next row; 10 unless told. */
+  pauseMs?: number
+}
+
+/** The text of an order. It goes over stdin: argv can be read by everybody. */
+export const orderLine = (order: WriterOrder): string =>
+  `${JSON.stringify({ port: 6432, user: 'app', database: 'app', clock: steadyClock, ...order })}\n`
+
+/** The program, which needs Node and the package pg. */
+export const writerProgram = fileURLToPath(new URL('writer-process.mjs', import.meta.url))
 
 export const CREATE_TABLE = `create table if not exists written (value bigint primary key, at timestamptz not null default clock_timestamp())`
 
@@ -29,7 +53,8 @@ export class Writer {
       const lines = (rest + text).split('\n')
       rest = lines.pop() ?? ''
       for (const line of lines) {
-        const entry = JSON.parse(line) as { ok: boolean } & Acknowledged & { error: string }
+        const entry = JSON.parse(line) as WriterLine
+        if (!('ok' in entry)) continue
         if (entry.ok) this.acknowledged.push({ value: entry.value, at: entry.at, server: entry.server })
         else this.errors.push({ at: entry.at, error: entry.error })
       }
@@ -38,13 +63,9 @@ export class Writer {
 
   /** Starts writing; the table must be there. The first value is `from` + 1. */
   static async start(lab: Lab, password: string, from = 0): Promise<Writer> {
-    const script = fileURLToPath(new URL('writer-process.mjs', import.meta.url))
-    const [program, ...args] = lab.clientCommand(['node', script]) as [string, ...string[]]
+    const [program, ...args] = lab.clientCommand(['node', writerProgram]) as [string, ...string[]]
     const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] })
-    // Over stdin: argv can be read by everybody.
-    child.stdin?.write(
-      `${JSON.stringify({ host: VIRTUAL_IP, port: 6432, user: 'app', database: 'app', password, from })}\n`,
-    )
+    child.stdin?.write(orderLine({ host: VIRTUAL_IP, password, from }))
     const writer = new Writer(child)
     await writer.untilWritten(0, 20_000)
     return writer

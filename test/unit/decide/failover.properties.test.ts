@@ -7,7 +7,10 @@ import {
   type FailoverFacts,
   type FailoverPlan,
   type Peer,
+  SILENT_PEER_MS,
+  TAKE_BACK_MS,
 } from '../../../lib/decide/failover.ts'
+import type { Sync } from '../../../lib/kv.ts'
 import { lock, published } from '../support/documents.ts'
 
 const NODES = ['n1', 'n2', 'n3', 'n4', 'n5']
@@ -24,6 +27,7 @@ const database: fc.Arbitrary<LocalDatabase> = fc.oneof(
       role: fc.constant('standby' as const),
       timeline: small,
       receivedLsn: small.map(BigInt),
+      still: fc.nat(3).map((one) => one > 0),
     }),
   },
 )
@@ -43,6 +47,17 @@ const peers: fc.Arbitrary<Peer[]> = fc.subarray(['n1', 'n3', 'n4', 'n5']).chain(
     ),
   ),
 )
+
+/** Rules that let us be promoted are the usual case. */
+const sync: fc.Arbitrary<Sync> = fc.record({
+  schema: fc.constant(1),
+  node: fc.constantFrom(...NODES),
+  voters: seldom(
+    fc.subarray(['n1', 'n3', 'n4', 'n5']).map((others) => [SELF, ...others]),
+    fc.subarray(['n1', 'n3', 'n4', 'n5']),
+  ),
+  need: small,
+})
 
 /** Facts of every kind, also such as should never come together; free locks and locks of our own are the usual case. */
 const anyFacts: fc.Arbitrary<FailoverFacts> = fc.record({
@@ -66,10 +81,11 @@ const anyFacts: fc.Arbitrary<FailoverFacts> = fc.record({
     fc.tuple(fc.constantFrom(...NODES), small, small).map((one) => published(...one)),
     fc.constantFrom(null, UNKNOWN),
   ),
+  sync: seldom(sync, fc.constantFrom(null, UNKNOWN)),
   local: seldom(database, unknown),
   primaryDatabase: fc.oneof(unknown, database),
   peers,
-  waitedMs: fc.constantFrom(0, 5000),
+  waitedMs: fc.constantFrom(0, TAKE_BACK_MS - 1, Math.max(TAKE_BACK_MS, SILENT_PEER_MS)),
 })
 
 /** What must hold of every plan. */
@@ -86,6 +102,9 @@ const known = <T>(fact: T | Unknown): T => {
   return fact as T
 }
 const holderOf = ({ leader }: FailoverFacts): string | null => known(leader)?.session ?? null
+type Standby = LocalDatabase & { role: 'standby' }
+const isAhead = (one: Standby, other: Standby): boolean =>
+  one.timeline !== other.timeline ? one.timeline > other.timeline : one.receivedLsn > other.receivedLsn
 const isStandby = ({ local }: FailoverFacts): boolean => local !== UNKNOWN && local.role === 'standby'
 /** Plans that bring a new primary about. */
 const takesOver = (facts: FailoverFacts, plan: FailoverPlan): boolean =>
@@ -160,25 +179,87 @@ describe('failover, always', () => {
     assert.ok(local.role === 'standby' && local.timeline >= (known(facts.primary)?.timeline ?? 0))
   })
 
-  always('does not take over while a healthy member is ahead, or may still publish itself', (facts, plan) => {
-    if (!takesOver(facts, plan)) return
-    const own = known(facts.local)
-    assert.ok(own.role === 'standby')
-    const primary = known(facts.primary)
-    const lastHolder = known(facts.leader)?.value.node
-    for (const { node, healthy, database: theirs } of facts.peers) {
-      if (!healthy || theirs === UNKNOWN || node === primary?.node) continue
-      if (theirs.role === 'primary')
-        assert.ok(node !== lastHolder || theirs.timeline <= (primary?.timeline ?? 0))
-      if (theirs.role !== 'standby') continue
-      assert.ok(theirs.timeline <= own.timeline)
-      assert.ok(theirs.timeline < own.timeline || theirs.receivedLsn <= own.receivedLsn)
-    }
-  })
+  always(
+    'does not take over where the rule does not name us, or while we take anything from anybody',
+    (facts, plan) => {
+      if (!takesOver(facts, plan)) return
+      assert.ok(known(facts.sync)?.voters.includes(SELF))
+      const own = known(facts.local)
+      assert.ok(own.role === 'standby' && own.still)
+    },
+  )
+
+  always(
+    'does not take over but with as many voters standing still as the rule says, none of them ahead',
+    (facts, plan) => {
+      if (!takesOver(facts, plan)) return
+      const { voters, need } = known(facts.sync) ?? assert.fail()
+      const own = known(facts.local)
+      assert.ok(own.role === 'standby')
+      const still = facts.peers.flatMap(({ node, database: theirs }) =>
+        voters.includes(node) && theirs !== UNKNOWN && theirs.role === 'standby' && theirs.still
+          ? [theirs]
+          : [],
+      )
+      assert.ok(still.length + 1 >= need, `${still.length + 1} of ${need}`)
+      // Where one is enough, commits did not wait: one that cannot take the lock would be waited for for ever.
+      if (need > 1) for (const theirs of still) assert.ok(!isAhead(theirs, own))
+    },
+  )
+
+  always(
+    'does not take over while a healthy voter is ahead, or a member may still publish itself',
+    (facts, plan) => {
+      if (!takesOver(facts, plan)) return
+      const own = known(facts.local)
+      assert.ok(own.role === 'standby')
+      const primary = known(facts.primary)
+      const lastHolder = known(facts.leader)?.value.node
+      for (const { node, healthy, database: theirs } of facts.peers) {
+        if (!healthy || theirs === UNKNOWN || node === primary?.node) continue
+        if (theirs.role === 'primary')
+          assert.ok(node !== lastHolder || theirs.timeline <= (primary?.timeline ?? 0))
+        if (theirs.role === 'standby' && known(facts.sync)?.voters.includes(node))
+          assert.ok(!isAhead(theirs, own))
+      }
+    },
+  )
+
+  always(
+    'stands still only where it may be promoted, and a primary that answers has had its time',
+    (facts, plan) => {
+      if (plan.do !== 'stand-still') return
+      const own = known(facts.local)
+      assert.ok(own.role === 'standby' && !own.still)
+      assert.ok(known(facts.sync)?.voters.includes(SELF))
+      assert.ok(own.timeline >= (known(facts.primary)?.timeline ?? 0))
+      if (known(facts.primary)?.node === SELF || facts.primaryDatabase === UNKNOWN) return
+      assert.ok(facts.primaryDatabase.role !== 'primary' || facts.waitedMs >= TAKE_BACK_MS)
+    },
+  )
+
+  always(
+    'makes nobody stand still but voters that do not, once it does so itself and the primary is gone',
+    (facts, plan) => {
+      if (plan.do !== 'still-others') return
+      const { voters, need } = known(facts.sync) ?? assert.fail()
+      const own = known(facts.local)
+      assert.ok(own.role === 'standby' && own.still && voters.includes(SELF) && need > 1)
+      assert.ok(plan.nodes.length > 0)
+      for (const one of plan.nodes) {
+        const theirs = facts.peers.find(({ node }) => node === one)?.database
+        assert.ok(voters.includes(one) && theirs && theirs !== UNKNOWN)
+        assert.ok(theirs.role === 'standby' && !theirs.still)
+      }
+      if (known(facts.primary)?.node === SELF || facts.primaryDatabase === UNKNOWN) return
+      assert.notEqual(facts.primaryDatabase.role, 'primary')
+    },
+  )
 
   // It leaves, so whoever waits for it waits for ever.
-  always('waits for no member that was replaced', (facts, plan) => {
+  always('waits for no member that was replaced, or not for long', (facts, plan) => {
     if (facts.primary === UNKNOWN || facts.primary === null || !isStandby(facts)) return
+    if (facts.waitedMs < SILENT_PEER_MS) return
     const { timeline } = facts.primary
     const without = facts.peers.filter(
       ({ database: theirs }) => theirs === UNKNOWN || theirs.role !== 'primary' || theirs.timeline > timeline,

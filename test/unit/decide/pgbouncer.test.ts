@@ -23,6 +23,7 @@ const at = (node: string, paused = false) => ({ host: addressOf(node), port: 543
 const base: PgbouncerFacts = {
   database: 'manager',
   leadership: leadOfN1,
+  fenced: false,
   file: fileFor('n1'),
   running: at('n1'),
 }
@@ -154,6 +155,31 @@ const cases: readonly Case<PgbouncerFacts, PgbouncerPlan>[] = [
     { leadership: lockReleased, file: null, running: at('n1', true) },
     { do: 'hold', why: 'nobody holds', file: HELD, console: [] },
   ],
+  [
+    'This machine has stopped its database as it was cut off: hold the clients, without news from Consul',
+    { leadership: UNKNOWN, fenced: true },
+    { do: 'hold', why: 'this machine is cut off', file: HELD, console: ['PAUSE'] },
+  ],
+  [
+    'Cut off, and the clients are held already',
+    { leadership: UNKNOWN, fenced: true, file: HELD, running: at('n1', true) },
+    { do: 'nothing', why: 'held: this machine is cut off', console: [] },
+  ],
+  [
+    'Cut off, and PgBouncer does not answer',
+    { leadership: UNKNOWN, fenced: true, running: UNKNOWN },
+    { do: 'hold', why: 'this machine is cut off', file: HELD, console: [] },
+  ],
+  [
+    'Cut off a moment ago, and Consul is back with a new primary',
+    { leadership: leadOfN2, fenced: true, file: HELD, running: at('n1', true) },
+    { do: 'follow', why: 'n2 is the primary', file: fileFor('n2'), console: ['RELOAD', 'RESUME'] },
+  ],
+  [
+    'Cut off a moment ago, and Consul is back without any primary',
+    { leadership: lockReleased, fenced: true, file: HELD, running: at('n1', true) },
+    { do: 'nothing', why: 'held: nobody holds the lock', console: [] },
+  ],
 ]
 describe('pgbouncer', () => table(decidePgbouncer, base, cases))
 
@@ -182,7 +208,13 @@ const running = fc.oneof(
   fc.tuple(node, fc.boolean()).map((one) => at(...one)),
   fc.boolean().map((paused) => ({ host: '127.0.0.1', port: 1, paused })),
 )
-const anyFacts = fc.record({ database: fc.constant('manager'), leadership, file, running })
+const anyFacts = fc.record({
+  database: fc.constant('manager'),
+  leadership,
+  fenced: fc.boolean(),
+  file,
+  running,
+})
 
 /** PgBouncer as it is after the plan: what RELOAD, PAUSE and RESUME do to it. */
 function carryOut(before: PgbouncerFacts, plan: PgbouncerPlan): PgbouncerFacts {
@@ -263,12 +295,29 @@ test('pgbouncer: a console that does not answer gets no commands', () => {
   )
 })
 
-test('pgbouncer: without news from Consul what is there stays', () => {
+test('pgbouncer: without news from Consul what is there stays, where the database was not stopped', () => {
   fc.assert(
     fc.property(anyFacts, file, (facts, text) => {
       fc.pre(text !== null)
-      const { why: _, ...plan } = decidePgbouncer({ ...facts, leadership: UNKNOWN, file: text })
+      const { why: _, ...plan } = decidePgbouncer({
+        ...facts,
+        leadership: UNKNOWN,
+        fenced: false,
+        file: text,
+      })
       assert.deepEqual(plan, { do: 'nothing', console: [] })
+    }),
+    { numRuns: 500 },
+  )
+})
+
+test('pgbouncer: without news from Consul a machine that is cut off leads nowhere', () => {
+  fc.assert(
+    fc.property(anyFacts, (facts) => {
+      const cutOff = { ...facts, leadership: UNKNOWN, fenced: true } as const
+      const { file: text, running: after } = carryOut(cutOff, decidePgbouncer(cutOff))
+      assert.equal(text, HELD)
+      assert.ok(after === UNKNOWN || after?.paused)
     }),
     { numRuns: 500 },
   )

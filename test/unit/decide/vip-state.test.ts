@@ -23,6 +23,7 @@ const document = (state: VrrpState, since: string, priority = 100): KeepalivedNo
 /** A machine without the virtual IP that has published so. */
 const base: VipStateFacts = {
   event: null,
+  claims: true,
   holdsAddress: false,
   priority: 100,
   published: document('BACKUP', EARLIER),
@@ -90,6 +91,36 @@ const cases: readonly Case<VipStateFacts, VipStatePlan>[] = [
     { event: 'BACKUP', published: document('STOP', EARLIER) },
     publish('STOP -> BACKUP', 'BACKUP'),
   ],
+  [
+    'keepalived speaks of a fault where the machine wants no address: that is none',
+    { claims: false, event: 'FAULT' },
+    { do: 'nothing', why: 'already published: BACKUP' },
+  ],
+  [
+    'The machine no longer wants the address, which was here until now',
+    { claims: false, event: 'FAULT', published: document('MASTER', EARLIER) },
+    publish('MASTER -> BACKUP', 'BACKUP'),
+  ],
+  [
+    'A fault was published, and the machine no longer wants the address',
+    { claims: false, published: document('FAULT', EARLIER) },
+    publish('FAULT -> BACKUP', 'BACKUP'),
+  ],
+  [
+    'keepalived was stopped on a machine that wants no address',
+    { claims: false, event: 'STOP' },
+    publish('BACKUP -> STOP', 'STOP'),
+  ],
+  [
+    'A stop lasts, whether or not the machine wants the address',
+    { claims: false, published: document('STOP', EARLIER) },
+    { do: 'nothing', why: 'already published: STOP' },
+  ],
+  [
+    'It wants no address, and the address is here all the same',
+    { claims: false, event: 'FAULT', holdsAddress: true },
+    publish('BACKUP -> MASTER', 'MASTER'),
+  ],
   ['First start', { published: null }, publish('unpublished -> BACKUP', 'BACKUP')],
   [
     'The priority has changed: the state is as old as before',
@@ -108,6 +139,7 @@ test('vip-state: what was published is not published again, and MASTER is exactl
   const state = fc.constantFrom<VrrpState>('MASTER', 'BACKUP', 'FAULT', 'STOP')
   const facts = fc.record({
     event: fc.option(state),
+    claims: fc.boolean(),
     holdsAddress: fc.boolean(),
     priority: fc.constantFrom(90, 100),
     published: fc.option(

@@ -1,80 +1,168 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { UNKNOWN } from '../../../lib/decide/facts.ts'
+import { currentPrimary, UNKNOWN } from '../../../lib/decide/facts.ts'
 import {
   decideVipWeight,
+  NO_CLAIM,
   PRIMARY_WEIGHT,
   type VipWeightFacts,
   type VipWeightPlan,
 } from '../../../lib/decide/vip-weight.ts'
-import { published } from '../support/documents.ts'
+import { leadOfN1, leadOfN2, lock, lockReleased, lockTaken, published } from '../support/documents.ts'
 import { type Case, table } from '../support/table.ts'
 
 const HEAVY = `${PRIMARY_WEIGHT}\n`
+const NONE = `${NO_CLAIM}\n`
+const LIGHT = '0\n'
 /** n1 is the primary and weighs so. */
 const base: VipWeightFacts = {
   node: 'n1',
   policy: 'with-primary',
-  primary: published('n1', 3, 7),
+  leadership: leadOfN1,
+  fenced: false,
   file: HEAVY,
 }
 
 const cases: readonly Case<VipWeightFacts, VipWeightPlan>[] = [
   ['The primary is heavy', {}, { do: 'nothing', why: 'n1 is the primary' }],
-  ['We became the primary', { file: '0\n' }, { do: 'write', why: 'n1 is the primary', file: HEAVY }],
+  ['We became the primary', { file: NONE }, { do: 'write', why: 'n1 is the primary', file: HEAVY }],
   [
     'We are the primary no longer',
-    { primary: published('n2', 4, 8) },
-    { do: 'write', why: 'n2 is the primary', file: '0\n' },
+    { leadership: leadOfN2 },
+    { do: 'write', why: 'n2 is the primary', file: NONE },
   ],
-  ['A standby is light', { node: 'n2', file: '0\n' }, { do: 'nothing', why: 'n1 is the primary' }],
+  [
+    'A standby claims nothing while there is a primary',
+    { node: 'n2', file: NONE },
+    { do: 'nothing', why: 'n1 is the primary' },
+  ],
+  [
+    'The primary has lost its lock: it stays heavy until another one is published',
+    { leadership: lockReleased },
+    { do: 'nothing', why: 'n1 is the primary' },
+  ],
+  [
+    'Another one has taken its lock and is not published yet',
+    { leadership: lockTaken },
+    { do: 'nothing', why: 'n1 is the primary' },
+  ],
+  [
+    'The primary has gone: any standby may have the address, so that there is one',
+    { node: 'n2', leadership: lockReleased, file: NONE },
+    { do: 'write', why: 'there is no primary', file: LIGHT },
+  ],
+  [
+    'A standby has the lock and is not published yet: it is as light as the others',
+    { node: 'n2', leadership: lockTaken, file: LIGHT },
+    { do: 'nothing', why: 'there is no primary' },
+  ],
   ['After a boot there is no file', { file: null }, { do: 'write', why: 'n1 is the primary', file: HEAVY }],
   ['Something else is in the file', { file: '100' }, { do: 'write', why: 'n1 is the primary', file: HEAVY }],
   [
     'Before the first primary nobody is heavy',
-    { primary: null },
-    { do: 'write', why: 'nobody is the primary', file: '0\n' },
+    { leadership: { leader: null, primary: null } },
+    { do: 'write', why: 'there is no primary', file: LIGHT },
   ],
   [
     'Fixed placement: the primary is light, too',
     { policy: 'fixed' },
-    { do: 'write', why: 'stays by priority', file: '0\n' },
+    { do: 'write', why: 'stays by priority', file: LIGHT },
+  ],
+  [
+    'Fixed placement: a standby may have it beside a primary',
+    { policy: 'fixed', node: 'n2', file: NONE },
+    { do: 'write', why: 'stays by priority', file: LIGHT },
   ],
   [
     'Fixed placement: nothing to change',
-    { policy: 'fixed', file: '0\n' },
+    { policy: 'fixed', file: LIGHT },
     { do: 'nothing', why: 'stays by priority' },
   ],
-  ['Without Consul the weight stays', { primary: UNKNOWN }, { do: 'nothing', why: 'Consul does not answer' }],
+  [
+    'Without Consul the weight stays',
+    { leadership: UNKNOWN },
+    { do: 'nothing', why: 'Consul does not answer' },
+  ],
   [
     'Without the policy the weight stays',
     { policy: UNKNOWN },
     { do: 'nothing', why: 'Consul does not answer' },
   ],
   [
-    'Without Consul after a boot: light',
-    { primary: UNKNOWN, file: null },
-    { do: 'write', why: 'no primary is known', file: '0\n' },
+    'Without Consul after a boot: no claim, as another machine may hold the address',
+    { leadership: UNKNOWN, file: null },
+    { do: 'write', why: 'no primary is known', file: NONE },
   ],
   [
-    'Without the policy after a boot: light',
+    'Without the policy after a boot: no claim',
     { policy: UNKNOWN, file: null },
-    { do: 'write', why: 'no primary is known', file: '0\n' },
+    { do: 'write', why: 'no primary is known', file: NONE },
+  ],
+  [
+    'It has stopped its database as it was cut off: it claims no address',
+    { leadership: UNKNOWN, fenced: true },
+    { do: 'write', why: 'this machine is cut off', file: NONE },
+  ],
+  [
+    'Cut off, and the policy is not known, either',
+    { policy: UNKNOWN, fenced: true },
+    { do: 'write', why: 'this machine is cut off', file: NONE },
+  ],
+  [
+    'Cut off after a boot',
+    { leadership: UNKNOWN, fenced: true, file: null },
+    { do: 'write', why: 'this machine is cut off', file: NONE },
+  ],
+  [
+    'Cut off, and it claims none already',
+    { leadership: UNKNOWN, fenced: true, file: NONE },
+    { do: 'nothing', why: 'this machine is cut off' },
+  ],
+  [
+    'Cut off, and Consul is back: no claim before the database may start again',
+    { fenced: true, file: NONE },
+    { do: 'nothing', why: 'this machine is cut off' },
+  ],
+  [
+    'Cut off, with fixed placement: no claim, either',
+    { policy: 'fixed', fenced: true, file: LIGHT },
+    { do: 'write', why: 'this machine is cut off', file: NONE },
+  ],
+  [
+    'The database starts again, and this is the primary still',
+    { file: NONE },
+    { do: 'write', why: 'n1 is the primary', file: HEAVY },
+  ],
+  [
+    'The database may start again, and Consul has gone again: no claim until it is back',
+    { leadership: UNKNOWN, file: NONE },
+    { do: 'nothing', why: 'Consul does not answer' },
   ],
 ]
 describe('vip-weight', () => table(decideVipWeight, base, cases))
 
 const NODES = ['n1', 'n2', 'n3', 'n4', 'n5']
-const file = fc.option(fc.constantFrom('0\n', HEAVY, ''))
+const file = fc.option(fc.constantFrom(LIGHT, HEAVY, NONE, ''))
 const policy = fc.constantFrom('with-primary', 'fixed')
-const primary = fc.option(fc.constantFrom(...NODES).map((node) => published(node, 3, 7)))
+const node = fc.constantFrom(...NODES)
+const leadership = fc.record({
+  leader: fc.option(
+    fc
+      .tuple(node, fc.option(fc.constant('session')), fc.integer({ min: 7, max: 8 }))
+      .map((one) => lock(...one)),
+  ),
+  primary: fc.option(
+    fc.tuple(node, fc.constant(3), fc.integer({ min: 7, max: 8 })).map((one) => published(...one)),
+  ),
+})
 const unknown = fc.constant(UNKNOWN)
 
-const anyFacts = fc.record({
-  node: fc.constantFrom(...NODES),
+const anyFacts: fc.Arbitrary<VipWeightFacts> = fc.record({
+  node,
   policy: fc.oneof(policy, unknown),
-  primary: fc.oneof(primary, unknown),
+  leadership: fc.oneof(leadership, unknown),
+  fenced: fc.boolean(),
   file,
 })
 
@@ -87,18 +175,33 @@ test('vip-weight: what was written is not written again', () => {
   )
 })
 
-test('vip-weight: by the same news from Consul at most one machine is heavy, and only the primary', () => {
+test('vip-weight: one that is cut off claims no address, whatever Consul says', () => {
+  fc.assert(
+    fc.property(anyFacts, (before) => {
+      const cutOff = { ...before, fenced: true }
+      assert.equal(decideVipWeight(cutOff).file ?? cutOff.file, NONE)
+    }),
+  )
+})
+
+test('vip-weight: by the same news at most the published primary is heavy, and beside a current one nobody claims the address', () => {
   fc.assert(
     fc.property(
-      fc.record({ policy, primary }),
+      fc.record({ policy, leadership }),
       fc.array(file, { minLength: 5, maxLength: 5 }),
       (news, files) => {
-        const weights = NODES.map((node, index) => {
+        const weights = NODES.map((name, index) => {
           const before = files[index] ?? null
-          return decideVipWeight({ node, ...news, file: before }).file ?? before
+          return decideVipWeight({ node: name, ...news, fenced: false, file: before }).file ?? before
         })
-        const heavy = NODES.filter((_node, index) => weights[index] === HEAVY)
-        assert.deepEqual(heavy, news.policy === 'with-primary' && news.primary ? [news.primary.node] : [])
+        const those = (weight: string): string[] => NODES.filter((_name, index) => weights[index] === weight)
+        const primary = news.policy === 'with-primary' ? news.leadership.primary?.node : undefined
+        assert.deepEqual(those(HEAVY), primary === undefined ? [] : [primary])
+        const lonely = news.policy === 'with-primary' && currentPrimary(news.leadership) !== null
+        assert.deepEqual(
+          those(lonely ? NONE : LIGHT),
+          NODES.filter((name) => name !== primary),
+        )
       },
     ),
   )

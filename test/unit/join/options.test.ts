@@ -8,12 +8,16 @@ const first = {
   database: 'app',
   user: 'app',
   policy: 'with-primary',
+  durability: 'quorum',
 } as const
 
 const good: readonly (readonly [line: string, options: JoinOptions])[] = [
   ['--virtual-ip 10.77.0.100/24', first],
   ['--virtual-ip=10.77.0.100/24', first],
   ['--virtual-ip 10.77.0.100/24 --policy fixed', { ...first, policy: 'fixed' }],
+  ['--virtual-ip 10.77.0.100/24 --durability quorum', first],
+  ['--virtual-ip 10.77.0.100/24 --durability strict', { ...first, durability: 'strict' }],
+  ['--virtual-ip 10.77.0.100/24 --durability async', { ...first, durability: 'async' }],
   [
     '--virtual-ip 10.77.0.100/24 --database manager --user rest',
     { ...first, database: 'manager', user: 'rest' },
@@ -39,6 +43,7 @@ const bad: readonly (readonly [line: string, message: RegExp])[] = [
   ['--virtual-ip 10.77.0.100', /IPv4 address with its prefix/],
   ['--virtual-ip 10.77.0.0/24', /address of the network itself/],
   ['--virtual-ip 10.77.0.100/24 --policy anywhere', /with-primary or fixed, not anywhere/],
+  ['--virtual-ip 10.77.0.100/24 --durability maybe', /--durability is quorum or strict or async, not maybe/],
   ['--virtual-ip 10.77.0.100/24 --database My', /--database takes a name of lower-case letters/],
   ['--virtual-ip 10.77.0.100/24 --user 1a', /--user takes a name/],
   ['--virtual-ip 10.77.0.100/24 --database repmgr', /--database cannot be "repmgr"/],
@@ -47,6 +52,7 @@ const bad: readonly (readonly [line: string, message: RegExp])[] = [
   ['--consul-join n1', /IPv4 addresses of members, not "n1"/],
   ['--consul-join 10.77.0.11,', /not ""/],
   ['--consul-join 10.77.0.11 --virtual-ip 10.77.0.100/24', /--virtual-ip is a setting of the whole cluster/],
+  ['--consul-join 10.77.0.11 --durability strict', /--durability is a setting of the whole cluster/],
   ['--consul-join 10.77.0.11 --policy fixed', /--policy is a setting of the whole cluster/],
 ]
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { DEFAULT_PREFIX, kv } from '../../../lib/kv.ts'
-import { paths } from '../../../lib/paths.ts'
+import { paths, units } from '../../../lib/paths.ts'
 import {
   renderConsulAgent,
   renderConsulBootstrap,
@@ -12,11 +12,11 @@ import {
 const read = (text: string): Record<string, unknown> => JSON.parse(text) as Record<string, unknown>
 
 interface Services {
-  services: { id: string; port?: number; checks: { id: string; args?: string[] }[] }[]
-  watches: { type: string; key: string; args: string[] }[]
+  services: { id: string; port?: number; checks: { id: string; status?: string; args?: string[] }[] }[]
+  watches: { type: string; key?: string; service?: string; args: string[] }[]
 }
 const services = (kvPrefix: string, postgresqlPort: number): Services =>
-  JSON.parse(renderConsulServices({ kvPrefix, postgresqlPort })) as Services
+  JSON.parse(renderConsulServices({ kvPrefix, postgresqlPort, postgresqlVersion: 17 })) as Services
 
 describe('consul', () => {
   const options = {
@@ -58,18 +58,36 @@ describe('consul', () => {
     assert.deepEqual(probe['gossip_lan'], read(renderConsulAgent(options))['gossip_lan'])
   })
 
-  test('every watch is on a key that the cluster keeps, below the prefix of this cluster', () => {
-    const known = [kv.config, kv.leader, kv.primary].map(({ path }) => path)
-    const { watches } = services('other/cluster/', 5432)
-    assert.ok(watches.length > 0)
-    for (const { type, key } of watches) {
-      assert.equal(type, 'key')
-      assert.ok(
-        known.some((path) => key === `other/cluster/${path}`),
-        key,
+  test('there is a watch on each key that something follows, below the prefix of this cluster', () => {
+    for (const prefix of [DEFAULT_PREFIX, 'other/cluster/']) {
+      const keys = services(prefix, 5432).watches.flatMap(({ type, key }) => (type === 'key' ? [key] : []))
+      assert.deepEqual(
+        keys,
+        [kv.leader, kv.primary, kv.config].map(({ path }) => prefix + path),
       )
     }
-    assert.ok(services(DEFAULT_PREFIX, 5432).watches.every(({ key }) => key.startsWith(DEFAULT_PREFIX)))
+  })
+
+  // A database that comes or goes may decide what the gate could not.
+  test('the only other watch is on the database, wherever the keys lie', () => {
+    for (const prefix of [DEFAULT_PREFIX, 'other/cluster/']) {
+      const { watches, services: all } = services(prefix, 5432)
+      const others = watches.filter(({ type }) => type !== 'key')
+      assert.deepEqual(
+        others.map(({ type, key, service }) => [type, key, service]),
+        [['service', undefined, 'postgresql']],
+      )
+      assert.ok(all.some(({ id }) => id === 'postgresql'))
+    }
+  })
+
+  // Where it began as critical, a restart of the agent would end the session of a primary that is well.
+  test('the check of the database passes until it has failed', () => {
+    const checks = services('x/', 5432).services.flatMap(({ checks }) => checks)
+    assert.deepEqual(
+      checks.filter(({ status }) => status === 'passing').map(({ id }) => id),
+      ['postgresql'],
+    )
   })
 
   test('watches and checks call programs by absolute paths, handlers by theirs', () => {
@@ -80,11 +98,16 @@ describe('consul', () => {
     assert.ok(programs.length > 0)
     for (const program of programs)
       assert.ok(program.startsWith('/usr/bin/') || program.startsWith(paths.handler('')), program)
-    // What flock or nice is to call, or to lock, is not searched for in a PATH, either.
-    const wrapped = [...watches, ...all.flatMap(({ checks }) => checks)].flatMap(({ args }) =>
-      ['/usr/bin/flock', '/usr/bin/nice'].includes(args?.[0] ?? '') ? (args?.at(-1) ?? '') : [],
-    )
-    for (const program of wrapped) assert.ok(program.startsWith(paths.handler('')), program)
+    // What they in turn call is not searched for in a PATH, either.
+    const commands = [...watches, ...all.flatMap(({ checks }) => checks)].map(({ args = [] }) => args)
+    const called = commands.flatMap((args) => {
+      if (args.includes('/usr/bin/systemctl')) return []
+      return ['systemd-cat', 'flock', 'nice'].some((name) => args.includes(`/usr/bin/${name}`))
+        ? [args.at(-1) ?? '']
+        : []
+    })
+    assert.ok(called.length > 0)
+    for (const program of called) assert.ok(program.startsWith(paths.handler('')), program)
   })
 
   test('the database service has the port of this cluster', () => {
@@ -94,18 +117,19 @@ describe('consul', () => {
     assert.equal(services('x/', 5433).services.find(({ id }) => id === 'pgbouncer')?.port, 6432)
   })
 
-  test('the check of the database asks at the port of this cluster', () => {
+  test('the check of the database asks at the port of this cluster, for its unit and for space where its files lie', () => {
     const all = services('x/', 5433).services.flatMap(({ checks }) => checks)
     const told = all.filter(({ args }) => args?.some((argument) => argument.startsWith('--port')))
     assert.deepEqual(
-      told.map(({ args }) => [args?.[0], args?.at(-1)]),
-      [['/usr/bin/pg_isready', '--port=5433']],
+      told.map(({ args }) => args),
+      [[paths.handler('database-check'), units.postgresql(17), paths.postgresqlData(17), '--port=5433']],
     )
   })
 
   test('rendering twice gives the same, with another port in between', () => {
-    const once = renderConsulServices({ kvPrefix: 'x/', postgresqlPort: 5432 })
-    renderConsulServices({ kvPrefix: 'y/', postgresqlPort: 5433 })
-    assert.equal(renderConsulServices({ kvPrefix: 'x/', postgresqlPort: 5432 }), once)
+    const one = { kvPrefix: 'x/', postgresqlPort: 5432, postgresqlVersion: 17 }
+    const once = renderConsulServices(one)
+    renderConsulServices({ kvPrefix: 'y/', postgresqlPort: 5433, postgresqlVersion: 15 })
+    assert.equal(renderConsulServices(one), once)
   })
 })

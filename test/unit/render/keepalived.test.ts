@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { PRIMARY_WEIGHT } from '../../../lib/decide/vip-weight.ts'
+import { NO_CLAIM, PRIMARY_WEIGHT } from '../../../lib/decide/vip-weight.ts'
 import { paths } from '../../../lib/paths.ts'
 import { renderKeepalived } from '../../../lib/render/keepalived.ts'
 
@@ -37,8 +37,14 @@ describe('keepalived', () => {
     assert.equal(text.split(handler).length, 2)
   })
 
+  test('the command gives way to what a failover waits for', () =>
+    assert.match(setting('notify') ?? '', / \/usr\/bin\/nice -n 10 \/usr\/bin\/flock /))
+
   test('brackets are closed', () => assert.equal(text.split('{').length, text.split('}').length))
 
   test('the heaviest machine stays below the priority that VRRP keeps for owners', () =>
     assert.ok(PRIMARY_WEIGHT + 100 < 255))
+
+  // keepalived.conf(5), track_file: a weight of -254 is a fault, and a fault holds no address.
+  test('one without a claim is a fault', () => assert.equal(NO_CLAIM, -254))
 })

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { FENCE_AFTER_MS } from '../../../lib/decide/fence.ts'
+import { units } from '../../../lib/paths.ts'
 import { renderRepmgr, repmgrConninfo } from '../../../lib/render/repmgr.ts'
 
 describe('repmgr', () => {
@@ -36,6 +38,12 @@ describe('repmgr', () => {
 
   test('repmgrd does not wait for a query on a dead connection', () =>
     assert.equal(setting('connection_check_type'), 'ping'))
+
+  test('a primary that has lost its standbys looks whether it still leads, sooner than it would stop', () => {
+    assert.equal(setting('child_nodes_disconnect_command'), `'systemctl start --no-block ${units.fence}'`)
+    assert.equal(setting('child_nodes_check_interval'), '1')
+    assert.ok(Number(setting('child_nodes_disconnect_timeout')) * 1000 < FENCE_AFTER_MS)
+  })
 
   test('each setting is there once', () => {
     const names = [...text.matchAll(/^(\w+)=/gm)].map(([, name]) => name)

@@ -57,6 +57,7 @@ const consul: ConsulReadings = {
       virtualIp: '10.77.0.100/24',
       routerId: 51,
       policy: 'with-primary',
+      durability: 'strict',
       database: 'app',
       user: 'app',
       postgresqlVersion: 17,
@@ -74,6 +75,7 @@ const consul: ConsulReadings = {
   published: {
     value: entry({ schema: 1, node: 'n1', address: '10.77.0.11', port: 5432, timeline: 2, epoch: 3 }),
   },
+  sync: { value: entry({ schema: 1, node: 'n1', voters: ['n10', 'n2'], need: 2 }) },
   checks: {
     value: NAMES.flatMap((node) =>
       passing.map(({ id, status, output }) => ({
@@ -96,6 +98,7 @@ const machine = (name: string): MachineReadings => ({
             role: 'standby',
             timeline: 2,
             receivedLsn: 5000n,
+            still: false,
             position: name === 'n2' ? 4000n : 5100n,
             streaming: true,
             upstream: '10.77.0.11',
@@ -165,6 +168,22 @@ describe('assemble', () => {
     assert.deepEqual(report.unknown, [])
     assert.deepEqual(judge(report).problems, [])
     assert.deepEqual([report.primary, report.consul.leader, report.virtualIp], ['n1', 'n2', '10.77.0.100'])
+  })
+
+  test('What a commit waits for and who may take over are said as Consul has them', () => {
+    const { durability, election } = assemble(readings())
+    assert.equal(durability, 'strict')
+    assert.deepEqual(election, { node: 'n1', voters: ['n10', 'n2'], need: 2 })
+  })
+
+  test('No primary has written yet who may take over', () =>
+    assert.equal(assemble(readings({ sync: { value: null } })).election, null))
+
+  test('Who may take over cannot be read', () => {
+    const report = assemble(readings({ sync: silence }))
+    assert.equal(report.election, 'unknown')
+    assert.deepEqual(report.unknown, [{ machine: null, what: 'who may take over', why: silence.why }])
+    assert.deepEqual(judge(report).problems, ['who may take over: not known'])
   })
 
   test('Lag is measured from the primary and is never negative', () => {
@@ -254,7 +273,8 @@ describe('assemble', () => {
     const report = assemble(
       readings({ config: { why: 'holds something else' }, lock: { why: 'holds something else' } }),
     )
-    assert.deepEqual([report.policy, report.lock, report.primary], ['unknown', 'unknown', 'unknown'])
+    assert.deepEqual([report.policy, report.durability], ['unknown', 'unknown'])
+    assert.deepEqual([report.lock, report.primary], ['unknown', 'unknown'])
     assert.equal(judge(report).healthy, false)
   })
 })

@@ -46,6 +46,8 @@ export const healthy: Report = {
   consul: { answers: true, leader: 'n1' },
   virtualIp: '10.77.0.100',
   policy: 'with-primary',
+  durability: 'quorum',
+  election: { node: 'n1', voters: ['n2', 'n3'], need: 2 },
   lock: { held: true, node: 'n1', since: '2026-03-01T10:00:00.000Z', why: 'first machine', epoch: 3 },
   published: { node: 'n1', address: '10.77.0.11', port: 5432, timeline: 2, epoch: 3 },
   primary: 'n1',

@@ -74,6 +74,8 @@ const cases: readonly Case[] = [
     {
       consul: { answers: false, leader: 'unknown' },
       policy: 'unknown',
+      durability: 'unknown',
+      election: 'unknown',
       lock: 'unknown',
       published: 'unknown',
       primary: 'unknown',
@@ -128,6 +130,46 @@ const cases: readonly Case[] = [
       'PostgreSQL on n1 runs as a primary without the lock',
     ],
   ],
+
+  [
+    'A new primary has yet to learn whom to name',
+    { election: { node: 'n1', voters: [], need: 1 } },
+    ['nobody may take over from n1: no standby is known to have all that was acknowledged'],
+  ],
+  [
+    'No primary has written who may take over',
+    { election: null },
+    ['nobody may take over from n1: no standby is known to have all that was acknowledged'],
+  ],
+  [
+    'What a former primary has written names nobody now',
+    { election: { node: 'n2', voters: ['n1', 'n3'], need: 2 } },
+    ['nobody may take over from n1: no standby is known to have all that was acknowledged'],
+  ],
+  [
+    'With two machines nobody is expected to take over',
+    { election: null, machines: [first(), standby(2)] },
+    [],
+  ],
+  ['One of two standbys may take over: enough', { election: { node: 'n1', voters: ['n3'], need: 1 } }, []],
+  [
+    'Commits always wait, and no standby streams: nobody can write',
+    {
+      durability: 'strict',
+      machines: [
+        first(),
+        standby(2, { postgresql: { role: 'down' } }),
+        standby(3, { postgresql: { ...streaming, streaming: false } }),
+      ],
+    },
+    [
+      'writes wait: no standby streams, and durability is strict',
+      'PostgreSQL on n2 is down',
+      'PostgreSQL on n3 does not stream from the primary',
+    ],
+  ],
+  ['Commits always wait, and one standby streams', { durability: 'strict' }, []],
+  ['Who may take over cannot be read: that is said below', { election: 'unknown' }, []],
 
   ['Nobody holds the virtual IP', withFirst({ virtualIp: 'backup' }), ['no machine holds 10.77.0.100']],
   [
@@ -257,6 +299,22 @@ describe('judge', () => {
     const consul = { answers: false, leader: 'unknown' }
     assert.deepEqual(judge({ ...healthy, consul, machines: [first()] }).notes, [])
   })
+
+  for (const [caption, election, notes] of [
+    ['Both standbys may take over', { node: 'n1', voters: ['n2', 'n3'], need: 2 }, []],
+    [
+      'One that may not take over yet is a note',
+      { node: 'n1', voters: ['n3'], need: 1 },
+      ['n2 may not take over until all that was acknowledged is there'],
+    ],
+    ['That nobody may is a problem, and no note', { node: 'n1', voters: [], need: 1 }, []],
+    ['Nothing is said where it cannot be read', 'unknown', []],
+  ] as const) {
+    test(caption, () => {
+      const rule = election === 'unknown' ? election : { ...election, voters: [...election.voters] }
+      assert.deepEqual(judge({ ...healthy, election: rule }).notes, notes)
+    })
+  }
 
   test('A machine that is joining is a note', () => {
     const verdict = judge({ ...healthy, joining: ['n4'] })

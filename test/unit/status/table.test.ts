@@ -13,7 +13,7 @@ describe('tableLines', () => {
     assert.equal(
       textOf({}),
       `healthy: n1 is the primary and holds 10.77.0.100
-virtual IP 10.77.0.100 (follows the primary), epoch 3, lock held by n1 since 2026-03-01 10:00:00 UTC (2 h 5 min)
+virtual IP 10.77.0.100 (follows the primary), durability quorum, epoch 3, lock held by n1 since 2026-03-01 10:00:00 UTC (2 h 5 min)
 
   MACHINE  ADDRESS     CONSUL  VIRTUAL IP  POSTGRESQL  TIMELINE  LAG  PGBOUNCER  CHECKS
 * n1       10.77.0.11  leader  holder      primary     2         -    n1         passing
@@ -33,7 +33,7 @@ virtual IP 10.77.0.100 (follows the primary), epoch 3, lock held by n1 since 202
         ],
       }),
       `not healthy: n3 does not answer: neither its Consul nor PostgreSQL nor PgBouncer
-virtual IP 10.77.0.100 (follows the primary), epoch 3, lock held by n1 since 2026-03-01 10:00:00 UTC (2 h 5 min)
+virtual IP 10.77.0.100 (follows the primary), durability quorum, epoch 3, lock held by n1 since 2026-03-01 10:00:00 UTC (2 h 5 min)
 
   MACHINE  ADDRESS     CONSUL  VIRTUAL IP  POSTGRESQL  TIMELINE  LAG      PGBOUNCER  CHECKS
 * n1       10.77.0.11  leader  holder      primary     2         -        n1         passing

@@ -1,20 +1,25 @@
 import { isDeepStrictEqual } from 'node:util'
+import { NOBODY } from '../../../../lib/decide/durability.ts'
 import type { Leadership } from '../../../../lib/decide/facts.ts'
-import type { Primary } from '../../../../lib/kv.ts'
+import type { Primary, Sync } from '../../../../lib/kv.ts'
 import { NOW } from '../../support/documents.ts'
 
 export type SessionKind = 'leader' | 'start'
 
-/** Consul as far as the lock goes: https://developer.hashicorp.com/consul/docs/dynamic-app-config/sessions. */
+/** Consul as far as the lock and what hangs on it go: https://developer.hashicorp.com/consul/docs/dynamic-app-config/sessions. */
 export class ConsulModel {
   /** Every publication in its order. */
   readonly publications: Primary[]
+  sync: Sync
+  /** ModifyIndex of `sync`. */
+  syncIndex = 1
   readonly #sessions = new Map<string, { node: string; kind: SessionKind }>()
   #made = 0
   #lock: { node: string; session: string | null; lockIndex: number }
 
-  constructor(first: Primary) {
+  constructor(first: Primary, sync: Sync) {
     this.publications = [first]
+    this.sync = sync
     this.#lock = { node: first.node, session: this.session(first.node, 'leader'), lockIndex: first.epoch }
   }
 
@@ -30,6 +35,11 @@ export class ConsulModel {
 
   sessions(node: string, kind: SessionKind): string[] {
     return [...this.#sessions].filter(([, one]) => one.node === node && one.kind === kind).map(([id]) => id)
+  }
+
+  /** The living sessions of a machine that may hold the lock. */
+  own(node: string): string[] {
+    return [...this.sessions(node, 'leader'), ...this.sessions(node, 'start')]
   }
 
   /** Ends a session; what it held is released, with lock-delay 0. */
@@ -66,9 +76,20 @@ export class ConsulModel {
     return true
   }
 
-  /** check-session on the lock and compare-and-set, in one transaction. */
+  /** check-session on the lock and compare-and-set, in one transaction; a new primary is for a time the only one that may lead. */
   publish(session: string, primary: Primary, replaces: Primary): void {
     if (this.#lock.session !== session || !isDeepStrictEqual(this.publications.at(-1), replaces)) return
     this.publications.push(primary)
+    if (replaces.node === primary.node && replaces.timeline === primary.timeline) return
+    this.sync = { schema: 1, node: primary.node, voters: [...NOBODY.voters], need: NOBODY.need }
+    this.syncIndex += 1
+  }
+
+  /** The same for the rule of who may be promoted. */
+  writeSync(session: string, sync: Sync, index: number): boolean {
+    if (this.#lock.session !== session || this.syncIndex !== index) return false
+    this.sync = sync
+    this.syncIndex += 1
+    return true
   }
 }

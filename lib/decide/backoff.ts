@@ -1,0 +1,19 @@
+/** A work that has failed again and again. */
+export interface Failure {
+  count: number
+  /** ISO times of the first and the last of these failures. */
+  since: string
+  last: string
+  reason: string
+}
+
+const FIRST_MS = 5000
+const LONGEST_MS = 60_000
+
+/** When it may be tried again, in epoch milliseconds: 5 s after the first failure, twice as long after each, at most 1 min. */
+export function dueAtMs({ count, last }: Failure, nowMs: number): number {
+  const lastMs = Date.parse(last)
+  // A clock that was set back must not delay it for years.
+  if (!(lastMs <= nowMs)) return nowMs
+  return lastMs + Math.min(LONGEST_MS, FIRST_MS * 2 ** (count - 1))
+}

@@ -1,0 +1,51 @@
+/** The results for a person. */
+import type { Result } from './failover.ts'
+import type { LoadResult } from './load.ts'
+import type { Milestones } from './milestones.ts'
+
+/** 1234 ms as "1.23". */
+export const seconds = (ms: number | null): string => (ms === null ? '-' : (ms / 1000).toFixed(2))
+
+const headings = ['event', 'median', 'min', 'max', 'goal', 'Patroni', '']
+
+/** One row for each event, in seconds, and what went wrong. */
+export function resultLines(results: readonly Result[]): string[] {
+  const rows = results.map(({ name, medianMs, minMs, maxMs, goalMs, patroni, goalMet }) => [
+    name,
+    ...[medianMs, minMs, maxMs, goalMs].map(seconds),
+    patroni ?? '-',
+    goalMet ? 'met' : 'MISSED',
+  ])
+  const table = [headings, ...rows]
+  const widths = headings.map((_, column) => Math.max(...table.map((row) => (row[column] ?? '').length)))
+  const lines = table.map((row) =>
+    row
+      .map((cell, column) =>
+        column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0),
+      )
+      .join('  ')
+      .trimEnd(),
+  )
+  return [...lines, ...results.flatMap(({ name, runs }) => runs.flatMap((run) => problemLines(name, run)))]
+}
+
+const problemLines = (name: string, { problems }: { problems: readonly string[] }): string[] =>
+  problems.map((problem) => `${name}: ${problem}`)
+
+/** What a failover was made of, in one line. */
+export const milestoneText = (milestones: Milestones): string =>
+  [
+    `lock released ${seconds(milestones.lockReleasedMs)}`,
+    `promoted ${seconds(milestones.promotedMs)}`,
+    `published ${seconds(milestones.publishedMs)}`,
+    `first write ${seconds(milestones.firstWriteMs)}`,
+  ].join(', ')
+
+/** The same for the load. */
+export function loadLines(result: LoadResult): string[] {
+  return [
+    `${result.writes} writes in ${result.minutes} min, longest gap ${seconds(result.longestGapMs)} s, ${result.lostWrites} lost`,
+    `failovers: ${result.failovers.length} (goal: none); the lock was free ${result.lockReleases} times`,
+    ...result.failovers.map((line) => `  ${line}`),
+  ]
+}

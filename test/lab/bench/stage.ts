@@ -1,0 +1,95 @@
+/** The cluster that is measured. */
+import type { StatusDocument } from '../../../lib/status/facts.ts'
+import { waitFor } from '../../../lib/wait.ts'
+import { appPassword, formCluster, sqlThroughVirtualIp, untilHealthy } from '../lib/cluster.ts'
+import { Lab } from '../lib/lab.ts'
+import type { Suite } from '../lib/state.ts'
+import { CREATE_TABLE, Writer } from '../lib/writer.ts'
+
+export const LAB = 'bench'
+const HEALTHY_MS = 180_000
+/** Further apart than what any writer writes. */
+const VALUES_PER_WRITER = 1_000_000
+
+/** Who does what before something happens. */
+export interface Scene {
+  readonly lab: Lab
+  readonly primary: string
+  readonly timeline: number
+  readonly standbys: readonly [string, string]
+  /** The machine whose agent leads Consul. */
+  readonly consulLeader: string
+}
+
+export class Stage {
+  readonly lab: Lab
+  readonly #password: string
+  #writers = 0
+
+  private constructor(lab: Lab, password: string) {
+    this.lab = lab
+    this.#password = password
+  }
+
+  /** Three new machines, one cluster. */
+  static async build(suite: Suite, log: (line: string) => void): Promise<Stage> {
+    await Lab.remove(LAB)
+    log('a cluster of three machines is made')
+    const lab = await Lab.up({ name: LAB, machines: 3, suite, log })
+    await formCluster(lab)
+    const password = await appPassword(lab, 'n1')
+    const stage = new Stage(lab, password)
+    await stage.untilHealthy()
+    await sqlThroughVirtualIp(lab, password, CREATE_TABLE)
+    return stage
+  }
+
+  /** Waits until every machine sees everything in order. */
+  async untilHealthy(): Promise<Scene> {
+    const [first] = await Promise.all(
+      this.lab.machines.map(({ name }) => untilHealthy(this.lab, name, HEALTHY_MS)),
+    )
+    return this.#scene(first as StatusDocument)
+  }
+
+  async #scene({ machines }: StatusDocument): Promise<Scene> {
+    const found = machines.flatMap(({ name, postgresql }) =>
+      postgresql !== 'unknown' && postgresql.role === 'primary' ? [{ name, ...postgresql }] : [],
+    )
+    const [primary] = found
+    if (primary === undefined || found.length > 1)
+      throw new Error(`${found.length || 'no'} machines are primary`)
+    const [one, other] = machines.map(({ name }) => name).filter((name) => name !== primary.name)
+    if (one === undefined || other === undefined) throw new Error('there are no two standbys')
+    return {
+      lab: this.lab,
+      primary: primary.name,
+      timeline: primary.timeline,
+      standbys: [one, other],
+      consulLeader: await this.#consulLeader(primary.name),
+    }
+  }
+
+  /** As Raft says: by its address. */
+  async #consulLeader(asked: string): Promise<string> {
+    const { stdout } = await this.lab.exec(asked, ['curl', '-s', 'http://127.0.0.1:8500/v1/status/leader'])
+    const [address] = (JSON.parse(stdout) as string).split(':')
+    return this.lab.machines.find((machine) => machine.address === address)?.name ?? ''
+  }
+
+  /** A client that writes, already at it. */
+  async write(): Promise<Writer> {
+    const writer = await Writer.start(this.lab, this.#password, ++this.#writers * VALUES_PER_WRITER)
+    await waitFor('100 writes', 20_000, async () => writer.acknowledged.length >= 100 || null)
+    return writer
+  }
+
+  /** How many acknowledged writes are not there. */
+  async countLost({ acknowledged }: Writer): Promise<number> {
+    const [first, last] = [acknowledged[0], acknowledged.at(-1)]
+    if (first === undefined || last === undefined) return 0
+    const rows = `select value from written where value between ${first.value} and ${last.value}`
+    const found = new Set((await sqlThroughVirtualIp(this.lab, this.#password, rows)).split('\n').map(Number))
+    return acknowledged.filter(({ value }) => !found.has(value)).length
+  }
+}

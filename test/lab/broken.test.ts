@@ -1,0 +1,27 @@
+/** The verdict of the fault test on builds that lack a safeguard: it has to find them. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { breakBuild, brokenBuilds } from './faults/broken-builds.ts'
+import { randomOf } from './faults/random.ts'
+import { saveReport, timelineOf } from './faults/report.ts'
+import { playRound } from './faults/round.ts'
+import { Stage } from './faults/stage.ts'
+
+const SEED = 1
+
+describe('builds that are broken on purpose', () => {
+  for (const build of brokenBuilds) {
+    test(`${build.name}: ${build.scenario.name} finds it`, async () => {
+      const stage = await Stage.open('faults-broken', console.log, (lab) => breakBuild(lab, build))
+      try {
+        const { violations } = await playRound(stage, build.scenario, randomOf(SEED))
+        const rules = violations.map(({ rule }) => rule)
+        if (rules.includes(build.broken)) return
+        console.log(timelineOf(stage))
+        assert.fail(`found: ${rules.join(', ') || 'nothing'}; logs: ${await saveReport(stage)}`)
+      } finally {
+        await stage.close()
+      }
+    })
+  }
+})

@@ -1,0 +1,13 @@
+/** Every fault by its name. */
+import type { Fault } from './fault.ts'
+import { machineFaults } from './machine-faults.ts'
+import { networkFaults } from './network-faults.ts'
+import { programFaults } from './program-faults.ts'
+import { sequenceFaults } from './sequence-faults.ts'
+
+const catalogue = { ...machineFaults, ...networkFaults, ...programFaults, ...sequenceFaults }
+
+export type FaultName = keyof typeof catalogue
+
+export const faultNames = Object.keys(catalogue) as FaultName[]
+export const faultNamed = (name: FaultName): Fault => catalogue[name]

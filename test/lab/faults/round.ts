@@ -1,0 +1,149 @@
+/** One round: faults, healing, and then everything has to be in order again and every promise kept. */
+import { setTimeout as pause } from 'node:timers/promises'
+import { explain } from '../../../lib/errors.ts'
+import { waitFor } from '../../../lib/wait.ts'
+import { steadyNow } from '../lib/steady-clock.ts'
+import { askRoles, rowsOf, viewAll } from './ask.ts'
+import { faultNamed } from './catalogue.ts'
+import type { Evidence, Violation } from './evidence.ts'
+import type { Aim, Fault, Heal, Role } from './fault.ts'
+import { longestGapMs } from './gaps.ts'
+import { deviations } from './order.ts'
+import type { Random } from './random.ts'
+import { putRight } from './restore.ts'
+import type { Scenario, Step } from './scenario.ts'
+import type { Stage } from './stage.ts'
+import { judge } from './verdict.ts'
+import { NETWORK_CLIENT } from './writers.ts'
+
+/** From the end of all faults until everything is in order, without an operator. */
+export const RECOVERY_MS = 90_000
+const WRITE_MS = 20_000
+/** A look costs every machine the start of a program: too many would hinder what they look at. */
+const LOOK_AGAIN_MS = 2500
+/** So many rows are written after a promotion before the faults are healed. */
+const ROWS_AFTER_PROMOTION = 100
+
+export interface Outcome {
+  readonly violations: readonly Violation[]
+  /** Longest time without an acknowledgement for the client in the network. */
+  readonly gapMs: number
+  /** From the end of all faults until everything was in order; null where it never was. */
+  readonly recoveryMs: number | null
+  readonly primaries: { readonly before: string | null; readonly after: string | null }
+}
+
+/** Plays a scenario on a cluster that is in order. */
+export async function playRound(stage: Stage, scenario: Scenario, random: Random): Promise<Outcome> {
+  const { events, writers } = stage
+  const from = events.note(`-- ${scenario.name}`)
+  const before = (await askRoles(stage.lab, stage.machines)).primary
+  const violations: Violation[] = []
+  try {
+    await playFaults(stage, scenario, random)
+  } catch (error) {
+    violations.push({ rule: 'not played', detail: explain(error) })
+    await putRight(stage)
+  }
+  const healedAt = events.note('all is healed')
+  const late = await untilInOrder(stage, healedAt)
+  const to = steadyNow()
+  if (late !== null) violations.push({ rule: 'not recovered', detail: late })
+  events.note(late === null ? 'all is in order' : `not in order: ${late}`)
+
+  const after = (await askRoles(stage.lab, stage.machines)).primary
+  if (after !== null) violations.push(...judge(await gather(stage, after)))
+  const gapMs = longestGapMs(writers.attempts, NETWORK_CLIENT, { from, to })
+  const primaries = { before, after }
+  if (violations.length === 0) violations.push(...compare(scenario, primaries, gapMs))
+  for (const { rule, detail } of violations) events.note(`VIOLATION ${rule}: ${detail}`)
+  return { violations, gapMs, recoveryMs: late === null ? to - healedAt : null, primaries }
+}
+
+async function playFaults(stage: Stage, { steps, lasts }: Scenario, random: Random): Promise<void> {
+  const { timeline } = stage
+  const heals: [what: string, heal: Heal][] = []
+  const taken: string[] = []
+  for (const step of steps) {
+    await pause(step.afterMs ?? 0)
+    const fault: Fault = faultNamed(step.fault)
+    const aim = await takeAim(stage, step, taken, random)
+    const what = fault.what.replaceAll('$', aim.machine)
+    stage.events.note(what)
+    heals.push([what, await fault.inject(stage, aim)])
+    if (fault.takes === 'the machine') taken.push(aim.machine)
+  }
+  if ('ms' in lasts) await pause(lasts.ms)
+  else {
+    await stage.untilPromoted(timeline, lasts.untilPromotedMs)
+    await stage.untilMoreWritten(ROWS_AFTER_PROMOTION, WRITE_MS)
+  }
+  for (const [what, heal] of random.shuffle(heals)) {
+    stage.events.note(`healing: ${what}`)
+    await heal()
+  }
+}
+
+/** Finds the machine that has a role now, or any other where none can be found in that role. */
+async function takeAim(
+  stage: Stage,
+  { fault, on }: Step,
+  taken: readonly string[],
+  random: Random,
+): Promise<Aim> {
+  const free = stage.others(...taken)
+  const roles = await askRoles(stage.lab, free)
+  const candidates: Record<Role, readonly string[]> = {
+    primary: roles.primary === null ? free : [roles.primary],
+    standby: roles.standbys.length === 0 ? free : roles.standbys,
+  }
+  if (free.length === 0) throw new Error(`${fault}: every machine is taken by another fault`)
+  const machine = random.pick(candidates[on])
+  return { machine, primary: roles.primary ?? random.pick(free), random }
+}
+
+/** @returns what is still not in order after the time it may take, or null. */
+async function untilInOrder({ lab, writers }: Stage, healedAt: number): Promise<string | null> {
+  try {
+    await waitFor(
+      'everything is in order',
+      RECOVERY_MS,
+      async () => {
+        const found = deviations(await viewAll(lab))
+        if (found.length === 0) return true
+        throw new Error(found.join('; '))
+      },
+      LOOK_AGAIN_MS,
+    )
+    await writers.untilEachWrote(healedAt, WRITE_MS)
+    return null
+  } catch (error) {
+    return explain(error)
+  }
+}
+
+/** What the verdict is found from. Clients go on writing: what counts is what they were told before the table was read. */
+async function gather({ lab, writers, sightings }: Stage, primary: string): Promise<Evidence> {
+  const known = new Set(writers.attempts.filter(({ acknowledged }) => acknowledged !== null))
+  const rows = await rowsOf(lab, primary)
+  const attempts = writers.attempts.map((attempt) =>
+    known.has(attempt) ? attempt : { ...attempt, acknowledged: null },
+  )
+  return { attempts, rows, sightings }
+}
+
+function compare(scenario: Scenario, { before, after }: Outcome['primaries'], gapMs: number): Violation[] {
+  const found: Violation[] = []
+  if (scenario.primary !== 'either' && (before === after) !== (scenario.primary === 'same')) {
+    const wanted = scenario.primary === 'same' ? 'no failover' : 'a failover'
+    found.push({
+      rule: 'unexpected',
+      detail: `${wanted} was expected; ${after} is the primary after ${before}`,
+    })
+  }
+  if (scenario.longestGapMs !== undefined && gapMs > scenario.longestGapMs) {
+    const detail = `nothing was acknowledged to the client in the network for ${Math.round(gapMs)} ms, the most is ${scenario.longestGapMs} ms`
+    found.push({ rule: 'too slow', detail })
+  }
+  return found
+}

@@ -1,0 +1,110 @@
+/** A cluster with clients that write to it: what scenarios are played on. */
+import { spawn } from 'node:child_process'
+import { waitFor } from '../../../lib/wait.ts'
+import { appPassword, formCluster, sqlThroughVirtualIp, untilHealthy } from '../lib/cluster.ts'
+import { killTree } from '../lib/host.ts'
+import { Lab } from '../lib/lab.ts'
+import { CREATE_TABLE } from '../lib/writer.ts'
+import { Events } from './events.ts'
+import type { Sighting } from './evidence.ts'
+import { Writers } from './writers.ts'
+
+const MACHINES = 3
+
+export class Stage {
+  readonly lab: Lab
+  readonly writers: Writers
+  readonly events: Events
+  readonly sightings: Sighting[] = []
+
+  private constructor(lab: Lab, writers: Writers, events: Events) {
+    this.lab = lab
+    this.writers = writers
+    this.events = events
+  }
+
+  /**
+   * Makes a new lab, a cluster on it and its clients.
+   * @param prepare is done on the cluster before anybody writes.
+   */
+  static async open(
+    name: string,
+    tell: (line: string) => void,
+    prepare: (lab: Lab) => Promise<void> = async () => {},
+  ): Promise<Stage> {
+    await Lab.remove(name)
+    try {
+      const lab = await Lab.up({ name, machines: MACHINES, clocks: true })
+      await formCluster(lab)
+      await untilHealthy(lab, 'n1')
+      const password = await appPassword(lab, 'n1')
+      await sqlThroughVirtualIp(lab, password, CREATE_TABLE)
+      await prepare(lab)
+      const events = new Events(tell)
+      const writers = await Writers.start(lab, password)
+      events.note('a cluster of three, and a client on every machine and in the network')
+      return new Stage(lab, writers, events)
+    } catch (error) {
+      await Lab.remove(name)
+      throw error
+    }
+  }
+
+  /** Ends the clients; the lab too, unless it is to be kept. */
+  async close(keep = false): Promise<void> {
+    await this.writers.stop()
+    if (!keep) await this.lab.down()
+  }
+
+  get machines(): string[] {
+    return this.lab.machines.map(({ name }) => name)
+  }
+
+  others(...machines: readonly string[]): string[] {
+    return this.machines.filter((candidate) => !machines.includes(candidate))
+  }
+
+  /** The latest timeline on which anything was acknowledged. */
+  get timeline(): number {
+    return this.writers.attempts.reduce(
+      (latest, { acknowledged }) => Math.max(latest, acknowledged?.timeline ?? 0),
+      0,
+    )
+  }
+
+  /** Waits until a row is acknowledged on a later timeline: somebody was promoted, and clients have found it. */
+  async untilPromoted(from: number, timeoutMs: number): Promise<void> {
+    await waitFor(
+      'a promoted primary acknowledges a row',
+      timeoutMs,
+      async () =>
+        this.writers.attempts.findLast(({ acknowledged }) => (acknowledged?.timeline ?? 0) > from) ?? null,
+      50,
+    )
+  }
+
+  /** Waits until this many more rows are acknowledged, by whomever. */
+  async untilMoreWritten(count: number, timeoutMs: number): Promise<void> {
+    const from = this.writers.acknowledgements
+    await waitFor(
+      `${count} more rows are acknowledged`,
+      timeoutMs,
+      async () => this.writers.acknowledgements >= from + count || null,
+      50,
+    )
+  }
+
+  /** Starts a command in a machine that goes on until it is ended. @returns what ends it. */
+  background(machine: string, argv: readonly string[]): () => Promise<void> {
+    const [program = '', ...rest] = this.lab.execCommand(machine, argv)
+    const child = spawn(program, rest, { stdio: 'ignore' })
+    const closed = new Promise<void>((resolve) => {
+      child.once('error', () => resolve())
+      child.once('close', () => resolve())
+    })
+    return async () => {
+      if (child.pid !== undefined && child.exitCode === null) killTree(child.pid)
+      await closed
+    }
+  }
+}

@@ -1,0 +1,96 @@
+/** docs/fencing.md against the code: every number in its table of settings is the one that is in effect. */
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import services from '../../consul-config/services.json' with { type: 'json' }
+import { GIVE_WAY_MS, SILENT_PEER_MS, TAKE_BACK_MS } from '../../lib/decide/failover.ts'
+import { FENCE_AFTER_MS } from '../../lib/decide/fence.ts'
+import { IN_EFFECT_MS } from '../../lib/failover/apply.ts'
+import { GLANCE_MS, PROBE_MS } from '../../lib/failover/observe.ts'
+import { ALONE_AFTER_MS } from '../../lib/failover/upkeep.ts'
+import { renderConsulAgent } from '../../lib/render/consul.ts'
+import { renderKeepalived } from '../../lib/render/keepalived.ts'
+import { renderPostgresql } from '../../lib/render/postgresql.ts'
+import { renderRepmgr } from '../../lib/render/repmgr.ts'
+
+const page = readFileSync(new URL('../../docs/fencing.md', import.meta.url), 'utf8')
+const documented = new Map(
+  [...page.matchAll(/^\| `(\w+)` *\| (\d+) *\|/gm)].map(([, name, value]) => [name, Number(value)]),
+)
+
+/** "300ms", "3s" and plain seconds, in milliseconds. */
+function milliseconds(text: string | undefined): number {
+  const [, number, unit] = /^'?([\d.]+)(ms|s)?'?$/.exec(text ?? '') ?? []
+  assert.ok(number !== undefined, `no time: ${text}`)
+  return unit === 'ms' ? Number(number) : Math.round(Number(number) * 1000)
+}
+
+const member = {
+  node: 'n1',
+  repmgrId: 1,
+  address: '10.77.0.11',
+  port: 5432,
+  postgresqlVersion: 17,
+  priority: 100,
+}
+const agent = JSON.parse(
+  renderConsulAgent({ node: 'n1', address: '10.77.0.11', dataDirectory: '/var/lib/consul', join: [] }),
+)
+const check = services.services[0]?.checks[0] as { interval: string; failures_before_critical: number }
+const setting = (text: string, name: string): string | undefined =>
+  new RegExp(`^\\s*${name}[ =]+(\\S+)`, 'm').exec(text)?.[1]
+const keepalived = renderKeepalived({
+  ...{ node: 'n1', interface: 'eth0', virtualIp: '10.77.0.100/24', routerId: 100, priority: 100 },
+})
+
+const inEffect: Readonly<Record<string, number>> = {
+  probe_interval: milliseconds(agent.gossip_lan.probe_interval),
+  suspicion_mult: agent.gossip_lan.suspicion_mult,
+  raft_multiplier: agent.performance.raft_multiplier,
+  check_interval: milliseconds(check.interval),
+  failures_before_critical: check.failures_before_critical,
+  GLANCE_MS,
+  PROBE_MS,
+  GIVE_WAY_MS,
+  SILENT_PEER_MS,
+  TAKE_BACK_MS,
+  FENCE_AFTER_MS,
+  ALONE_AFTER_MS,
+  IN_EFFECT_MS,
+  wal_sender_timeout: milliseconds(setting(renderPostgresql(5432), 'wal_sender_timeout')),
+  wal_retrieve_retry_interval: milliseconds(setting(renderPostgresql(5432), 'wal_retrieve_retry_interval')),
+  child_nodes_check_interval: milliseconds(setting(renderRepmgr(member), 'child_nodes_check_interval')),
+  child_nodes_disconnect_timeout: milliseconds(
+    setting(renderRepmgr(member), 'child_nodes_disconnect_timeout'),
+  ),
+  advert_int: milliseconds(setting(keepalived, 'advert_int')),
+}
+
+test('the table has every setting, and no other', () => {
+  assert.deepEqual([...documented.keys()].sort(), Object.keys(inEffect).sort())
+})
+for (const [name, value] of Object.entries(inEffect)) {
+  test(`${name} is ${value}`, () => assert.equal(documented.get(name), value))
+}
+
+test('the formula for a silent machine gives what the page says', () => {
+  const { probe_interval: probe = 0, suspicion_mult: suspicion = 0 } = inEffect
+  assert.equal((2 + 1) * probe + suspicion * probe, 1800)
+  assert.match(page, /= 1\.8 s/)
+})
+
+test('every scenario in the failure matrix exists, and every scenario is in it', async () => {
+  const matrix = readFileSync(new URL('../../docs/failure-matrix.md', import.meta.url), 'utf8')
+  const { scenarios } = await import('../lab/faults/scenarios.ts')
+  const named = [...matrix.matchAll(/`([a-z]+(?:-[a-z]+)+)`/g)].map(([, name]) => name)
+  const names = scenarios.map(({ name }) => name)
+  assert.deepEqual(
+    names.filter((name) => !named.includes(name)),
+    [],
+  )
+  const rows = [...matrix.matchAll(/\| (`[^|]*`) +\|$/gm)].flatMap(([, cell]) => [
+    ...(cell ?? '').matchAll(/`([^`]+)`/g),
+  ])
+  for (const [, name] of rows)
+    if (name !== 'NAME') assert.ok(names.includes(name ?? ''), `no scenario ${name}`)
+})
