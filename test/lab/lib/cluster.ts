@@ -68,7 +68,7 @@ export async function statusFrom(lab: Lab, machine: string): Promise<StatusDocum
 }
 
 /** Waits until a machine sees everything in order, as `understudy status` judges it. @returns that status. */
-export function untilHealthy(lab: Lab, machine: string, timeoutMs = 90_000): Promise<StatusDocument> {
+export function untilHealthy(lab: Lab, machine: string, timeoutMs = 180_000): Promise<StatusDocument> {
   return waitFor(
     `${machine} sees a healthy cluster`,
     timeoutMs,
