@@ -38,7 +38,8 @@ export async function recordNews(context: Context, event: string, message: strin
       .sort(([one], [other]) => (one < other ? -1 : 1))
     if (own.at(-1)?.[1].value.message === message) return
   } catch (error) {
-    log('history', { event, message, error: explain(error) })
+    // Consul is silent: a second wait for it would cost a caller with a deadline its answer.
+    return log('history', { event, message, error: explain(error) })
   }
   await recordHistory(context, event, message)
 }

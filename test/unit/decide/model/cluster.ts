@@ -33,12 +33,15 @@ export interface Rules {
   looksBeforeItPoints: boolean
   /** What was promoted and not published is copied anew. */
   marksPromotion: boolean
+  /** A standby that still points at a former primary streams from it when that one is promoted anew and not published yet. */
+  streamsFromUnpublished: boolean
 }
 
 export const RULES: Rules = {
   failover: decideFailover,
   looksBeforeItPoints: true,
   marksPromotion: true,
+  streamsFromUnpublished: false,
 }
 
 export interface Start {
@@ -294,6 +297,7 @@ export class Cluster {
     if (self.role !== 'standby' || self.upstream === null || self.linked) return
     const primary = this.machine(self.upstream)
     if (primary.role !== 'primary' || !this.#reaches(self, primary)) return
+    if (!this.#wasPublished(primary) && !this.#rules.streamsFromUnpublished) return
     const fits: Lineage = lineage(self.wal, primary.wal)
     if (fits !== 'follows' || self.wal.length > primary.wal.length) return
     assert.ok(isBeginning(self.wal, primary.wal), `${self.node} streams what does not fit to what it has`)
@@ -309,10 +313,12 @@ export class Cluster {
 
   /** A client commits: clients come to who was once published, and may stay when it is replaced. */
   write(self: Machine): void {
-    const timeline = timelineOf(self.wal)
-    if (self.role !== 'primary') return
-    if (this.consul.publications.some((one) => one.node === self.node && one.timeline === timeline))
-      this.#log(self, timeline, self.node)
+    if (self.role === 'primary' && this.#wasPublished(self)) this.#log(self, timelineOf(self.wal), self.node)
+  }
+
+  #wasPublished({ node, wal }: Machine): boolean {
+    const timeline = timelineOf(wal)
+    return this.consul.publications.some((one) => one.node === node && one.timeline === timeline)
   }
 
   lookAfter(self: Machine): void {
