@@ -3,6 +3,7 @@
  * argv: none. stdin: nothing. stdout: what is not as it should be; constant while nothing changes.
  * Exit codes, as Consul understands them: 0 passing, 1 warning, anything else critical.
  */
+import { setTimeout as pause } from 'node:timers/promises'
 
 import { currentPrimary, UNKNOWN } from '../lib/decide/facts.ts'
 import { EXIT, explain } from '../lib/errors.ts'
@@ -110,7 +111,7 @@ Compares this machine with what the cluster wants, repairs what differs and repo
     const started = performance.now()
     let problems = await look(context, dryRun)
     if (problems.length > 0 && !dryRun && performance.now() - started < LOOK_AGAIN_MS) {
-      await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS))
+      await pause(LOOK_AGAIN_MS)
       problems = await look(context, dryRun)
     }
     if (!dryRun) await trimHistory(context).catch(() => {})

@@ -1,6 +1,6 @@
 /**
- * Called by: understudy-failover.service (started by the watches on the lock and on the service postgresql, by the periodic check and after a start of
- * PostgreSQL) and by repmgrd's `promote_command`, both as postgres.
+ * Called by: understudy-failover.service (started by the watches on the lock and on the service postgresql, by the periodic
+ * check and after a start of PostgreSQL) and by repmgrd's `promote_command`, both as postgres.
  * argv: --must-promote from repmgrd, none from the unit. stdin: nothing.
  * Exit codes: 0 settled (with --must-promote: this machine is the primary), 1 with --must-promote: another one is, 64 usage,
  * 75 undecided: try again later.

@@ -4,6 +4,7 @@
  * argv: none. stdin: nothing.
  * Exit codes: 0 fenced, or nothing to do; 1 failed, 64 usage, 75 deadline.
  */
+import { setTimeout as pause } from 'node:timers/promises'
 import { decideFence } from '../lib/decide/fence.ts'
 import { EXIT } from '../lib/errors.ts'
 import { main, noArguments } from '../lib/handler.ts'
@@ -28,7 +29,7 @@ Called by understudy-fence.service.`,
       if (plan.do !== 'wait') log('fence', { ...plan, ms: Math.round(performance.now() - started) })
       if (plan.do === 'fence') await applyFence(context, plan.why)
       if (plan.do !== 'wait') return EXIT.ok
-      await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS))
+      await pause(LOOK_AGAIN_MS)
     }
   },
 })

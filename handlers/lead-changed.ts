@@ -11,7 +11,7 @@ import { followIfNeeded } from '../lib/reconcile/follow.ts'
 import { pgbouncer } from '../lib/reconcile/pgbouncer.ts'
 import { serviceTag } from '../lib/reconcile/service-tag.ts'
 import { vipWeight } from '../lib/reconcile/vip-weight.ts'
-import type { Context, Plan, Reconciler } from '../lib/reconciler.ts'
+import type { Plan, Reconciler } from '../lib/reconciler.ts'
 
 main({
   name: 'lead-changed',
@@ -31,12 +31,12 @@ Called by Consul's watches on postgresql/primary and config.`,
         code = EXIT.failed
       }
     }
-    const settle = <Facts extends object, P extends Plan>(work: Reconciler<Facts, P>, at: Context) =>
-      attempt(work.name, () => runReconciler(work, at, { ...options, patienceMs: EVENT_PATIENCE_MS }))
-    await settle(pgbouncer, context)
-    await settle(vipWeight, context)
+    const settle = <Facts extends object, P extends Plan>(work: Reconciler<Facts, P>) =>
+      attempt(work.name, () => runReconciler(work, context, { ...options, patienceMs: EVENT_PATIENCE_MS }))
+    await settle(pgbouncer)
+    await settle(vipWeight)
     await attempt('follow', () => followIfNeeded(context, options.dryRun))
-    await settle(serviceTag, context)
+    await settle(serviceTag)
     return code
   },
 })

@@ -4,6 +4,7 @@
  * Exit codes: 0 PostgreSQL may start, 1 it must not: the machine is rejoined instead, 64 usage, 75 Consul does not say who
  * is the primary: systemd tries again.
  */
+import { setTimeout as pause } from 'node:timers/promises'
 
 import { UNKNOWN } from '../lib/decide/facts.ts'
 import { decideStartGate } from '../lib/decide/start-gate.ts'
@@ -54,7 +55,7 @@ async function gate({ settings, consul }: Context, dryRun: boolean): Promise<Exi
       await known(dropStartSessions(consul, node))
       await queueUnit('start', units.rejoin)
       // systemd tries again at once; rejoin stops that as soon as it has something to do.
-      await new Promise((resolve) => setTimeout(resolve, REFUSED_MS))
+      await pause(REFUSED_MS)
       return EXIT.failed
     }
     if (plan.do === 'lock') {
@@ -62,7 +63,7 @@ async function gate({ settings, consul }: Context, dryRun: boolean): Promise<Exi
       const session = await known(startSession(consul, node))
       if (session !== UNKNOWN && (await known(consul.acquire(kv.leader, value, session))) === true) continue
     }
-    await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS))
+    await pause(LOOK_AGAIN_MS)
   }
   return EXIT.retry
 }

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { UNKNOWN } from './decide/facts.ts'
 import type { Settings } from './settings.ts'
 import type { Consul } from './world/consul.ts'
@@ -46,6 +47,6 @@ export async function reconcile<Facts extends object, P extends Plan>(
     }
     const blind = Object.values(facts).includes(UNKNOWN)
     if (!blind || performance.now() >= deadline) return plan
-    await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS))
+    await pause(LOOK_AGAIN_MS)
   }
 }

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { EXIT, UnderstudyError } from './errors.ts'
 
 /**
@@ -27,6 +28,6 @@ export async function waitFor<T>(
         cause === undefined ? {} : { cause },
       )
     }
-    await new Promise((resolve) => setTimeout(resolve, everyMs))
+    await pause(everyMs)
   }
 }

@@ -1,4 +1,5 @@
 import { type Leadership, type LocalDatabase, UNKNOWN, type Unknown } from './facts.ts'
+import { holdsLock } from './failover.ts'
 
 /** The smallest cluster in which others can elect a primary without this machine. */
 const FENCE_FROM = 3
@@ -37,8 +38,8 @@ export function decideFence(facts: FenceFacts): FencePlan {
   const unknown = leadership === UNKNOWN || ownSessions === UNKNOWN
   if (!unknown) {
     const { leader, primary } = leadership
-    const ours = leader?.session && ownSessions.includes(leader.session)
-    if (ours && primary?.node === node) return { do: 'nothing', why: 'the lock is ours' }
+    if (holdsLock({ leader, ownSessions }) && primary?.node === node)
+      return { do: 'nothing', why: 'the lock is ours' }
   }
   const why = `no standby streams, and ${unknown ? 'Consul does not answer' : 'the lock is not ours'}`
   return { do: waitedMs < FENCE_AFTER_MS ? 'wait' : 'fence', why }

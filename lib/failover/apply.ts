@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { commitRule, isSynchronous, NO_WAIT, NOBODY } from '../decide/durability.ts'
 import type { FailoverPlan } from '../decide/failover.ts'
 import { kv, type Leader, type Primary, type Sync } from '../kv.ts'
@@ -89,8 +90,7 @@ async function promote({ settings, consul }: Context): Promise<void> {
   const names = renderSynchronous(waits ? commitRule(others) : NO_WAIT)
   await withDatabase(localDatabase('postgres', settings.postgresqlPort), PROMOTE_MS, async (own) => {
     // Before the first commit: it has to wait for a standby as all others do.
-    if (await setAndReload(own, { synchronous_standby_names: names }))
-      await new Promise((resolve) => setTimeout(resolve, IN_EFFECT_MS))
+    if (await setAndReload(own, { synchronous_standby_names: names })) await pause(IN_EFFECT_MS)
     await own.query('select pg_promote(false)')
     await waitFor(
       'PostgreSQL is promoted',

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import {
   type CommitRule,
   type DurabilityPlan,
@@ -102,7 +103,7 @@ async function readCommitRule(own: Connection): Promise<CommitRule> {
 
 async function setNames(own: Connection, names: string): Promise<void> {
   await setAndReload(own, { synchronous_standby_names: names }, { always: true })
-  await new Promise((resolve) => setTimeout(resolve, IN_EFFECT_MS))
+  await pause(IN_EFFECT_MS)
 }
 
 /** Which of the members stream, and which of those get as far as we have written by now. */
@@ -121,6 +122,6 @@ async function readStandbys(
     const level = rows.filter((standby) => standby.level)
     if (level.length === rows.length || performance.now() > deadline)
       return { streaming: rows.map(({ name }) => name), level: level.map(({ name }) => name) }
-    await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS))
+    await pause(LOOK_AGAIN_MS)
   }
 }

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { currentPrimary, UNKNOWN } from '../decide/facts.ts'
 import { decideFailover, type FailoverFacts, type FailoverPlan, holdsLock } from '../decide/failover.ts'
 import { EXIT, type ExitCode, explain } from '../errors.ts'
@@ -83,7 +84,7 @@ export async function runFailover(
       return 'undecided'
     }
     if (plan.do === 'wait' || plan.do === 'unlock' || plan.do === 'still-others' || failed !== '')
-      await new Promise((resolve) => setTimeout(resolve, failed === '' ? LOOK_AGAIN_MS : TRY_AGAIN_MS))
+      await pause(failed === '' ? LOOK_AGAIN_MS : TRY_AGAIN_MS)
   }
 }
 

@@ -1,4 +1,5 @@
-import { UNKNOWN } from '../decide/facts.ts'
+import { setTimeout as pause } from 'node:timers/promises'
+import { currentPrimary, UNKNOWN } from '../decide/facts.ts'
 import { holdsLock } from '../decide/failover.ts'
 import { kv } from '../kv.ts'
 import { known, readLeadership } from '../reconcile/observe.ts'
@@ -49,7 +50,7 @@ export async function keepUpPrimary(context: Context): Promise<'kept' | 'lost'> 
       if (changed) continue
       const complete = (!starved || alone) && held.members.every(counts(settings.node, level))
       if (complete || (now - started > UPKEEP_MS && (alone || !starved))) return 'kept'
-      await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS))
+      await pause(LOOK_AGAIN_MS)
     }
   })
 }
@@ -71,10 +72,10 @@ async function readHeld({ settings, consul }: Context): Promise<Held | null> {
   ])
   if (leadership === UNKNOWN || sessions === UNKNOWN || members === UNKNOWN) return null
   if (config === UNKNOWN || sync === UNKNOWN) return null
-  const { leader, primary } = leadership
+  const { leader } = leadership
   const session = leader?.session
   if (!session || !holdsLock({ leader, ownSessions: sessions.own })) return null
-  if (primary?.node !== settings.node || primary.epoch !== leader.lockIndex) return null
+  if (currentPrimary(leadership)?.node !== settings.node) return null
   return { session, members, mode: config?.value.durability ?? 'quorum', sync }
 }
 

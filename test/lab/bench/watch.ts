@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { DEFAULT_PREFIX, kv } from '../../../lib/kv.ts'
 import { waitFor } from '../../../lib/wait.ts'
+import { onJsonLine } from '../lib/json-lines.ts'
 import type { Lab } from '../lib/lab.ts'
 
 /** One of the two documents about the primary, as it was from a moment on. */
@@ -44,12 +45,7 @@ export class Watch {
 
   private constructor(child: ChildProcess) {
     this.#process = child
-    let rest = ''
-    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
-      const lines = (rest + text).split('\n')
-      rest = lines.pop() ?? ''
-      for (const line of lines) this.#add(JSON.parse(line) as Change)
-    })
+    onJsonLine<Change>(child.stdout, (change) => this.#add(change))
   }
 
   /** Watches through the agent of one machine, which should be none that anything is going to happen to. */

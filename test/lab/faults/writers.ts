@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { waitFor } from '../../../lib/wait.ts'
 import { VIRTUAL_IP } from '../lib/cluster.ts'
 import { killTree } from '../lib/host.ts'
+import { onJsonLine } from '../lib/json-lines.ts'
 import type { Lab } from '../lib/lab.ts'
 import { orderLine, type WriterLine, writerProgram } from '../lib/writer.ts'
 import { installWriter, PROGRAM_INSIDE } from './bundle-writer.ts'
@@ -97,12 +98,7 @@ export class Writers {
     child.stdin.write(
       orderLine({ host: client.host, password: this.#password, from: client.last, pauseMs: PAUSE_MS }),
     )
-    let rest = ''
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      const lines = (rest + text).split('\n')
-      rest = lines.pop() ?? ''
-      for (const line of lines) this.#take(client, JSON.parse(line) as WriterLine)
-    })
+    onJsonLine<WriterLine>(child.stdout, (line) => this.#take(client, line))
     return new Promise((resolve, reject) => {
       child.once('error', reject)
       child.once('close', () => {

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { waitFor } from '../../../lib/wait.ts'
 import { VIRTUAL_IP } from './cluster.ts'
+import { onJsonLine } from './json-lines.ts'
 import type { Lab } from './lab.ts'
 import { steadyClock } from './steady-clock.ts'
 
@@ -48,16 +49,10 @@ export class Writer {
 
   private constructor(child: ChildProcess) {
     this.#process = child
-    let rest = ''
-    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
-      const lines = (rest + text).split('\n')
-      rest = lines.pop() ?? ''
-      for (const line of lines) {
-        const entry = JSON.parse(line) as WriterLine
-        if (!('ok' in entry)) continue
-        if (entry.ok) this.acknowledged.push({ value: entry.value, at: entry.at, server: entry.server })
-        else this.errors.push({ at: entry.at, error: entry.error })
-      }
+    onJsonLine<WriterLine>(child.stdout, (entry) => {
+      if (!('ok' in entry)) return
+      if (entry.ok) this.acknowledged.push({ value: entry.value, at: entry.at, server: entry.server })
+      else this.errors.push({ at: entry.at, error: entry.error })
     })
   }
 
