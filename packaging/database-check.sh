@@ -16,7 +16,7 @@ is_restarting() {
   [ "${left:-0}" -gt 0 ] && [ $((${now%%.*} - left / 1000000)) -lt 5 ]
 }
 
-if ! pg_isready --quiet --timeout=1 --host=/var/run/postgresql --username=understudy_monitor "$@"; then
+if ! pg_isready --quiet --timeout=1 --host=/var/run/postgresql --username=understudy_monitor --dbname=postgres "$@"; then
   if is_restarting; then
     echo 'PostgreSQL is being started again'
     exit 1

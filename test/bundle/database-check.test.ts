@@ -95,6 +95,6 @@ describe('database-check', () => {
   test('it asks as a user that exists, at the port of the cluster', async () => {
     await check({})
     const asked = readFileSync(join(directory, 'asked'), 'utf8')
-    assert.match(asked, /--username=understudy_monitor --port=5433\n$/)
+    assert.match(asked, /--username=understudy_monitor --dbname=postgres --port=5433\n$/)
   })
 })
