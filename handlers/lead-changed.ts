@@ -4,14 +4,32 @@
  * Exit codes (Consul only logs them): 0 done or nothing to do (also where Consul does not answer), 1 one of them failed,
  * 64 usage, 75 deadline.
  */
+import { setTimeout as pause } from 'node:timers/promises'
+import { currentPrimary, UNKNOWN } from '../lib/decide/facts.ts'
 import { EXIT, type ExitCode, explain } from '../lib/errors.ts'
 import { EVENT_PATIENCE_MS, main, noArguments, runReconciler } from '../lib/handler.ts'
 import { log } from '../lib/log.ts'
 import { followIfNeeded } from '../lib/reconcile/follow.ts'
+import { known, readLeadership } from '../lib/reconcile/observe.ts'
 import { pgbouncer } from '../lib/reconcile/pgbouncer.ts'
 import { serviceTag } from '../lib/reconcile/service-tag.ts'
 import { vipWeight } from '../lib/reconcile/vip-weight.ts'
-import type { Plan, Reconciler } from '../lib/reconciler.ts'
+import type { Context, Plan, Reconciler } from '../lib/reconciler.ts'
+
+/** How long after its start it still waits for a new primary: longer than a failover takes from there. Others wait for its lock. */
+const ELECTION_MS = 4000
+const LOOK_AGAIN_MS = 50
+
+/** Waits for it where nobody leads: clients are held back by then, and the start of another process would cost them more. */
+async function newPrimary({ consul }: Context, deadline: number): Promise<boolean> {
+  for (let waited = false; performance.now() < deadline; waited = true) {
+    const leadership = await known(readLeadership(consul))
+    if (leadership === UNKNOWN || leadership.primary === null) return false
+    if (currentPrimary(leadership)) return waited
+    await pause(LOOK_AGAIN_MS)
+  }
+  return false
+}
 
 main({
   name: 'lead-changed',
@@ -33,10 +51,15 @@ Called by Consul's watches on postgresql/primary and config.`,
     }
     const settle = <Facts extends object, P extends Plan>(work: Reconciler<Facts, P>) =>
       attempt(work.name, () => runReconciler(work, context, { ...options, patienceMs: EVENT_PATIENCE_MS }))
-    await settle(pgbouncer)
-    await settle(vipWeight)
-    await attempt('follow', () => followIfNeeded(context, options.dryRun))
-    await settle(serviceTag)
+    const all = async (): Promise<void> => {
+      await settle(pgbouncer)
+      await settle(vipWeight)
+      await attempt('follow', () => followIfNeeded(context, options.dryRun))
+      await settle(serviceTag)
+    }
+    const deadline = performance.now() + ELECTION_MS
+    await all()
+    if (!options.dryRun && (await newPrimary(context, deadline))) await all()
     return code
   },
 })

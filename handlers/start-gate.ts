@@ -61,7 +61,10 @@ async function gate({ settings, consul }: Context, dryRun: boolean): Promise<Exi
     if (plan.do === 'lock') {
       const value = { schema: 1 as const, node, since: new Date().toISOString(), why: plan.why }
       const session = await known(startSession(consul, node))
-      if (session !== UNKNOWN && (await known(consul.acquire(kv.leader, value, session))) === true) continue
+      if (session !== UNKNOWN) {
+        const taken = await known(consul.acquire(kv.leader, value, session, plan.modifyIndex))
+        if (taken === true) continue
+      }
     }
     await pause(LOOK_AGAIN_MS)
   }

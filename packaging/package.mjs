@@ -66,7 +66,7 @@ try {
   for (const name of readdirSync(join(top, 'dist/handlers'))) {
     install(`dist/handlers/${name}`, `usr/lib/understudy/handlers/${name}`, 0o755)
   }
-  for (const name of ['database-check', 'leader-released'])
+  for (const name of ['database-changed', 'database-check', 'leader-released'])
     install(`packaging/${name}.sh`, `usr/lib/understudy/handlers/${name}`, 0o755)
   install('dist/understudy.mjs', 'usr/lib/understudy/understudy.mjs', 0o755)
   mkdirSync(join(root, 'usr/bin'), { recursive: true })

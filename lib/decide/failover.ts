@@ -39,8 +39,8 @@ export type FailoverPlan =
   | { do: 'stand-still'; why: string }
   /** Make other standbys stand still that have not done so by themselves. */
   | { do: 'still-others'; why: string; nodes: string[] }
-  /** Take the free lock; the next look decides what to do with it. */
-  | { do: 'lock'; why: string }
+  /** Take the free lock if it is as it was seen (its ModifyIndex, 0: never taken); the next look decides what to do with it. */
+  | { do: 'lock'; why: string; modifyIndex: number }
   /** Give the lock back to a better candidate. */
   | { do: 'unlock'; why: string; session: string }
   /** Hand the lock from the start gate's session to a lasting one. */
@@ -105,8 +105,10 @@ function decidePrimary(
   // Promoted under the lock, which nobody has held since: only the publication is missing.
   const unpublished = timeline > primary.timeline && leader?.value.node === self.node
   if (holder === null) {
-    if (ours) return { do: 'lock', why: 'the lock of the healthy primary was free' }
-    if (unpublished) return { do: 'lock', why: 'promoted, but the lock was lost before it was published' }
+    const modifyIndex = leader?.modifyIndex ?? 0
+    if (ours) return { do: 'lock', why: 'the lock of the healthy primary was free', modifyIndex }
+    if (unpublished)
+      return { do: 'lock', why: 'promoted, but the lock was lost before it was published', modifyIndex }
     return { do: 'leave', why: `${primary.node} is the primary` }
   }
   if (!ours && !unpublished) {
@@ -191,7 +193,8 @@ function decideStandby(
     return { do: 'wait', why: `${preferred.node} is equally good and preferred` }
 
   const why = `${primary.node} is gone and none of ${seen.length + 1} is ahead of us`
-  return holder === null ? { do: 'lock', why } : { do: 'promote', why, session: holder }
+  if (holder !== null) return { do: 'promote', why, session: holder }
+  return { do: 'lock', why, modifyIndex: leader === UNKNOWN ? 0 : (leader?.modifyIndex ?? 0) }
 }
 
 const standsStill = (database: LocalDatabase | Unknown): boolean =>

@@ -38,8 +38,9 @@ export function decideFence(facts: FenceFacts): FencePlan {
   const unknown = leadership === UNKNOWN || ownSessions === UNKNOWN
   if (!unknown) {
     const { leader, primary } = leadership
-    if (holdsLock({ leader, ownSessions }) && primary?.node === node)
-      return { do: 'nothing', why: 'the lock is ours' }
+    // Promoted, and about to be published: that may take longer than we would wait here.
+    const leads = primary?.node === node || local.timeline > (primary?.timeline ?? 0)
+    if (holdsLock({ leader, ownSessions }) && leads) return { do: 'nothing', why: 'the lock is ours' }
   }
   const why = `no standby streams, and ${unknown ? 'Consul does not answer' : 'the lock is not ours'}`
   return { do: waitedMs < FENCE_AFTER_MS ? 'wait' : 'fence', why }

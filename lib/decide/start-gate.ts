@@ -10,10 +10,10 @@ export interface StartGateFacts {
 }
 
 /** `allow` starts; `lock` takes the lock first; `refuse` does not start and rejoins instead; `wait` looks again. */
-export interface StartGatePlan {
-  do: 'allow' | 'lock' | 'refuse' | 'wait'
-  why: string
-}
+export type StartGatePlan =
+  | { do: 'allow' | 'refuse' | 'wait'; why: string }
+  /** Only if the lock is as it was seen: its ModifyIndex, 0 where it was never taken. */
+  | { do: 'lock'; why: string; modifyIndex: number }
 
 /** PostgreSQL starts as a primary only where Consul says that this machine is it and the lock is ours. */
 export function decideStartGate({
@@ -28,7 +28,12 @@ export function decideStartGate({
   const { leader, primary } = leadership
   if (!primary) return { do: 'allow', why: 'this cluster has no primary yet' }
   if (primary.node !== node) return { do: 'refuse', why: `${primary.node} is the primary` }
-  if (!leader?.session) return { do: 'lock', why: 'this machine is the primary and the lock is free' }
+  if (!leader?.session)
+    return {
+      do: 'lock',
+      why: 'this machine is the primary and the lock is free',
+      modifyIndex: leader?.modifyIndex ?? 0,
+    }
   if (ownSessions.includes(leader.session))
     return { do: 'allow', why: 'this machine is the primary and holds the lock' }
   return { do: 'wait', why: `${leader.value.node} has taken the lock` }

@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { commitRule, isSynchronous, NO_WAIT, NOBODY } from '../decide/durability.ts'
 import type { FailoverPlan } from '../decide/failover.ts'
 import { kv, type Leader, type Primary, type Sync } from '../kv.ts'
+import { evictStandbys } from '../reconcile/slots.ts'
 import type { Context } from '../reconciler.ts'
 import { renderSynchronous } from '../render/synchronous.ts'
 import { waitFor } from '../wait.ts'
@@ -30,7 +31,7 @@ export async function applyFailover(plan: FailoverPlan, context: Context): Promi
       return stillOthers(plan.nodes, context)
     case 'lock':
       // Whether we got it or somebody else did, the next look shows.
-      await consul.acquire(kv.leader, value, await leaderSession(consul, node))
+      await consul.acquire(kv.leader, value, await leaderSession(consul, node), plan.modifyIndex)
       return
     case 'unlock':
       await consul.release(kv.leader, value, plan.session)
@@ -57,9 +58,12 @@ export async function applyFailover(plan: FailoverPlan, context: Context): Promi
 }
 
 /** Ends replication from the old primary; follow resumes it when there is a primary again. */
-async function standStill({ settings }: Context): Promise<void> {
-  await withDatabase(localDatabase('postgres', settings.postgresqlPort), STAND_STILL_MS, async (own) => {
-    await setAndReload(own, { primary_conninfo: '' })
+async function standStill(context: Context): Promise<void> {
+  const names = await firstCommits(context)
+  const target = localDatabase('postgres', context.settings.postgresqlPort)
+  await withDatabase(target, STAND_STILL_MS, async (own) => {
+    // What it will wait for as a primary is in effect by then; a standby itself waits for nobody.
+    await setAndReload(own, { primary_conninfo: '', synchronous_standby_names: names })
     await waitFor(
       'the standby stands still',
       STAND_STILL_MS,
@@ -83,13 +87,22 @@ async function stillOthers(nodes: readonly string[], { consul }: Context): Promi
   }
 }
 
-async function promote({ settings, consul }: Context): Promise<void> {
+/** The synchronous_standby_names of a new primary: its first commit has to wait for a standby as all others do. */
+async function firstCommits({ settings, consul }: Context): Promise<string> {
   const [config, members] = await Promise.all([consul.get(kv.config), consul.list(kv.postgresqlNodes)])
   const others = [...members.keys()].filter((name) => name !== settings.node)
   const waits = isSynchronous(config?.value.durability ?? 'quorum', members.size)
-  const names = renderSynchronous(waits ? commitRule(others) : NO_WAIT)
-  await withDatabase(localDatabase('postgres', settings.postgresqlPort), PROMOTE_MS, async (own) => {
-    // Before the first commit: it has to wait for a standby as all others do.
+  return renderSynchronous(waits ? commitRule(others) : NO_WAIT)
+}
+
+async function promote(context: Context): Promise<void> {
+  const names = await firstCommits(context)
+  const target = localDatabase('postgres', context.settings.postgresqlPort)
+  await withDatabase(target, PROMOTE_MS, async (own) => {
+    // Whoever still points here must not stream what is not published yet, and may never be: another member's next timeline
+    // may have the same number.
+    await evictStandbys(own)
+    // As standing still has left it, unless the members have changed since.
     if (await setAndReload(own, { synchronous_standby_names: names })) await pause(IN_EFFECT_MS)
     await own.query('select pg_promote(false)')
     await waitFor(

@@ -15,10 +15,16 @@ export const GLANCE_MS = 200
 export const PROBE_MS = 300
 const LOCAL_MS = 2000
 
-/** All reads of the gate: Consul first, then every database at once. */
+/**
+ * All reads of the gate: Consul first, then every database at once.
+ *
+ * @param glanced a look of a moment ago, after which the lock is still free: a primary that did not answer then is not asked
+ * again before the lock is taken.
+ */
 export async function observeFailover(
   { settings, consul }: Context,
   waitedMs: number,
+  glanced: FailoverFacts | null = null,
 ): Promise<FailoverFacts> {
   const { node, repmgrId, vipPriority, postgresqlPort } = settings
   const [leadership, found, members, sync, local] = await Promise.all([
@@ -64,8 +70,9 @@ export async function observeFailover(
     }
   }
   const probeMs = leader?.session ? PROBE_MS : GLANCE_MS
+  const isSilent = !leader?.session && glanced?.primaryDatabase === UNKNOWN
   const [primaryDatabase, ...peers] = await Promise.all([
-    primary.node === node
+    primary.node === node || isSilent
       ? (UNKNOWN as Unknown)
       : probe(remoteDatabase(primary.address, primary.port), probeMs),
     ...members

@@ -48,11 +48,13 @@ export async function runFailover(
   let told = ''
   let failed = ''
   let promoted = false
+  let glanced: FailoverFacts | null = null
   for (;;) {
-    const facts = await observeFailover(context, freeSince === null ? 0 : elapsed() - freeSince)
+    const facts = await observeFailover(context, freeSince === null ? 0 : elapsed() - freeSince, glanced)
     const isFree = facts.leader !== UNKNOWN && !facts.leader?.session
     freeSince = isFree ? (freeSince ?? elapsed()) : holdsLock(facts) ? freeSince : null
     const plan = decideFailover(facts)
+    glanced = plan.do === 'stand-still' ? facts : null
     const news = `${plan.do}: ${plan.why}`
     if (news !== told) log(handler, { do: plan.do, why: plan.why, ms: elapsed() })
     if (plan.do === 'unlock') await recordNews(context, 'failover_refused', plan.why)

@@ -65,10 +65,12 @@ export async function beLeader(consul: Consul, settings: Settings): Promise<void
   const timeline = database !== UNKNOWN && database.role === 'primary' ? database.timeline : 1
   // The session wants the database's check to pass, which it does some seconds after its registration.
   const session = await waitFor('Consul sees the database', CHECKS_MS, () => leaderSession(consul, node))
+  const seen = await consul.get(kv.leader)
   await consul.acquire(
     kv.leader,
     { schema: 1, node, since: new Date().toISOString(), why: 'founded the cluster' },
     session,
+    seen?.modifyIndex ?? 0,
   )
   await waitFor('the first primary is published', LEADER_MS, async () => {
     const leader = await consul.get(kv.leader)

@@ -54,7 +54,8 @@ export async function observeLineage({
   const primary = currentPrimary(leadership)
   if (!primary || primary.node === node) return null
   const own = { timeline: local.timeline, lsn: local.receivedLsn }
-  return known(readLineage(own, { host: primary.address, port: primary.port }, DATABASE_MS))
+  // Whatever the primary cannot tell must not keep a standby from it: it follows where it can, and PostgreSQL refuses the rest.
+  return readLineage(own, { host: primary.address, port: primary.port }, DATABASE_MS).catch(() => UNKNOWN)
 }
 
 /** Keeps a standby on the primary; sends a former primary to the rejoin unit. */

@@ -1,5 +1,8 @@
 import type { Connection } from '../world/postgres.ts'
 
+/** How long a process that serves a standby has to end. */
+const EVICT_MS = 1000
+
 /** Makes sure the replication slot exists on the database we are connected to. */
 export async function ensureSlot(primary: Connection, slot: string): Promise<void> {
   const found = await primary.query('select 1 from pg_replication_slots where slot_name = $1', [slot])
@@ -10,6 +13,22 @@ export async function ensureSlot(primary: Connection, slot: string): Promise<voi
     // duplicate_object: the other side, which also sees to it, was quicker.
     if ((error as { code?: string }).code !== '42710') throw error
   }
+}
+
+/**
+ * Drops all of the members' slots, also in use: no member has another way to stream from here.
+ * @throws where one was taken again meanwhile.
+ */
+export async function evictStandbys(connection: Connection): Promise<void> {
+  await connection.query(
+    `select pg_terminate_backend(active_pid, ${EVICT_MS}) from pg_replication_slots
+     where slot_name like 'repmgr\\_slot\\_%' and active`,
+  )
+  await dropSlots(connection)
+  const [left] = await connection.query<{ name: string }>(
+    `select slot_name as name from pg_replication_slots where slot_name like 'repmgr\\_slot\\_%' limit 1`,
+  )
+  if (left) throw new Error(`the replication slot ${left.name} is in use`)
 }
 
 /**

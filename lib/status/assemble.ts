@@ -186,7 +186,9 @@ function nameOf(
 ): string | null | Unknown {
   if (leader === null || leader === UNKNOWN) return leader
   const address = leader.replace(/:\d+$/, '')
-  const found = [...(valueFrom(members) ?? []), ...seats].find((machine) => machine.address === address)
+  // A client that once ran at this address may be remembered beside the server.
+  const servers = (valueFrom(members) ?? []).filter(({ server }) => server)
+  const found = [...servers, ...seats].find((machine) => machine.address === address)
   return found?.name ?? address
 }
 

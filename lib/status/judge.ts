@@ -57,7 +57,7 @@ function summaryOf({ primary, virtualIp, machines }: Report, problems: readonly 
   return `healthy: ${primary} is the primary${holder === primary ? ' and' : `, ${holder}`} holds ${virtualIp}`
 }
 
-function notesOf({ machines, joining, consul, election, primary }: Report): string[] {
+function notesOf({ machines, joining, consul, election }: Report): string[] {
   const notes = joining.map((name) => `${name} runs a Consul server but has not joined (yet)`)
   if (consul.answers && machines.length < FAILOVER_MACHINES) {
     const count = machines.length === 1 ? 'one machine' : 'two machines'
@@ -66,7 +66,7 @@ function notesOf({ machines, joining, consul, election, primary }: Report): stri
   if (election !== UNKNOWN && election !== null && election.voters.length > 0) {
     const missing = machines
       .map(({ name }) => name)
-      .filter((name) => name !== primary && !election.voters.includes(name))
+      .filter((name) => name !== election.node && !election.voters.includes(name))
     if (missing.length > 0)
       notes.push(`${missing.join(' and ')} may not take over until all that was acknowledged is there`)
   }

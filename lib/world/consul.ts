@@ -98,10 +98,18 @@ export class Consul {
     return (await this.#ask(`write ${key.path}`, () => this.#client.kv.set(request))) === true
   }
 
-  /** Takes a key as a lock and writes its value. @returns false where another session holds it. */
-  async acquire<T>(key: Key<T>, value: T, session: string): Promise<boolean> {
-    const request = { key: this.#prefix + key.path, value: JSON.stringify(value), acquire: session }
-    return (await this.#ask(`take the lock ${key.path}`, () => this.#client.kv.set(request))) === true
+  /**
+   * Takes a key as a lock and writes its value, only if nobody has touched it since `modifyIndex` (0: does not exist): whoever
+   * decides to take it and is slow must not take it after others have had it.
+   * @returns false where somebody was quicker, or another session holds it.
+   */
+  async acquire<T>({ path: key }: Key<T>, value: T, session: string, modifyIndex: number): Promise<boolean> {
+    return this.transaction([
+      modifyIndex === 0
+        ? { verb: 'check-not-exists', key }
+        : { verb: 'check-index', key, index: modifyIndex },
+      { verb: 'lock', key, value, session },
+    ])
   }
 
   /** Gives a lock back; the key keeps its value. @returns false where the session did not hold it. */

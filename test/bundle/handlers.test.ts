@@ -59,12 +59,14 @@ for (const name of shellHandlers) {
   })
 }
 
-test('leader-released --help', async () => {
-  const script = join(repository, 'packaging/leader-released.sh')
-  const { exitCode, stdout, stderr } = await run('/bin/sh', [script, '--help'])
-  assert.deepEqual([exitCode, stderr], [0, ''])
-  assert.match(stdout, /^leader-released: /)
-})
+for (const name of ['database-changed', 'leader-released']) {
+  test(`${name} --help`, async () => {
+    const script = join(repository, `packaging/${name}.sh`)
+    const { exitCode, stdout, stderr } = await run('/bin/sh', [script, '--help'])
+    assert.deepEqual([exitCode, stderr], [0, ''])
+    assert.ok(stdout.startsWith(`${name}: `), stdout)
+  })
+}
 
 for (const [name, budget] of Object.entries(handlers)) {
   describe(name, () => {

@@ -23,6 +23,11 @@ interface Case {
 
 const held = '{"Key":"understudy/postgresql/leader","Session":"1f0e"}'
 const free = '{"Key":"understudy/postgresql/leader","Value":null}'
+const databases = (...states: string[]): string =>
+  JSON.stringify(states.map((Status) => ({ Checks: [{ CheckID: 'postgresql', Status }] })))
+const passing = databases('passing', 'passing', 'passing')
+const restarting = databases('passing', 'warning', 'passing')
+const failed = databases('critical', 'warning', 'passing')
 const failover = 'start --no-block understudy-failover.service'
 const notify = (state: string) => ['INSTANCE', 'understudy', state, '150']
 
@@ -98,6 +103,16 @@ const cases: readonly Case[] = [
       plan: 'nothing',
       asked: [failover, failover],
       deadlineMs: 30_000,
+    }),
+  ),
+  { handler: 'database-changed', input: restarting, exitCode: 0, deadlineMs: 1000 },
+  ...[passing, failed, 'nonsense', ''].map(
+    (input): Case => ({
+      handler: 'database-changed',
+      input,
+      exitCode: 0,
+      asked: [failover],
+      deadlineMs: 1000,
     }),
   ),
   { handler: 'fence', exitCode: 0, plan: 'nothing', deadlineMs: 5000 },

@@ -136,7 +136,7 @@ describe('what is named exists', () => {
         checks.flatMap((check) => ('args' in check ? check.args : [])),
       ),
     ].filter((arg) => arg.startsWith('/usr/lib/understudy/'))
-    const expected = ['check', 'database-check', 'lead-changed', 'leader-released']
+    const expected = ['check', 'database-changed', 'database-check', 'lead-changed', 'leader-released']
     assert.deepEqual(
       [...new Set(named)].sort(),
       expected.map((name) => `${HANDLERS}/${name}`),

@@ -33,7 +33,7 @@ export const handlers: Readonly<Record<string, Budget>> = {
 }
 
 /** Handlers that are shell scripts, as they start in a tenth of the time: packaging/NAME.sh. */
-export const shellHandlers = ['database-check', 'leader-released'] as const
+export const shellHandlers = ['database-changed', 'database-check', 'leader-released'] as const
 
 /** How a process ended. */
 export interface Ended {

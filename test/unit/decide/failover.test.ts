@@ -82,7 +82,11 @@ const cannotTell: Cases = [
 describe('failover: when there is nothing to decide', () => table(decideFailover, base, cannotTell))
 
 const standbyCases: Cases = [
-  ['The primary is gone: take the lock', {}, { do: 'lock', why: 'n1 is gone and none of 2 is ahead of us' }],
+  [
+    'The primary is gone: take the lock',
+    {},
+    { do: 'lock', why: 'n1 is gone and none of 2 is ahead of us', modifyIndex: 107 },
+  ],
   [
     'We hold the lock and nothing speaks against it',
     { leader: held },
@@ -91,7 +95,7 @@ const standbyCases: Cases = [
   [
     'The lock was never taken, though a primary was published',
     { leader: null },
-    { do: 'lock', why: 'n1 is gone and none of 2 is ahead of us' },
+    { do: 'lock', why: 'n1 is gone and none of 2 is ahead of us', modifyIndex: 0 },
   ],
   [
     'The published primary has become a standby: it does not lead any more',
@@ -197,13 +201,21 @@ const permission: Cases = [
     { sync: rule(1, 'n3'), local: still(4, 900n) },
     { do: 'wait', why: mayLack },
   ],
-  ['We alone may', { sync: rule(1, 'n2') }, { do: 'lock', why: 'none of 1 is ahead of us' }],
+  [
+    'We alone may',
+    { sync: rule(1, 'n2') },
+    { do: 'lock', why: 'none of 1 is ahead of us', modifyIndex: 107 },
+  ],
   [
     'We alone may, and one that may not has received more: nothing of that was acknowledged',
     { sync: rule(1, 'n2'), peers: [peer({ database: still(3, 900n) })] },
-    { do: 'lock', why: 'none of 1 is ahead of us' },
+    { do: 'lock', why: 'none of 1 is ahead of us', modifyIndex: 107 },
   ],
-  ['We alone may, and there is nobody else', { sync: rule(1, 'n2'), peers: [] }, { do: 'lock', why: 'of 1' }],
+  [
+    'We alone may, and there is nobody else',
+    { sync: rule(1, 'n2'), peers: [] },
+    { do: 'lock', why: 'of 1', modifyIndex: 107 },
+  ],
 ]
 describe('failover: who may be promoted', () => table(decideFailover, base, permission))
 
@@ -238,7 +250,7 @@ const othersCases: Cases = [
   [
     'Enough stand still: the others may go on',
     { ...twoOfThree, peers: [moving, peer(n4)], waitedMs: STILL_OTHERS_MS },
-    { do: 'lock', why: 'none of 2 is ahead of us' },
+    { do: 'lock', why: 'none of 2 is ahead of us', modifyIndex: 107 },
   ],
   [
     'There is nobody to be made to: it does not answer',
@@ -291,7 +303,7 @@ const seeing: Cases = [
   [
     'Consul calls it dead, but it answers us: it is seen',
     { peers: [peer({ healthy: false })] },
-    { do: 'lock', why: 'none of 2 is ahead of us' },
+    { do: 'lock', why: 'none of 2 is ahead of us', modifyIndex: 107 },
   ],
   [
     'A member that is no voter does not count',
@@ -301,7 +313,7 @@ const seeing: Cases = [
   [
     'Of three voters one is silent: two are enough',
     { ...twoOfThree, peers: [peer({ database: UNKNOWN }), peer(n4)] },
-    { do: 'lock', why: 'none of 2 is ahead of us' },
+    { do: 'lock', why: 'none of 2 is ahead of us', modifyIndex: 107 },
   ],
   [
     'Of three voters two are silent',
@@ -319,7 +331,7 @@ const seeing: Cases = [
   [
     'The published primary is no rival of its successor',
     { peers: [peer({}), peer({ node: 'n1', database: still(3, 900n) })] },
-    { do: 'lock', why: 'none of 2 is ahead of us' },
+    { do: 'lock', why: 'none of 2 is ahead of us', modifyIndex: 107 },
   ],
 ]
 describe('failover: who must be seen', () => table(decideFailover, base, seeing))
@@ -343,7 +355,7 @@ const ahead: Cases = [
   [
     'Another voter is at a later position, on an earlier timeline',
     { peers: [peer({ database: still(2, 900n) })] },
-    { do: 'lock', why: 'none of 2 is ahead of us' },
+    { do: 'lock', why: 'none of 2 is ahead of us', modifyIndex: 107 },
   ],
   [
     'The voter that is ahead still takes something',
@@ -358,7 +370,7 @@ const ahead: Cases = [
   [
     'The voter that is ahead cannot take the lock, and commits did not wait: nobody waits for it, either',
     { ...oneOfAll, peers: [peer({ healthy: false, database: still(3, 501n) })] },
-    { do: 'lock', why: 'none of 2 is ahead of us' },
+    { do: 'lock', why: 'none of 2 is ahead of us', modifyIndex: 107 },
   ],
   [
     'Commits did not wait, and a healthy member is ahead',
@@ -373,7 +385,7 @@ const ahead: Cases = [
   [
     'One that is no voter is ahead: nothing of that was acknowledged',
     { peers: [peer({}), peer({ ...n4, database: still(3, 501n) })] },
-    { do: 'lock', why: 'none of 2 is ahead of us' },
+    { do: 'lock', why: 'none of 2 is ahead of us', modifyIndex: 107 },
   ],
 ]
 describe('failover: who is ahead', () => table(decideFailover, base, ahead))
@@ -398,17 +410,17 @@ const rivals: Cases = [
   [
     'Another member runs as a primary and was not the last to hold the lock: it was replaced',
     { ...twoOfThree, peers: [promoted, peer(n4)] },
-    { do: 'lock', why: 'n1 is gone' },
+    { do: 'lock', why: 'n1 is gone', modifyIndex: 107 },
   ],
   [
     'The last holder of the lock is a former primary, on no later timeline than the published one',
     { leader: lock('n3', null, 8), ...twoOfThree, peers: [peer({ database: running(3) }), peer(n4)] },
-    { do: 'lock', why: 'n1 is gone' },
+    { do: 'lock', why: 'n1 is gone', modifyIndex: 108 },
   ],
   [
     'The member that was promoted and not published is dead, as Consul says',
     { leader: lock('n3', null, 8), ...twoOfThree, peers: [{ ...promoted, healthy: false }, peer(n4)] },
-    { do: 'lock', why: 'n1 is gone' },
+    { do: 'lock', why: 'n1 is gone', modifyIndex: 108 },
   ],
 ]
 describe('failover: others that run as a primary', () => table(decideFailover, base, rivals))
@@ -432,17 +444,17 @@ const silence: Cases = [
   [
     'It does not tell for long',
     { ...oneOfAll, peers: [peer({ database: UNKNOWN })], waitedMs: SILENT_PEER_MS },
-    { do: 'lock', why: 'none of 1 is ahead of us' },
+    { do: 'lock', why: 'none of 1 is ahead of us', modifyIndex: 107 },
   ],
   [
     'One that Consul calls dead does not tell',
     { ...oneOfAll, peers: [peer({ database: UNKNOWN, healthy: false })] },
-    { do: 'lock', why: 'none of 1 is ahead of us' },
+    { do: 'lock', why: 'none of 1 is ahead of us', modifyIndex: 107 },
   ],
   [
     'One that may not be promoted does not tell',
     { sync: rule(1, 'n2'), peers: [peer({ database: UNKNOWN })] },
-    { do: 'lock', why: 'none of 1 is ahead of us' },
+    { do: 'lock', why: 'none of 1 is ahead of us', modifyIndex: 107 },
   ],
 ]
 describe('failover: a member that does not tell', () => table(decideFailover, base, silence))
@@ -461,7 +473,7 @@ const ties: Cases = [
   [
     'The preferred one gets only so much time: over',
     { peers: [peer({ vipPriority: 100 })], waitedMs: GIVE_WAY_MS },
-    { do: 'lock', why: 'none of 2 is ahead of us' },
+    { do: 'lock', why: 'none of 2 is ahead of us', modifyIndex: 107 },
   ],
   [
     'We hold the lock already: a tie is no reason to give it back',
@@ -476,37 +488,37 @@ const ties: Cases = [
   [
     'Same priority: the higher repmgr id comes later',
     { peers: [peer({ vipPriority: 90 })] },
-    { do: 'lock', why: 'none of 2 is ahead' },
+    { do: 'lock', why: 'none of 2 is ahead', modifyIndex: 107 },
   ],
   [
     'A higher priority does not help a member that is behind',
     { peers: [peer({ vipPriority: 100, database: still(3, 499n) })] },
-    { do: 'lock', why: 'none of 2 is ahead of us' },
+    { do: 'lock', why: 'none of 2 is ahead of us', modifyIndex: 107 },
   ],
   [
     'A higher priority does not help a member on an earlier timeline',
     { peers: [peer({ vipPriority: 100, database: still(2, 500n) })] },
-    { do: 'lock', why: 'none of 2 is ahead of us' },
+    { do: 'lock', why: 'none of 2 is ahead of us', modifyIndex: 107 },
   ],
   [
     'A higher priority does not help a member that Consul does not see',
     { peers: [peer({ vipPriority: 100, healthy: false })] },
-    { do: 'lock', why: 'none of 2 is ahead of us' },
+    { do: 'lock', why: 'none of 2 is ahead of us', modifyIndex: 107 },
   ],
   [
     'A higher priority does not help a member that may not be promoted',
     { peers: [peer({}), peer({ ...n4, vipPriority: 100 })] },
-    { do: 'lock', why: 'none of 2 is ahead of us' },
+    { do: 'lock', why: 'none of 2 is ahead of us', modifyIndex: 107 },
   ],
   [
     'A higher priority does not help a member that does not stand still',
     { ...twoOfThree, peers: [peer({}), peer({ ...n4, vipPriority: 100, database: streaming(3, 500n) })] },
-    { do: 'lock', why: 'none of 2 is ahead of us' },
+    { do: 'lock', why: 'none of 2 is ahead of us', modifyIndex: 107 },
   ],
   [
     'A preferred member that does not answer for long is not waited for',
     { ...oneOfAll, peers: [peer({ vipPriority: 100, database: UNKNOWN })], waitedMs: SILENT_PEER_MS },
-    { do: 'lock', why: 'none of 1 is ahead of us' },
+    { do: 'lock', why: 'none of 1 is ahead of us', modifyIndex: 107 },
   ],
 ]
 describe('failover: equally good standbys', () => table(decideFailover, base, ties))
@@ -528,7 +540,7 @@ const primaryCases: Cases = [
   [
     'Consul has lost our session: take the lock back',
     { leader: lock('n2', null, 8), ownSessions: [] },
-    { do: 'lock', why: 'was free' },
+    { do: 'lock', why: 'was free', modifyIndex: 108 },
   ],
   [
     'The lock was taken back: publish the new epoch',
@@ -562,7 +574,7 @@ const primaryCases: Cases = [
   [
     'Promoted, and the session ended before it was published: take the lock back',
     { leader: lock('n2', null, 8), primary: published('n1', 3, 7) },
-    { do: 'lock', why: 'promoted' },
+    { do: 'lock', why: 'promoted', modifyIndex: 108 },
   ],
   [
     'Promoted, not published, and another member has had the lock since',

@@ -67,6 +67,15 @@ const cases: readonly Case<FenceFacts, FencePlan>[] = [
     { leadership: { leader: lock('n1', 'session-n1', 8), primary: published('n1', 3, 7) }, ...own },
     { do: 'nothing', why: 'the lock is ours' },
   ],
+  [
+    'Promoted under the lock, and not published yet',
+    {
+      local: { role: 'primary', timeline: 4 },
+      leadership: { leader: lock('n1', 'session-n1', 9), primary: published('n2', 3, 8) },
+      ...own,
+    },
+    { do: 'nothing', why: 'the lock is ours' },
+  ],
   ['With a standby we go on without Consul', { streaming: 1 }, { do: 'nothing', why: '1 of its standbys' }],
   [
     'With a standby we go on, and let the gate decide on the lock',

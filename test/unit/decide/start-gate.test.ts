@@ -10,11 +10,15 @@ import { type Case, table } from '../support/table.ts'
 const base: StartGateFacts = { node: 'n1', standbySignal: false, leadership: lockReleased, ownSessions: [] }
 
 const cases: readonly Case<StartGateFacts, StartGatePlan>[] = [
-  ['The published primary boots and the lock is free', {}, { do: 'lock', why: 'the lock is free' }],
+  [
+    'The published primary boots and the lock is free',
+    {},
+    { do: 'lock', why: 'the lock is free', modifyIndex: 107 },
+  ],
   [
     'The published primary was never locked in',
     { leadership: { leader: null, primary: published('n1', 3, 7) } },
-    { do: 'lock', why: 'the lock is free' },
+    { do: 'lock', why: 'the lock is free', modifyIndex: 0 },
   ],
   [
     'It has the lock: start',

@@ -33,15 +33,15 @@ export interface Rules {
   looksBeforeItPoints: boolean
   /** What was promoted and not published is copied anew. */
   marksPromotion: boolean
-  /** A standby that still points at a former primary streams from it when that one is promoted anew and not published yet. */
-  streamsFromUnpublished: boolean
+  /** A promotion leaves no slot to a standby that points there already: it streams only what is published. */
+  evictsStandbys: boolean
 }
 
 export const RULES: Rules = {
   failover: decideFailover,
   looksBeforeItPoints: true,
   marksPromotion: true,
-  streamsFromUnpublished: false,
+  evictsStandbys: true,
 }
 
 export interface Start {
@@ -193,11 +193,11 @@ export class Cluster {
       const primary = published(self.node, plan.timeline, plan.epoch)
       consul.publish(plan.session, primary, plan.replaces)
     }
-    if (plan.do === 'adopt' && leader() === null) return
-    if (plan.do === 'lock' || (plan.do === 'adopt' && consul.release(plan.session))) {
-      const session = leader()
-      if (session !== null) consul.acquire(self.node, session)
-    }
+    if (plan.do !== 'lock' && plan.do !== 'adopt') return
+    const session = leader()
+    if (session === null) return
+    if (plan.do === 'lock') consul.acquire(self.node, session, plan.modifyIndex)
+    else consul.adopt(self.node, plan.session, session)
   }
 
   /** systemd starts PostgreSQL: the start gate looks. */
@@ -219,7 +219,7 @@ export class Cluster {
     if (!self.powered || !plan || self.role !== 'down') return
     if (plan.do === 'allow') self.role = self.standbySignal ? 'standby' : 'primary'
     if (plan.do === 'lock' && !this.#away(self))
-      this.consul.acquire(self.node, this.consul.session(self.node, 'start'))
+      this.consul.acquire(self.node, this.consul.session(self.node, 'start'), plan.modifyIndex)
     if (plan.do === 'refuse') {
       this.consul.expire(self.node, 'start')
       self.stopped = true
@@ -297,7 +297,7 @@ export class Cluster {
     if (self.role !== 'standby' || self.upstream === null || self.linked) return
     const primary = this.machine(self.upstream)
     if (primary.role !== 'primary' || !this.#reaches(self, primary)) return
-    if (!this.#wasPublished(primary) && !this.#rules.streamsFromUnpublished) return
+    if (!this.#wasPublished(primary) && this.#rules.evictsStandbys) return
     const fits: Lineage = lineage(self.wal, primary.wal)
     if (fits !== 'follows' || self.wal.length > primary.wal.length) return
     assert.ok(isBeginning(self.wal, primary.wal), `${self.node} streams what does not fit to what it has`)

@@ -15,12 +15,13 @@ export class ConsulModel {
   syncIndex = 1
   readonly #sessions = new Map<string, { node: string; kind: SessionKind }>()
   #made = 0
-  #lock: { node: string; session: string | null; lockIndex: number }
+  #lock: { node: string; session: string | null; lockIndex: number; modifyIndex: number }
 
   constructor(first: Primary, sync: Sync) {
     this.publications = [first]
     this.sync = sync
-    this.#lock = { node: first.node, session: this.session(first.node, 'leader'), lockIndex: first.epoch }
+    const session = this.session(first.node, 'leader')
+    this.#lock = { node: first.node, session, lockIndex: first.epoch, modifyIndex: 1 }
   }
 
   /** The living session of this kind, made where there is none. */
@@ -46,33 +47,42 @@ export class ConsulModel {
   expire(node: string, kind: SessionKind): void {
     for (const id of this.sessions(node, kind)) {
       this.#sessions.delete(id)
-      if (this.#lock.session === id) this.#lock.session = null
+      this.release(id)
     }
   }
 
   get leadership(): Leadership {
-    const { node, session, lockIndex } = this.#lock
+    const { node, ...lock } = this.#lock
     return {
-      leader: {
-        value: { schema: 1, node, since: NOW, why: 'the model' },
-        modifyIndex: 0,
-        lockIndex,
-        session,
-      },
+      leader: { value: { schema: 1, node, since: NOW, why: 'the model' }, ...lock },
       primary: this.publications.at(-1) ?? null,
     }
   }
 
-  /** Taking a lock that one holds already changes its value only; the index counts acquisitions. */
-  acquire(node: string, session: string): void {
-    const { session: holder, lockIndex } = this.#lock
-    if (!this.#sessions.has(session) || (holder !== null && holder !== session)) return
-    this.#lock = { node, session, lockIndex: holder === null ? lockIndex + 1 : lockIndex }
+  /**
+   * check-index and lock, in one transaction. Taking a lock that one holds already changes its value only; the lock's own index
+   * counts acquisitions.
+   */
+  acquire(node: string, session: string, seen: number): void {
+    const { session: holder, lockIndex, modifyIndex } = this.#lock
+    if (modifyIndex !== seen || !this.#sessions.has(session)) return
+    if (holder !== null && holder !== session) return
+    this.#lock = {
+      node,
+      session,
+      lockIndex: holder === null ? lockIndex + 1 : lockIndex,
+      modifyIndex: modifyIndex + 1,
+    }
+  }
+
+  /** unlock and lock, in one transaction: the lock goes from a session of a machine to another of it. */
+  adopt(node: string, from: string, to: string): void {
+    if (this.release(from)) this.acquire(node, to, this.#lock.modifyIndex)
   }
 
   release(session: string): boolean {
     if (this.#lock.session !== session) return false
-    this.#lock = { ...this.#lock, session: null }
+    this.#lock = { ...this.#lock, session: null, modifyIndex: this.#lock.modifyIndex + 1 }
     return true
   }
 
