@@ -2,11 +2,17 @@ import type { Entry, Leader, Primary, Sync } from '../kv.ts'
 import { NOBODY } from './durability.ts'
 import { type LocalDatabase, UNKNOWN, type Unknown } from './facts.ts'
 
-/** Another member that could be promoted instead of us. */
-export interface Peer {
+/** What the choice between equally good members hangs on. */
+interface Candidate {
   node: string
   repmgrId: number
   vipPriority: number
+  /** Its Consul server leads the others: where it is lost as the primary, they have to elect another one first. */
+  leadsConsul: boolean
+}
+
+/** Another member that could be promoted instead of us. */
+export interface Peer extends Candidate {
   /** Consul says that machine and database are well: it is able to take the lock. */
   healthy: boolean
   /** What its database told us, or unknown where it did not answer. */
@@ -14,7 +20,7 @@ export interface Peer {
 }
 
 export interface FailoverFacts {
-  self: { node: string; repmgrId: number; vipPriority: number }
+  self: Candidate
   /** The lock; null where it was never taken. */
   leader: Entry<Leader> | null | Unknown
   /** Ids of our own living sessions that may hold the lock. */
@@ -214,6 +220,9 @@ const isLevel = (peer: LocalDatabase | Unknown, own: Standby): boolean =>
   peer.timeline === own.timeline &&
   peer.receivedLsn === own.receivedLsn
 
-/** Ties go by priority (the higher), then by repmgr id (the lower). */
-const isPreferred = (peer: Peer, self: FailoverFacts['self']): boolean =>
-  peer.vipPriority !== self.vipPriority ? peer.vipPriority > self.vipPriority : peer.repmgrId < self.repmgrId
+/** Ties go to whoever does not lead Consul, then by priority (the higher), then by repmgr id (the lower). */
+function isPreferred(peer: Candidate, self: Candidate): boolean {
+  if (peer.leadsConsul !== self.leadsConsul) return self.leadsConsul
+  if (peer.vipPriority !== self.vipPriority) return peer.vipPriority > self.vipPriority
+  return peer.repmgrId < self.repmgrId
+}

@@ -8,8 +8,8 @@ import { localDatabase, probe, probeLocal, remoteDatabase } from '../world/datab
 import { readSessions } from './session.ts'
 
 /**
- * A member that does not answer within this time counts as not answering: a glance before the lock is taken, which any
- * healthy neighbour passes, and a proper wait while it is held. Part of every failover (docs/fencing.md).
+ * How long the old primary and the other members may take to answer. The first is expected to be silent, so that its time is part
+ * of every failover (docs/fencing.md); the others are busy with the same event.
  */
 export const GLANCE_MS = 200
 export const PROBE_MS = 300
@@ -26,17 +26,19 @@ export async function observeFailover(
   waitedMs: number,
   glanced: FailoverFacts | null = null,
 ): Promise<FailoverFacts> {
-  const { node, repmgrId, vipPriority, postgresqlPort } = settings
-  const [leadership, found, members, sync, local] = await Promise.all([
+  const { node, repmgrId, vipPriority, postgresqlPort, address: ownAddress } = settings
+  const [leadership, found, members, sync, consulLeader, local] = await Promise.all([
     known(readLeadership(consul)),
     known(readSessions(consul, node)),
     known(readMembers(consul)),
     known(consul.get(kv.sync)),
+    known(consul.leader()),
     probeLocal(localDatabase('postgres', postgresqlPort), LOCAL_MS),
   ])
   const primary = leadership === UNKNOWN ? UNKNOWN : leadership.primary
   const leader = leadership === UNKNOWN ? UNKNOWN : leadership.leader
-  const self = { node, repmgrId, vipPriority }
+  const leadsConsul = (address: string): boolean => consulLeader?.startsWith(`${address}:`) === true
+  const self = { node, repmgrId, vipPriority, leadsConsul: leadsConsul(ownAddress) }
   const rule = sync === UNKNOWN ? UNKNOWN : (sync?.value ?? null)
   const sessions = {
     ownSessions: found === UNKNOWN ? UNKNOWN : found.own,
@@ -69,25 +71,25 @@ export async function observeFailover(
       waitedMs,
     }
   }
-  const probeMs = leader?.session ? PROBE_MS : GLANCE_MS
   const isSilent = !leader?.session && glanced?.primaryDatabase === UNKNOWN
   const [primaryDatabase, ...peers] = await Promise.all([
     primary.node === node || isSilent
       ? (UNKNOWN as Unknown)
-      : probe(remoteDatabase(primary.address, primary.port), probeMs),
+      : probe(remoteDatabase(primary.address, primary.port), GLANCE_MS),
     ...members
       .filter((member) => member.node !== node && member.node !== primary.node)
       .map(
         async ({ address, port, ...member }): Promise<Peer> => ({
           ...member,
-          database: await probe(remoteDatabase(address, port), probeMs),
+          leadsConsul: leadsConsul(address),
+          database: await probe(remoteDatabase(address, port), PROBE_MS),
         }),
       ),
   ])
   return { self, leader, primary, sync: rule, local, ...sessions, primaryDatabase, peers, waitedMs }
 }
 
-export interface Member extends Omit<Peer, 'database'> {
+export interface Member extends Omit<Peer, 'database' | 'leadsConsul'> {
   address: string
   port: number
 }

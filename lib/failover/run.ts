@@ -13,7 +13,7 @@ import { observeFailover } from './observe.ts'
 import { keepUpPrimary } from './upkeep.ts'
 
 /** How often the gate looks again while it waits. */
-const LOOK_AGAIN_MS = 100
+const LOOK_AGAIN_MS = 50
 /** How long it leaves what has just failed alone. */
 const TRY_AGAIN_MS = 500
 /** How long a standby waits for whoever has the lock to be published, and how often it looks. */

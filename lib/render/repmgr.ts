@@ -24,6 +24,23 @@ export const repmgrConninfo = (node: string, host: string, port: number): string
     passfile: paths.repmgrPassfile,
   })
 
+/** What is recorded, see https://www.repmgr.org/docs/current/event-notifications.html. */
+const EVENTS = [
+  'child_node_disconnect',
+  'child_node_reconnect',
+  'child_nodes_disconnect_command',
+  'repmgrd_failover_aborted',
+  'repmgrd_failover_follow',
+  'repmgrd_failover_promote',
+  'repmgrd_local_disconnect',
+  'repmgrd_local_reconnect',
+  'repmgrd_promote_error',
+  'repmgrd_upstream_disconnect',
+  'repmgrd_upstream_reconnect',
+  'standby_follow',
+  'standby_promote',
+]
+
 /** repmgr.conf, see https://www.repmgr.org/docs/current/configuration-file.html. */
 export function renderRepmgr(options: RepmgrOptions): string {
   const { node, repmgrId, address, port, postgresqlVersion, priority } = options
@@ -56,6 +73,8 @@ child_nodes_check_interval=1
 child_nodes_disconnect_timeout=2
 child_nodes_disconnect_command='systemctl start --no-block ${units.fence}'
 
+# Not of repmgrd's own starts and stops: with every new primary it is restarted.
+event_notifications='${EVENTS.join(',')}'
 event_notification_command='nice -n 10 ${paths.handler('repmgr-event')} "%n" "%e" "%s" "%t" "%d"'
 service_start_command='systemctl start postgresql@${postgresqlVersion}-main.service'
 service_stop_command='systemctl stop postgresql@${postgresqlVersion}-main.service'

@@ -41,6 +41,7 @@ const peers: fc.Arbitrary<Peer[]> = fc.subarray(['n1', 'n3', 'n4', 'n5']).chain(
         node: fc.constant(node),
         repmgrId: fc.constant(Number(node.slice(1))),
         vipPriority: fc.constantFrom(80, 90, 100),
+        leadsConsul: fc.boolean(),
         healthy: seldom(fc.constant(true), fc.constant(false)),
         database: seldom(database, unknown),
       }),
@@ -65,6 +66,7 @@ const anyFacts: fc.Arbitrary<FailoverFacts> = fc.record({
     node: fc.constant(SELF),
     repmgrId: fc.constant(2),
     vipPriority: fc.constantFrom(80, 90, 100),
+    leadsConsul: fc.boolean(),
   }),
   leader: seldom(
     fc

@@ -19,7 +19,7 @@ import { type Case, table } from '../support/table.ts'
  * and less preferred.
  */
 const base: FailoverFacts = {
-  self: { node: 'n2', repmgrId: 2, vipPriority: 90 },
+  self: { node: 'n2', repmgrId: 2, vipPriority: 90, leadsConsul: false },
   leader: lock('n1', null, 7),
   ownSessions: ['own'],
   startSessions: [],
@@ -36,6 +36,7 @@ function peer(difference: Partial<Peer>): Peer {
     node: 'n3',
     repmgrId: 3,
     vipPriority: 80,
+    leadsConsul: false,
     healthy: true,
     database: still(3, 500n),
     ...difference,
@@ -459,7 +460,23 @@ const silence: Cases = [
 ]
 describe('failover: a member that does not tell', () => table(decideFailover, base, silence))
 
+const us = { node: 'n2', repmgrId: 2, vipPriority: 90, leadsConsul: true } as const
 const ties: Cases = [
+  [
+    'We lead Consul: an equally good member goes first, whatever its priority',
+    { self: us },
+    { do: 'wait', why: 'n3 is equally good and preferred' },
+  ],
+  [
+    'An equally good member leads Consul: we go first, whatever its priority',
+    { peers: [peer({ vipPriority: 100, leadsConsul: true })] },
+    { do: 'lock', why: 'none of 2 is ahead of us', modifyIndex: 107 },
+  ],
+  [
+    'We lead Consul, and have received more',
+    { self: us, peers: [peer({ database: still(3, 499n) })] },
+    { do: 'lock', why: 'none of 2 is ahead of us', modifyIndex: 107 },
+  ],
   [
     'An equally good member with a higher priority goes first',
     { peers: [peer({ vipPriority: 100 })] },

@@ -106,7 +106,7 @@ export class Cluster {
     const { leader, primary } = this.consul.leadership
     const leading = this.published
     return {
-      self: { node: self.node, repmgrId: self.id, vipPriority: 100 - self.id },
+      self: { node: self.node, repmgrId: self.id, vipPriority: 100 - self.id, leadsConsul: false },
       leader: away ? UNKNOWN : leader,
       ownSessions: away ? UNKNOWN : this.consul.own(self.node),
       startSessions: this.consul.sessions(self.node, 'start'),
@@ -120,6 +120,7 @@ export class Cluster {
           node: peer.node,
           repmgrId: peer.id,
           vipPriority: 100 - peer.id,
+          leadsConsul: false,
           healthy: !this.#away(peer) && peer.role !== 'down',
           database: this.probe(self, peer),
         })),
