@@ -16,6 +16,7 @@ import { serviceTag } from '../lib/reconcile/service-tag.ts'
 import { vipState } from '../lib/reconcile/vip-state.ts'
 import { vipWeight } from '../lib/reconcile/vip-weight.ts'
 import type { Context, Plan, Reconciler } from '../lib/reconciler.ts'
+import type { Consul } from '../lib/world/consul.ts'
 import { run } from '../lib/world/exec.ts'
 import { readFailure } from '../lib/world/failure.ts'
 import { queueUnit, unitState } from '../lib/world/systemd.ts'
@@ -41,6 +42,12 @@ async function repair<Facts, P extends Plan>(
   }
 }
 
+/** Consul looks for members that it has lost every 30 s only: a machine that was cut off would be back as late as that. */
+async function findMembers(consul: Consul): Promise<void> {
+  const lost = (await consul.members()).filter(({ alive }) => !alive)
+  await Promise.all(lost.map(({ address }) => consul.join(address).catch(() => {})))
+}
+
 /** Starts the units that hold the lock, fence, follow and rejoin, where they have something to do. */
 async function repairDatabase(context: Context, dryRun: boolean): Promise<string | null> {
   const facts = await observeFollow(context, 'understudy_monitor')
@@ -49,6 +56,7 @@ async function repairDatabase(context: Context, dryRun: boolean): Promise<string
   const leads = facts.local !== UNKNOWN && facts.local.role === 'primary'
   if (facts.leadership === UNKNOWN) {
     if (leads) await start(units.fence)
+    if (!dryRun) await findMembers(context.consul)
     return 'Consul does not answer, failover is suspended'
   }
   const { leader, primary } = facts.leadership

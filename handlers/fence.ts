@@ -11,7 +11,7 @@ import { main, noArguments } from '../lib/handler.ts'
 import { log } from '../lib/log.ts'
 import { applyFence, observeFence } from '../lib/reconcile/fence.ts'
 
-const LOOK_AGAIN_MS = 500
+const LOOK_AGAIN_MS = 250
 
 main({
   name: 'fence',
@@ -23,7 +23,8 @@ Called by understudy-fence.service.`,
   async run(_event, context, { dryRun }) {
     const started = performance.now()
     for (;;) {
-      const plan = decideFence(await observeFence(context, performance.now() - started))
+      const seen = await observeFence(context)
+      const plan = decideFence({ ...seen, waitedMs: performance.now() - started })
       if (dryRun) process.stdout.write(`${JSON.stringify(plan)}\n`)
       if (dryRun) return EXIT.ok
       if (plan.do !== 'wait') log('fence', { ...plan, ms: Math.round(performance.now() - started) })

@@ -9,8 +9,9 @@ export const NO_CLAIM = -254
 
 export interface VipWeightFacts {
   node: string
-  policy: PlacementPolicy | Unknown
-  leadership: Leadership | Unknown
+  /** null, as is `leadership`: not asked for, where the machine is fenced. */
+  policy: PlacementPolicy | Unknown | null
+  leadership: Leadership | Unknown | null
   /** This machine was the primary, and has stopped its database because it was cut off. */
   fenced: boolean
   /** What keepalived's track file holds, or null. */
@@ -31,7 +32,7 @@ export function decideVipWeight({ node, policy, leadership, fenced, file }: VipW
   const plan = (weight: number, why: string): VipWeightPlan =>
     file === `${weight}\n` ? { do: 'nothing', why } : { do: 'write', why, file: `${weight}\n` }
 
-  if (fenced) return plan(NO_CLAIM, 'this machine is cut off')
+  if (fenced || leadership === null) return plan(NO_CLAIM, 'this machine is cut off')
   if (policy === UNKNOWN || leadership === UNKNOWN) {
     if (file === null) return plan(NO_CLAIM, 'Consul does not answer and no primary is known')
     return { do: 'nothing', why: 'Consul does not answer' }

@@ -12,7 +12,7 @@ import { known, readLeadership } from './observe.ts'
 
 const DATABASE_MS = 2000
 
-export async function observeFence({ settings, consul }: Context, waitedMs: number): Promise<FenceFacts> {
+export async function observeFence({ settings, consul }: Context): Promise<Omit<FenceFacts, 'waitedMs'>> {
   const target = localDatabase('postgres', settings.postgresqlPort, 'repmgr')
   const [leadership, sessions, database] = await Promise.all([
     known(readLeadership(consul)),
@@ -37,7 +37,6 @@ export async function observeFence({ settings, consul }: Context, waitedMs: numb
     streaming,
     leadership,
     ownSessions: sessions === UNKNOWN ? UNKNOWN : sessions.own,
-    waitedMs,
   }
 }
 

@@ -12,17 +12,16 @@ export const vipWeight: Reconciler<VipWeightFacts, VipWeightPlan> = {
   name: 'vip-weight',
 
   async observe({ settings, consul }) {
+    const { node } = settings
+    const file = readText(paths.vipWeight)
+    // A silent Consul would only cost time.
+    if (isFenced()) return { node, policy: null, leadership: null, fenced: true, file }
     const [config, leadership] = await Promise.all([
       known(consul.get(kv.config)),
       known(readLeadership(consul)),
     ])
-    return {
-      node: settings.node,
-      policy: config === UNKNOWN || config === null ? UNKNOWN : config.value.policy,
-      leadership,
-      fenced: isFenced(),
-      file: readText(paths.vipWeight),
-    }
+    const policy = config === UNKNOWN || config === null ? UNKNOWN : config.value.policy
+    return { node, policy, leadership, fenced: false, file }
   },
 
   decide: decideVipWeight,

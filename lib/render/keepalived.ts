@@ -40,6 +40,8 @@ vrrp_instance understudy {
     virtual_router_id ${options.routerId}
     priority ${options.priority}
     advert_int 0.1
+    # A former primary whose cable is plugged in again still has its weight, and may be preferred: Consul tells it meanwhile.
+    preempt_delay 10
     virtual_ipaddress {
         ${options.virtualIp} dev ${options.interface}
     }

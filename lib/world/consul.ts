@@ -210,6 +210,11 @@ export class Consul {
     )
   }
 
+  /** Lets this agent's gossip look for a member at this address. */
+  async join(address: string): Promise<void> {
+    await this.#ask(`join ${address}`, () => this.#client.agent.join(address))
+  }
+
   /** The tags of a service of this agent, or null where it is not registered. */
   async serviceTags(id: string): Promise<string[] | null> {
     const services = await this.#ask('list services', () => this.#client.agent.service.list())

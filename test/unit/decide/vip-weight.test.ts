@@ -101,7 +101,7 @@ const cases: readonly Case<VipWeightFacts, VipWeightPlan>[] = [
   ],
   [
     'It has stopped its database as it was cut off: it claims no address',
-    { leadership: UNKNOWN, fenced: true },
+    { policy: null, leadership: null, fenced: true },
     { do: 'write', why: 'this machine is cut off', file: NONE },
   ],
   [

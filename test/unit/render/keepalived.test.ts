@@ -28,6 +28,9 @@ describe('keepalived', () => {
   test('nopreempt would keep the address from following the primary', () =>
     assert.doesNotMatch(text, /nopreempt/))
 
+  test('a machine that comes back takes the address from nobody before Consul has told it who the primary is', () =>
+    assert.equal(setting('preempt_delay'), '10'))
+
   // keepalived appends "INSTANCE name STATE priority" and calls it for STOP, too: nothing else is needed.
   test('one command is told every change, under the lock of its handler', () => {
     const handler = paths.handler('keepalived-notify')
