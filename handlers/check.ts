@@ -44,7 +44,8 @@ async function repair<Facts, P extends Plan>(
 
 /** Consul looks for members that it has lost every 30 s only: a machine that was cut off would be back as late as that. */
 async function findMembers(consul: Consul): Promise<void> {
-  const lost = (await consul.members()).filter(({ alive }) => !alive)
+  const members = await consul.members().catch(() => [])
+  const lost = members.filter(({ alive }) => !alive)
   await Promise.all(lost.map(({ address }) => consul.join(address).catch(() => {})))
 }
 
