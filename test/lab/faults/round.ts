@@ -28,7 +28,7 @@ export interface Outcome {
   readonly violations: readonly Violation[]
   /** Longest time without an acknowledgement for the client in the network. */
   readonly gapMs: number
-  /** From the end of all faults until everything was in order; null where it never was. */
+  /** From when the last fault began to be healed (a machine has to boot) until everything was in order, or null. */
   readonly recoveryMs: number | null
   readonly primaries: { readonly before: string | null; readonly after: string | null }
 }
@@ -39,8 +39,9 @@ export async function playRound(stage: Stage, scenario: Scenario, random: Random
   const from = events.note(`-- ${scenario.name}`)
   const before = (await askRoles(stage.lab, stage.machines)).primary
   const violations: Violation[] = []
+  let healingAt = from
   try {
-    await playFaults(stage, scenario, random)
+    healingAt = await playFaults(stage, scenario, random)
   } catch (error) {
     violations.push({ rule: 'not played', detail: explain(error) })
     await putRight(stage)
@@ -57,10 +58,11 @@ export async function playRound(stage: Stage, scenario: Scenario, random: Random
   const primaries = { before, after }
   if (violations.length === 0) violations.push(...compare(scenario, primaries, gapMs))
   for (const { rule, detail } of violations) events.note(`VIOLATION ${rule}: ${detail}`)
-  return { violations, gapMs, recoveryMs: late === null ? to - healedAt : null, primaries }
+  return { violations, gapMs, recoveryMs: late === null ? to - healingAt : null, primaries }
 }
 
-async function playFaults(stage: Stage, { steps, lasts }: Scenario, random: Random): Promise<void> {
+/** @returns when the last fault began to be healed. */
+async function playFaults(stage: Stage, { steps, lasts }: Scenario, random: Random): Promise<number> {
   const { timeline } = stage
   const heals: [what: string, heal: Heal][] = []
   const taken: string[] = []
@@ -78,10 +80,12 @@ async function playFaults(stage: Stage, { steps, lasts }: Scenario, random: Rand
     await stage.untilPromoted(timeline, lasts.untilPromotedMs)
     await stage.untilMoreWritten(ROWS_AFTER_PROMOTION, WRITE_MS)
   }
+  let healingAt = 0
   for (const [what, heal] of random.shuffle(heals)) {
-    stage.events.note(`healing: ${what}`)
+    healingAt = stage.events.note(`healing: ${what}`)
     await heal()
   }
+  return healingAt
 }
 
 /** Finds the machine that has a role now, or any other where none can be found in that role. */
