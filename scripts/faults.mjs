@@ -13,7 +13,7 @@ import { playRound } from '../test/lab/faults/round.ts'
 import { scenarios } from '../test/lab/faults/scenarios.ts'
 import { Stage } from '../test/lab/faults/stage.ts'
 
-const help = `npm run faults -- [--seed N] [--minutes M] [--scenario NAME] [--keep]
+const help = `npm run faults -- [--seed N] [--minutes M] [--scenario NAME] [--keep] [--lab NAME]
 npm run faults -- --list
 
 Brings up a laboratory of three machines and makes them one cluster. Clients on every machine and in the network write all
@@ -25,9 +25,9 @@ acknowledged row has to be there once, and no two databases may have acknowledge
   --scenario  one round, the named one
   --list      the names, and what happens in each
   --keep      leave the lab up at the end: npm run lab -- status --lab faults-run
+  --lab       what the lab is called (faults-run): runs beside one another need different names
 `
 
-const LAB = 'faults-run'
 const LARGEST_SEED = 2 ** 32 - 1
 
 const say = (/** @type {string} */ text) => console.log(text)
@@ -48,6 +48,7 @@ function parse() {
       seed: { type: 'string' },
       minutes: { type: 'string', default: '10' },
       scenario: { type: 'string' },
+      lab: { type: 'string', default: 'faults-run' },
       list: { type: 'boolean', default: false },
       keep: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
@@ -96,10 +97,10 @@ async function play(stage, scenario, random) {
 }
 
 /** @param {ReturnType<typeof parse>} options */
-async function run({ seed, minutes, scenario, keep }) {
+async function run({ seed, minutes, scenario, keep, lab }) {
   say(`seed ${seed}`)
   const until = performance.now() + minutes * 60_000
-  let stage = await Stage.open(LAB, say)
+  let stage = await Stage.open(lab, say)
   let good = 0
   let bad = 0
   try {
@@ -112,7 +113,7 @@ async function run({ seed, minutes, scenario, keep }) {
       bad++
       if (scenario !== undefined || performance.now() >= until) break
       await stage.close()
-      stage = await Stage.open(LAB, say)
+      stage = await Stage.open(lab, say)
     }
   } finally {
     await stage.close(keep)
