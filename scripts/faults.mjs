@@ -89,7 +89,8 @@ async function play(stage, scenario, random) {
     for (const { rule, detail } of violations) say(chalk.red(`  ${rule}: ${detail}`))
     return false
   }
-  const recovered = recoveryMs === null ? '' : `, in order ${(recoveryMs / 1000).toFixed(1)} s after healing`
+  const recovered =
+    recoveryMs === null ? '' : `, in order ${(recoveryMs / 1000).toFixed(1)} s after healing began`
   say(
     `${chalk.green('ok')} ${scenario.name}: ${primaries.before} -> ${primaries.after}, longest gap ${(gapMs / 1000).toFixed(1)} s${recovered}`,
   )

@@ -33,7 +33,7 @@ describe('faults', () => {
         randomOf(seedOf(SEED, scenario.name)),
       )
       console.log(
-        `${scenario.name}: longest gap ${Math.round(gapMs)} ms, in order ${Math.round(recoveryMs ?? -1)} ms after healing`,
+        `${scenario.name}: longest gap ${Math.round(gapMs)} ms, in order ${Math.round(recoveryMs ?? -1)} ms after healing began`,
       )
       usable = violations.every(({ rule }) => rule === 'unexpected' || rule === 'too slow')
       if (violations.length === 0) return
