@@ -64,6 +64,7 @@ const inEffect: Readonly<Record<string, number>> = {
     setting(renderRepmgr(member), 'child_nodes_disconnect_timeout'),
   ),
   advert_int: milliseconds(setting(keepalived, 'advert_int')),
+  preempt_delay: milliseconds(setting(keepalived, 'preempt_delay')),
 }
 
 test('the table has every setting, and no other', () => {
