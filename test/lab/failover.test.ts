@@ -15,7 +15,9 @@ import {
   statusFrom,
   untilHealthy,
 } from './lib/cluster.ts'
+import { run } from './lib/host.ts'
 import { Lab } from './lib/lab.ts'
+import { machineNamespacePath } from './lib/network.ts'
 import { CREATE_TABLE, Writer } from './lib/writer.ts'
 
 const name = 'failover'
@@ -225,6 +227,34 @@ test('a healthy primary whose session died takes its lock back: a new epoch, the
   })
   assert.equal(primaryIn(after), primary)
   assert.deepEqual(timelinesOf(after), timelinesOf(before))
+})
+
+/** Our own client of Consul, beside the agent of a machine: takes a lock of its own as it was seen, and as it was before. */
+const LOCKS = (library: string): string => `
+  const [{ Consul }, { kv }] = await Promise.all(['world/consul', 'kv'].map((name) => import('${library}' + name + '.mjs')))
+  const consul = new Consul()
+  const key = { ...kv.leader, path: 'test/lock' }
+  const value = { schema: 1, node: 'n1', since: new Date().toISOString(), why: 'a test' }
+  const make = (name) => consul.createSession({ name, nodeChecks: ['serfHealth'], serviceChecks: [] })
+  const [one, other] = [await make('test-one'), await make('test-other')]
+  const seen = async () => (await consul.get(key)).modifyIndex
+  const first = await consul.acquire(key, value, one, 0)
+  const then = await seen()
+  const never = await consul.acquire(key, value, other, 0)
+  const held = await consul.acquire(key, value, other, then)
+  await consul.release(key, value, one)
+  const late = await consul.acquire(key, value, other, then)
+  const fresh = await consul.acquire(key, value, other, await seen())
+  for (const session of [one, other]) await consul.destroySession(session)
+  await consul.delete(key)
+  console.log(JSON.stringify({ first, never, held, late, fresh }))
+  process.exit()`
+
+test('a lock is not taken by an old decision: it has to be as it was seen', async () => {
+  const library = new URL('../../dist/lib/', import.meta.url).href
+  const inMachine = ['nsenter', `--net=${machineNamespacePath(name, 'n1')}`]
+  const told = await run([...inMachine, 'node', '--input-type=module', '--eval', LOCKS(library)])
+  assert.deepEqual(JSON.parse(told), { first: true, never: false, held: false, late: false, fresh: true })
 })
 
 test('repmgrd is the second initiator: it promotes where the watch cannot', async () => {

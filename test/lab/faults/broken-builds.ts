@@ -28,7 +28,7 @@ const gateOff: Patch = {
   handlers: ['failover', 'failover-validate'],
   from: /function decideStandby\(([^)]*)\) \{/g,
   to: `function decideStandby($1) {
-    if (arguments[3] === null) return { do: "lock", why: "the gate is off" };
+    if (arguments[3] === null) return { do: "lock", why: "the gate is off", modifyIndex: arguments[0].leader.modifyIndex };
     return { do: "promote", why: "the gate is off", session: arguments[3] };`,
 }
 
