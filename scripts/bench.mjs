@@ -18,7 +18,7 @@ On a laboratory of its own, of three machines, with a client that writes through
 failover measures the longest time between two acknowledged writes when something happens, N times (5) for each event,
 and prints the median beside its goal and beside what Patroni 4.0.7 took in the same laboratory (default settings / the
 fastest ones). Also missed is a goal where an acknowledged write is lost, where a failover happens that nothing is
-gained by, or where the cluster does not recover by itself. The whole takes about 50 minutes. The events:
+gained by, or where the cluster does not recover by itself. The whole takes about half an hour. The events:
 
 ${events.map(({ name, title, goalMs }) => `  ${name.padEnd(14)} ${title} (${goalMs / 1000} s)`).join('\n')}
 
