@@ -1,5 +1,5 @@
 /**
- * Called by: Consul's watches on `postgresql/primary` and `config`, as consul.
+ * Called by: Consul's watches on `postgresql/primary` and `config`, and `leader-released`, as consul.
  * argv: none. stdin: the watch's JSON, ignored: an event only says "look again".
  * Exit codes (Consul only logs them): 0 done or nothing to do (also where Consul does not answer), 1 one of them failed,
  * 64 usage, 75 deadline.
@@ -36,7 +36,7 @@ main({
   help: `lead-changed [--dry-run]
 Lets everything on this machine follow the primary, in the order in which clients miss it: PgBouncer, the virtual IP's
 weight, replication, the service's tag. One process, as each start of Node delays the others.
-Called by Consul's watches on postgresql/primary and config.`,
+Called by Consul's watches on postgresql/primary and config, and by leader-released.`,
   timeoutMs: 25_000,
   parse: noArguments,
   async run(_event, context, options) {

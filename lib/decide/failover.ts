@@ -111,10 +111,8 @@ function decidePrimary(
   // Promoted under the lock, which nobody has held since: only the publication is missing.
   const unpublished = timeline > primary.timeline && leader?.value.node === self.node
   if (holder === null) {
-    const modifyIndex = leader?.modifyIndex ?? 0
-    if (ours) return { do: 'lock', why: 'the lock of the healthy primary was free', modifyIndex }
-    if (unpublished)
-      return { do: 'lock', why: 'promoted, but the lock was lost before it was published', modifyIndex }
+    if (ours) return takeLock(facts, 'the lock of the healthy primary was free')
+    if (unpublished) return takeLock(facts, 'promoted, but the lock was lost before it was published')
     return { do: 'leave', why: `${primary.node} is the primary` }
   }
   if (!ours && !unpublished) {
@@ -199,9 +197,15 @@ function decideStandby(
     return { do: 'wait', why: `${preferred.node} is equally good and preferred` }
 
   const why = `${primary.node} is gone and none of ${seen.length + 1} is ahead of us`
-  if (holder !== null) return { do: 'promote', why, session: holder }
-  return { do: 'lock', why, modifyIndex: leader === UNKNOWN ? 0 : (leader?.modifyIndex ?? 0) }
+  return holder === null ? takeLock(facts, why) : { do: 'promote', why, session: holder }
 }
+
+/** As it was seen: whoever is slow must not take it after others have had it. */
+const takeLock = ({ leader }: FailoverFacts, why: string): FailoverPlan => ({
+  do: 'lock',
+  why,
+  modifyIndex: leader === UNKNOWN ? 0 : (leader?.modifyIndex ?? 0),
+})
 
 const standsStill = (database: LocalDatabase | Unknown): boolean =>
   database !== UNKNOWN && database.role === 'standby' && database.still

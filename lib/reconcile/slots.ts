@@ -1,5 +1,8 @@
 import type { Connection } from '../world/postgres.ts'
 
+/** The names of the members' slots, as lib/render/postgresql.ts makes them. */
+const OF_MEMBERS = `slot_name like 'repmgr\\_slot\\_%'`
+
 /** How long a process that serves a standby has to end. */
 const EVICT_MS = 1000
 
@@ -17,18 +20,15 @@ export async function ensureSlot(primary: Connection, slot: string): Promise<voi
 
 /**
  * Drops all of the members' slots, also in use: no member has another way to stream from here.
- * @throws where one was taken again meanwhile.
+ * @throws PostgreSQL's refusal, where one was taken again meanwhile.
  */
 export async function evictStandbys(connection: Connection): Promise<void> {
   await connection.query(
-    `select pg_terminate_backend(active_pid, ${EVICT_MS}) from pg_replication_slots
-     where slot_name like 'repmgr\\_slot\\_%' and active`,
+    `select pg_terminate_backend(active_pid, ${EVICT_MS}) from pg_replication_slots where ${OF_MEMBERS} and active`,
   )
-  await dropSlots(connection)
-  const [left] = await connection.query<{ name: string }>(
-    `select slot_name as name from pg_replication_slots where slot_name like 'repmgr\\_slot\\_%' limit 1`,
+  await connection.query(
+    `select pg_drop_replication_slot(slot_name) from pg_replication_slots where ${OF_MEMBERS}`,
   )
-  if (left) throw new Error(`the replication slot ${left.name} is in use`)
 }
 
 /**
@@ -38,7 +38,7 @@ export async function evictStandbys(connection: Connection): Promise<void> {
 export async function dropSlots(connection: Connection, except: readonly string[] = []): Promise<void> {
   await connection.query(
     `select pg_drop_replication_slot(slot_name) from pg_replication_slots
-     where slot_name like 'repmgr\\_slot\\_%' and not active and slot_name <> all($1)`,
+     where ${OF_MEMBERS} and not active and slot_name <> all($1)`,
     [except],
   )
 }

@@ -29,6 +29,14 @@ const stays = (fault: FaultName, on: Role, ms = DETECTED_MS, longestGapMs = UNNO
   longestGapMs,
 })
 
+/** A fault that is a sequence of its own, and is called what it is. */
+const sequence = (fault: FaultName, lasts: Scenario['lasts'], primary: Scenario['primary']): Scenario => ({
+  name: fault,
+  steps: [{ fault, on: 'primary' }],
+  lasts,
+  primary,
+})
+
 export const scenarios: readonly Scenario[] = [
   failover('power-cut', FAILOVER_MS),
   stays('power-cut', 'standby'),
@@ -95,34 +103,9 @@ export const scenarios: readonly Scenario[] = [
     lasts: { untilPromotedMs: PATIENCE_MS },
     primary: 'another',
   },
-  {
-    name: 'standby-then-primary',
-    steps: [{ fault: 'standby-then-primary', on: 'primary' }],
-    lasts: { untilPromotedMs: PATIENCE_MS },
-    primary: 'another',
-  },
-  {
-    name: 'stale-standby',
-    steps: [{ fault: 'stale-standby', on: 'primary' }],
-    lasts: { ms: 15_000 },
-    primary: 'either',
-  },
-  {
-    name: 'returns-cut-off',
-    steps: [{ fault: 'returns-cut-off', on: 'primary' }],
-    lasts: { ms: 0 },
-    primary: 'another',
-  },
-  {
-    name: 'cold-start',
-    steps: [{ fault: 'cold-start', on: 'primary' }],
-    lasts: { ms: 0 },
-    primary: 'either',
-  },
-  {
-    name: 'cold-start-without-primary',
-    steps: [{ fault: 'cold-start-without-primary', on: 'primary' }],
-    lasts: { ms: 0 },
-    primary: 'another',
-  },
+  sequence('standby-then-primary', { untilPromotedMs: PATIENCE_MS }, 'another'),
+  sequence('stale-standby', { ms: 15_000 }, 'either'),
+  sequence('returns-cut-off', { ms: 0 }, 'another'),
+  sequence('cold-start', { ms: 0 }, 'either'),
+  sequence('cold-start-without-primary', { ms: 0 }, 'another'),
 ]
