@@ -1,13 +1,20 @@
 /**
  * Called by: Consul's service check `understudy` every 15 s, as consul. Catches what an event missed.
- * argv: none. stdin: nothing. stdout: what is not as it should be; constant while nothing changes.
+ * argv: none. stdin: nothing. stdout: what is not as it should be; constant while nothing changes. What concerns files is said in
+ * a check of its own, `files`.
  * Exit codes, as Consul understands them: 0 passing, 1 warning, anything else critical.
  */
+import { existsSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 
 import { currentPrimary, UNKNOWN } from '../lib/decide/facts.ts'
+import { awayProblems, filesProblems, stillAway, whyLookAgain } from '../lib/decide/files-check.ts'
 import { EXIT, explain } from '../lib/errors.ts'
+import { readAway, writeAway } from '../lib/files/away.ts'
+import { observeFiles } from '../lib/files/observe.ts'
+import { readReport } from '../lib/files/report.ts'
 import { main, noArguments } from '../lib/handler.ts'
+import { log } from '../lib/log.ts'
 import { paths, units } from '../lib/paths.ts'
 import { mayNeedFollow, observeFollow } from '../lib/reconcile/follow.ts'
 import { trimHistory } from '../lib/reconcile/history.ts'
@@ -19,6 +26,7 @@ import type { Context, Plan, Reconciler } from '../lib/reconciler.ts'
 import type { Consul } from '../lib/world/consul.ts'
 import { run } from '../lib/world/exec.ts'
 import { readFailure } from '../lib/world/failure.ts'
+import { localSyncthing } from '../lib/world/syncthing.ts'
 import { queueUnit, unitState } from '../lib/world/systemd.ts'
 
 /** Where a reconciler has something to do, runs its handler under its lock. @returns what a person should know, or null. */
@@ -77,14 +85,47 @@ async function repairDatabase(context: Context, dryRun: boolean): Promise<string
   return why ?? (runs ? null : 'PostgreSQL does not answer')
 }
 
+/** For each question to Syncthing. */
+const FILES_MS = 3000
+
 /** What a rejoin fails on needs a person, if it goes on. */
 function checkRejoin(): string | null {
   const failed = readFailure(paths.rejoinFailed)
   return failed && `rejoin has failed ${failed.count} times since ${failed.since}: ${failed.reason}`
 }
 
+/**
+ * Says in a check of its own how the replicated folders are, so that a conflict of files hides nothing else. Starts the unit that
+ * brings them into line where that is due; what it cannot do, it has written down.
+ */
+async function checkFiles({ consul }: Context, dryRun: boolean): Promise<void> {
+  // A member from before files were replicated.
+  if (!existsSync(paths.syncthingKey)) return
+  const problems = await lookAtFiles(consul, dryRun).catch((error: unknown) => [explain(error)])
+  const said = problems.join('; ') || 'as it should be'
+  if (dryRun) log('check', { files: said })
+  else await consul.setCheck('files', problems.length === 0 ? 'passing' : 'warning', said)
+}
+
+async function lookAtFiles(consul: Consul, dryRun: boolean): Promise<string[]> {
+  const report = readReport()
+  const [{ folders, connected }, members] = await Promise.all([
+    observeFiles(localSyncthing(FILES_MS)),
+    consul.members().catch(() => null),
+  ])
+  const nowMs = Date.now()
+  const alive = members && new Set(members.flatMap((member) => (member.alive ? [member.name] : [])))
+  const away = stillAway(readAway(), connected, alive ?? new Set(connected.keys()), nowMs)
+  if (!dryRun) {
+    writeAway(away)
+    if (whyLookAgain(report, folders, nowMs) !== null) await queueUnit('start', units.files)
+  }
+  return [...filesProblems(report, folders), ...awayProblems(away, nowMs)]
+}
+
 async function checkUnits(): Promise<string | null> {
-  const watched = [units.pgbouncer, units.keepalived, units.repmgrd]
+  const watched: string[] = [units.pgbouncer, units.keepalived, units.repmgrd]
+  if (existsSync(paths.syncthingKey)) watched.push(units.syncthing)
   const states = await Promise.all(watched.map(unitState))
   const down = watched.filter(
     (_unit, index) => !['active', 'activating', 'reloading'].includes(states[index] ?? ''),
@@ -123,6 +164,7 @@ Compares this machine with what the cluster wants, repairs what differs and repo
       await pause(LOOK_AGAIN_MS)
       problems = await look(context, dryRun)
     }
+    await checkFiles(context, dryRun).catch((error: unknown) => log('check', { error: explain(error) }))
     if (!dryRun) await trimHistory(context).catch(() => {})
     process.stdout.write(`${problems.join('\n') || 'as it should be'}\n`)
     return problems.length > 0 ? EXIT.failed : EXIT.ok

@@ -110,6 +110,41 @@ const sync = v.object({
 })
 export type Sync = v.InferOutput<typeof sync>
 
+const syncthingNode = v.object({
+  schema: v.literal(1),
+  deviceId: v.pipe(v.string(), v.regex(/^([A-Z2-7]{7}-){7}[A-Z2-7]{7}$/, 'not a device id of Syncthing')),
+  address,
+})
+export type SyncthingNode = v.InferOutput<typeof syncthingNode>
+
+/** A folder that every member has the same files in. */
+export const folder = v.object({
+  /** Syncthing's name of it. Never used again, so that a folder that was removed and added elsewhere is another one. */
+  id: v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9-]{0,79}$/, 'not the id of a folder')),
+  path: v.pipe(v.string(), v.startsWith('/')),
+  /** Names of the directory's owner and group, and its mode in octal: where it is missing, it is made so. */
+  owner: v.string(),
+  group: v.string(),
+  mode: v.pipe(v.string(), v.regex(/^[0-7]{4}$/, 'not a mode in octal')),
+  /** Patterns of what is not replicated, see https://docs.syncthing.net/users/ignoring.html. */
+  ignore: v.array(v.string()),
+  /** Keep what others replace or delete. */
+  versioning: v.boolean(),
+  /** Take in what a machine already has in a directory of this path. */
+  mergeFiles: v.boolean(),
+})
+export type Folder = v.InferOutput<typeof folder>
+
+const folders = v.object({
+  schema: v.literal(1),
+  /** By label. Each is checked on its own, so that one that is malformed does not hide the others. */
+  folders: v.custom<Record<string, unknown>>(
+    (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+    'not by label',
+  ),
+})
+export type FoldersDocument = v.InferOutput<typeof folders>
+
 const history = v.object({
   schema: v.literal(1),
   at: time,
@@ -151,6 +186,9 @@ export const kv = {
   leader: key('postgresql/leader', leader),
   primary: key('postgresql/primary', primary),
   sync: key('postgresql/sync', sync),
+  syncthingNodes: key('syncthing/nodes/', syncthingNode),
+  syncthingNode: (nodeName: string) => key(`syncthing/nodes/${nodeName}`, syncthingNode),
+  folders: key('syncthing/folders', folders),
   histories: key('history/', history),
   history: (at: string, nodeName: string, event: string) =>
     key(`history/${at}-${nodeName}-${event}`, history),

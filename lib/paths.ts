@@ -13,6 +13,8 @@ export const paths = {
   repmgrPassfile: `${etc}/repmgr.pgpass`,
   monitorPassfile: `${etc}/monitor.pgpass`,
   appPassfile: `${etc}/app.pgpass`,
+  /** The key to Syncthing's API, for those who may have it. */
+  syncthingKey: `${etc}/syncthing.key`,
 
   /** Locks of handlers and everything else that must not outlive a boot. */
   run,
@@ -25,6 +27,11 @@ export const paths = {
   fenced: `${run}/database/fenced`,
   /** How often and why a rejoin has failed. */
   rejoinFailed: `${run}/database/rejoin-failed.json`,
+  /** What the last look at the replicated folders found. */
+  filesReport: `${run}/files/report.json`,
+  filesLock: `${run}/files/lock`,
+  /** Which machines the check has found without a connection, and since when. */
+  filesAway: `${run}/check/files-away.json`,
   /** keepalived's track_file; gone at boot on purpose. */
   vipWeight: `${run}/keepalived/weight`,
 
@@ -32,6 +39,11 @@ export const paths = {
   consulBootstrap: '/etc/consul.d/understudy-bootstrap.json',
   consulServices: '/etc/consul.d/understudy-services.json',
   consulData: '/var/lib/consul',
+
+  /** Syncthing's keys, configuration and database. */
+  syncthingHome: '/var/lib/understudy/syncthing',
+  syncthingConfig: '/var/lib/understudy/syncthing/config.xml',
+  syncthingCertificate: '/var/lib/understudy/syncthing/cert.pem',
 
   keepalivedConfig: '/etc/keepalived/keepalived.conf',
   repmgrConfig: '/etc/repmgr.conf',
@@ -69,6 +81,8 @@ export const units = {
   rejoin: 'understudy-rejoin.service',
   fence: 'understudy-fence.service',
   withdraw: 'understudy-withdraw.service',
+  syncthing: 'understudy-syncthing.service',
+  files: 'understudy-files.service',
   consul: 'consul.service',
   pgbouncer: 'pgbouncer.service',
   keepalived: 'keepalived.service',

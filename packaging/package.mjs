@@ -30,6 +30,7 @@ const depends = [
   'polkitd',
   'postgresql',
   'repmgr',
+  'syncthing (>= 1.19)',
   'systemd',
   'util-linux',
 ]
@@ -66,13 +67,13 @@ try {
   for (const name of readdirSync(join(top, 'dist/handlers'))) {
     install(`dist/handlers/${name}`, `usr/lib/understudy/handlers/${name}`, 0o755)
   }
-  for (const name of ['database-changed', 'database-check', 'leader-released'])
+  for (const name of ['database-changed', 'database-check', 'files-changed', 'leader-released'])
     install(`packaging/${name}.sh`, `usr/lib/understudy/handlers/${name}`, 0o755)
   install('dist/understudy.mjs', 'usr/lib/understudy/understudy.mjs', 0o755)
   mkdirSync(join(root, 'usr/bin'), { recursive: true })
   symlinkSync('../lib/understudy/understudy.mjs', join(root, 'usr/bin/understudy'))
 
-  for (const unit of ['failover', 'fence', 'follow', 'rejoin', 'repmgrd', 'withdraw']) {
+  for (const unit of ['failover', 'fence', 'files', 'follow', 'rejoin', 'repmgrd', 'syncthing', 'withdraw']) {
     install(
       `packaging/systemd/understudy-${unit}.service`,
       `usr/lib/systemd/system/understudy-${unit}.service`,

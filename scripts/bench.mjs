@@ -5,12 +5,14 @@ import { chalk } from 'zx'
 import { EXIT, explain, UnderstudyError, usageError } from '../lib/errors.ts'
 import { events } from '../test/lab/bench/events.ts'
 import { benchFailover } from '../test/lab/bench/failover.ts'
+import { benchFiles } from '../test/lab/bench/files.ts'
 import { benchLoad } from '../test/lab/bench/load.ts'
-import { loadLines, milestoneText, resultLines, seconds } from '../test/lab/bench/report.ts'
+import { filesLines, loadLines, milestoneText, resultLines, seconds } from '../test/lab/bench/report.ts'
 import { LAB } from '../test/lab/bench/stage.ts'
 import { Lab } from '../test/lab/lib/lab.ts'
 
 const help = `Usage: npm run bench -- failover [--runs N] [--events NAME,NAME] [--suite trixie|bookworm] [--json]
+       npm run bench -- files [--runs N] [--suite trixie|bookworm] [--json]
        npm run bench -- load [--minutes N] [--suite trixie|bookworm] [--json]
 
 On a laboratory of its own, of three machines, with a client that writes through the virtual IP every 10 ms.
@@ -21,6 +23,9 @@ fastest ones). Also missed is a goal where an acknowledged write is lost, where 
 gained by, or where the cluster does not recover by itself. The whole takes about half an hour. The events:
 
 ${events.map(({ name, title, goalMs }) => `  ${name.padEnd(14)} ${title} (${goalMs / 1000} s)`).join('\n')}
+
+files measures how long it takes to put a file of 1 MB and have it confirmed by all machines, N times (5), beside rsync to
+the same machines.
 
 load runs two busy loops on each machine for N minutes (30) and counts the failovers. There should be none.
 
@@ -60,8 +65,8 @@ function parse() {
   })()
   const { values, positionals } = parsed
   const [what, ...more] = positionals
-  if (!values.help && ((what !== 'failover' && what !== 'load') || more.length > 0))
-    throw usageError('say failover or load')
+  if (!values.help && (!['failover', 'files', 'load'].includes(what ?? '') || more.length > 0))
+    throw usageError('say failover, files or load')
   const { suite } = values
   if (suite !== 'trixie' && suite !== 'bookworm')
     throw usageError(`--suite is trixie or bookworm, not ${suite}`)
@@ -83,6 +88,11 @@ async function bench({ what, chosen, runs, minutes, suite, json }) {
   const print = (/** @type {string[]} */ lines, /** @type {unknown} */ document) =>
     process.stdout.write(json ? `${JSON.stringify(document, null, 2)}\n` : `${lines.join('\n')}\n`)
   const at = new Date().toISOString()
+  if (what === 'files') {
+    const result = await benchFiles({ runs, suite, log: say })
+    print(filesLines(result), { at, suite, files: result })
+    return result.goalMet
+  }
   if (what === 'load') {
     const result = await benchLoad({ minutes, suite, log: say })
     print(loadLines(result), { at, suite, load: result })

@@ -18,13 +18,14 @@ import {
   untilHealthy,
   VIRTUAL_IP,
 } from '../test/lab/lib/cluster.ts'
+import { files, RESOURCES } from '../test/lab/lib/files.ts'
 import { Lab } from '../test/lab/lib/lab.ts'
 import { CREATE_TABLE, Writer } from '../test/lab/lib/writer.ts'
 
 const help = `npm run demo [-- --keep] [-- --suite trixie|bookworm]
 
-Brings up a laboratory of three machines, makes them one cluster, cuts the power of the active one while a client writes,
-and powers it on again. Takes about two minutes, and some more the first time, when the machines' image is built.
+Brings up a laboratory of three machines, makes them one cluster, uploads a file to the active one, cuts its power while a
+client writes, and powers it on again. Takes about two minutes, and some more the first time, when the machines' image is built.
 
   --keep    leave the lab up at the end: npm run lab -- status --lab demo
   --suite   Debian release of the machines (trixie)
@@ -33,6 +34,8 @@ and powers it on again. Takes about two minutes, and some more the first time, w
 const LAB = 'demo'
 /** What the demo promises: from the power cut to the first acknowledged write. */
 const OUTAGE_MS = 10_000
+const UPLOAD = `${RESOURCES}/blueprint.bin`
+const UPLOAD_BYTES = 5_000_000
 
 const { values: options } = parse()
 const started = performance.now()
@@ -152,6 +155,22 @@ async function demo() {
     ({ acknowledged }) => `${acknowledged.length} rows`,
   )
 
+  const checksum = await stage(
+    'a file of 5 MB is uploaded to n1, and confirmed',
+    async () => {
+      const argv = [
+        'sh',
+        '-euc',
+        `head -c ${UPLOAD_BYTES} /dev/urandom > /var/tmp/upload; sha256sum < /var/tmp/upload`,
+      ]
+      const { stdout } = await machines.exec('n1', argv)
+      const { exitCode, stderr } = await files(machines, 'n1', ['put', '/var/tmp/upload', UPLOAD])
+      expect(exitCode === 0, stderr)
+      return stdout.trim()
+    },
+    () => UPLOAD,
+  )
+
   const survivors = ['n2', 'n3']
   const { killedAt } = await machines.poweroff('n1')
   const rowsBefore = writer.acknowledged.length
@@ -186,6 +205,21 @@ async function demo() {
     },
     () =>
       `${writer.acknowledged.length} rows, through the virtual IP and through localhost on ${survivors.join(' and ')}`,
+  )
+
+  await stage(
+    'the upload has survived',
+    () =>
+      waitFor('the upload is on both', 30_000, async () => {
+        for (const name of survivors) {
+          const { stdout } = await machines.exec(name, ['sh', '-c', `sha256sum < ${UPLOAD}`], {
+            reject: false,
+          })
+          if (stdout.trim() !== checksum) return null
+        }
+        return true
+      }),
+    () => `the same bytes on ${survivors.join(' and ')}`,
   )
 
   await stage('n1 is powered on again', () => machines.poweron('n1'))

@@ -24,6 +24,7 @@ Settings of the cluster, given once on the first machine:
 
 For any machine:
   --interface NAME  network interface (the one in the virtual IP's network)
+  --merge-files     what this machine has in the replicated folders becomes everybody's (else it is refused)
   --help            this text
 
 Running it again changes nothing; after a failure or a power cut it finishes the work.

@@ -1,9 +1,8 @@
 #!/usr/bin/env zx
 // `understudy status`: what the cluster looks like from this machine. The fields of --json: docs/status.md.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { parseArgs } from 'node:util'
 import { chalk } from 'zx'
-import { commandArguments } from '#lib/arguments'
+import { commandArguments, parseArguments } from '#lib/arguments'
 import { EXIT, explain, UnderstudyError, usageError } from '#lib/errors'
 import { requireSettings } from '#lib/settings'
 import { documentOf, exitCodeOf } from '#lib/status/judge'
@@ -44,7 +43,15 @@ function parse(argv) {
   const args = argv.flatMap((argument) =>
     argument.startsWith('--watch=') ? ['--watch', argument.slice('--watch='.length)] : [argument],
   )
-  const { values, positionals } = parsed(args)
+  const { values, positionals } = parseArguments('understudy status', {
+    args,
+    allowPositionals: true,
+    options: {
+      json: { type: 'boolean', default: false },
+      watch: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  })
   const [seconds, ...more] = positionals
   if (more.length > 0 || (seconds !== undefined && !values.watch)) {
     throw usageError(`unexpected argument ${more[0] ?? seconds}; see understudy status --help`)
@@ -56,24 +63,6 @@ function parse(argv) {
     )
   }
   return { help: values.help, json: values.json, watchSeconds: values.watch ? watchSeconds : null }
-}
-
-/** @param {string[]} args */
-function parsed(args) {
-  try {
-    return parseArgs({
-      args,
-      allowPositionals: true,
-      options: {
-        json: { type: 'boolean', default: false },
-        watch: { type: 'boolean', default: false },
-        help: { type: 'boolean', short: 'h', default: false },
-      },
-    })
-  } catch (cause) {
-    // What follows the first sentence is about arguments that start with a dash.
-    throw usageError(`${explain(cause).split('. ')[0]}; see understudy status --help`)
-  }
 }
 
 /**

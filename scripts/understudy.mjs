@@ -6,6 +6,8 @@ import { version } from '#lib/version'
 const commands = {
   join: () => import('./join.mjs'),
   status: () => import('./status.mjs'),
+  folders: () => import('./folders.mjs'),
+  files: () => import('./files.mjs'),
 }
 
 const help = `understudy: one active machine, the others ready to take over
@@ -13,6 +15,9 @@ const help = `understudy: one active machine, the others ready to take over
   understudy join --virtual-ip ADDRESS/PREFIX     start a cluster on this machine
   understudy join --consul-join ADDRESS[,...]     join the cluster that ADDRESS is a member of
   understudy status [--json] [--watch]            what the cluster looks like from here
+
+  understudy folders list|add|remove              the directories that every machine has the same files in
+  understudy files put|wait                       confirm that files are on the other machines
 
   understudy COMMAND --help                       the whole of a command
   understudy --version

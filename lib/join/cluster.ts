@@ -1,6 +1,8 @@
 import { randomBytes, randomUUID } from 'node:crypto'
+import type { Folders } from '../cluster/folders.ts'
 import { type Applicant, claimSeat, type Seat } from '../cluster/seats.ts'
 import { EXIT, UnderstudyError, usageError } from '../errors.ts'
+import { readSharedFolders } from '../files/document.ts'
 import { type Config, type Credentials, kv, type Primary, type Seats } from '../kv.ts'
 import type { Consul } from '../world/consul.ts'
 import type { JoinOptions } from './options.ts'
@@ -11,15 +13,18 @@ export interface ClusterFacts {
   credentials: Credentials
   seats: Seats
   primary: Primary | null
+  /** null where files are not replicated yet. */
+  folders: Folders | null
 }
 
 /** @returns null where this Consul holds no understudy cluster. */
 export async function readCluster(consul: Consul): Promise<ClusterFacts | null> {
-  const [config, credentials, seats, primary] = await Promise.all([
+  const [config, credentials, seats, primary, folders] = await Promise.all([
     consul.get(kv.config),
     consul.get(kv.credentials),
     consul.get(kv.seats),
     consul.get(kv.primary),
+    readSharedFolders(consul),
   ])
   if (!config || !credentials || !seats) return null
   return {
@@ -27,6 +32,7 @@ export async function readCluster(consul: Consul): Promise<ClusterFacts | null> 
     credentials: credentials.value,
     seats: seats.value,
     primary: primary?.value ?? null,
+    folders,
   }
 }
 

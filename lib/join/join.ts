@@ -1,7 +1,7 @@
 import { EXIT, UnderstudyError } from '../errors.ts'
 import { builtMs } from '../version.ts'
 import { Consul } from '../world/consul.ts'
-import { systemUser } from '../world/users.ts'
+import { systemGroup, systemUser } from '../world/users.ts'
 import { lookAround } from './look.ts'
 import { answersToArp, type MachineFacts, readMachine } from './machine.ts'
 import type { JoinOptions } from './options.ts'
@@ -16,8 +16,7 @@ import { firstSteps, type Joining, joinerSteps, type Step } from './steps.ts'
 export async function planJoin(options: JoinOptions): Promise<Step[]> {
   const machine = await readMachine()
   checkMachine(machine, builtMs)
-  const cluster =
-    options.as === 'joiner' ? await lookAround(options.consulJoin, machine, options.interface) : null
+  const cluster = options.as === 'joiner' ? await lookAround(machine, options) : null
   const virtualIp = cluster?.config.virtualIp ?? (options.as === 'first' ? options.virtualIp : '')
   const placement = placeMachine(machine, virtualIp, options.interface)
   if (options.as === 'first') await checkFirst(options, machine, placement)
@@ -28,7 +27,12 @@ export async function planJoin(options: JoinOptions): Promise<Step[]> {
     placement,
     version: cluster?.config.postgresqlVersion ?? Math.max(...machine.postgresqlVersions),
     consul: new Consul(),
-    users: { postgres: await systemUser('postgres'), consul: await systemUser('consul') },
+    users: {
+      postgres: await systemUser('postgres'),
+      consul: await systemUser('consul'),
+      syncthing: await systemUser('understudy-syncthing'),
+      filesGroup: await systemGroup('understudy-files'),
+    },
   }
   return options.as === 'first' ? firstSteps(joining, options) : joinerSteps(joining)
 }

@@ -10,7 +10,9 @@ import { withDatabase } from '../world/postgres.ts'
 import { unit } from '../world/systemd.ts'
 import { systemUser } from '../world/users.ts'
 import { type ClusterFacts, readCluster } from './cluster.ts'
+import { checkOwnFiles } from './files.ts'
 import type { MachineFacts } from './machine.ts'
+import type { JoinOptions } from './options.ts'
 import { isPristine, POSTGRESQL_PORT, systemIdentifier } from './postgresql.ts'
 import { checkClock, placeMachine } from './preflight.ts'
 import { throughProbe } from './probe.ts'
@@ -19,9 +21,8 @@ const PRIMARY_MS = 5000
 
 /** What the cluster is, as seen from a machine that wants to join. @throws one sentence where it cannot join. */
 export async function lookAround(
-  addresses: readonly string[],
   machine: MachineFacts,
-  device: string | undefined,
+  { consulJoin: addresses, interface: device, mergeFiles }: JoinOptions & { as: 'joiner' },
 ): Promise<ClusterFacts> {
   const cluster = await readThrough(addresses, machine)
   if (!cluster) {
@@ -43,6 +44,7 @@ export async function lookAround(
   }
   if (!primary)
     throw new UnderstudyError(EXIT.unavailable, 'the cluster has no primary to copy; start it first')
+  await checkOwnFiles(cluster.folders, mergeFiles)
   await comparePrimary(cluster, primary)
   return cluster
 }

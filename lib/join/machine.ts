@@ -36,6 +36,7 @@ const NEEDED = {
   '/usr/sbin/pgbouncer': 'pgbouncer',
   '/usr/bin/pg_lsclusters': 'postgresql',
   '/usr/bin/repmgr': 'repmgr',
+  '/usr/bin/syncthing': 'syncthing',
   '/usr/bin/arping': 'iputils-arping',
   '/usr/bin/flock': 'util-linux',
   '/usr/bin/systemctl': 'systemd',

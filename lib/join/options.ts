@@ -1,5 +1,5 @@
-import { parseArgs } from 'node:util'
 import * as v from 'valibot'
+import { parseArguments } from '../arguments.ts'
 import { isAddress, isHostAddress, parseCidr } from '../cluster/network.ts'
 import { usageError } from '../errors.ts'
 import { type DurabilityMode, identifier, type PlacementPolicy } from '../kv.ts'
@@ -15,7 +15,7 @@ export type JoinOptions =
       policy: PlacementPolicy
       durability: DurabilityMode
     }
-  | { as: 'joiner'; consulJoin: string[]; interface?: string }
+  | { as: 'joiner'; consulJoin: string[]; interface?: string; mergeFiles: boolean }
 
 const OPTIONS = {
   'virtual-ip': { type: 'string' },
@@ -25,6 +25,7 @@ const OPTIONS = {
   user: { type: 'string' },
   policy: { type: 'string' },
   durability: { type: 'string' },
+  'merge-files': { type: 'boolean', default: false },
 } as const
 
 /** Settings of the cluster: the first machine decides, the others are told. */
@@ -45,7 +46,10 @@ const RESERVED = [
 
 /** @throws a usage error: one sentence that says what is wrong and what to do. */
 export function parseJoinOptions(argv: readonly string[]): JoinOptions {
-  const values = parse(argv)
+  const { values } = parseArguments('understudy join', {
+    ...{ args: [...argv], allowPositionals: false },
+    options: OPTIONS,
+  })
   const device = values.interface === undefined ? {} : { interface: values.interface }
   if (values['consul-join'] !== undefined) {
     const extra = CLUSTER_WIDE.find((name) => values[name] !== undefined)
@@ -53,8 +57,11 @@ export function parseJoinOptions(argv: readonly string[]): JoinOptions {
       throw usageError(
         `--${extra} is a setting of the whole cluster, which a joining machine is told; leave it out`,
       )
-    return { as: 'joiner', consulJoin: parseAddresses(values['consul-join']), ...device }
+    const mergeFiles = values['merge-files']
+    return { as: 'joiner', consulJoin: parseAddresses(values['consul-join']), mergeFiles, ...device }
   }
+  if (values['merge-files'])
+    throw usageError('--merge-files is for a machine that joins; the first one brings in its files anyway')
   const { 'virtual-ip': virtualIp, database = 'app', user = 'app' } = values
   const { policy = 'with-primary', durability = 'quorum' } = values
   if (virtualIp === undefined) {
@@ -68,14 +75,6 @@ export function parseJoinOptions(argv: readonly string[]): JoinOptions {
   checkName('database', database)
   checkName('user', user)
   return { as: 'first', virtualIp, database, user, policy, durability, ...device }
-}
-
-function parse(argv: readonly string[]) {
-  try {
-    return parseArgs({ args: [...argv], options: OPTIONS, allowPositionals: false }).values
-  } catch (error) {
-    throw usageError(`${(error as Error).message.split('. ')[0]}; see understudy join --help`)
-  }
 }
 
 function parseAddresses(texts: readonly string[]): string[] {

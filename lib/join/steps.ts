@@ -14,6 +14,7 @@ import {
   writeSecrets,
   writeSettings,
 } from './daemons.ts'
+import { type FilesUsers, setUpSyncthing } from './files.ts'
 import type { MachineFacts } from './machine.ts'
 import {
   beLeader,
@@ -37,7 +38,7 @@ export interface Joining {
   placement: Placement
   version: number
   consul: Consul
-  users: { postgres: SystemUser; consul: SystemUser }
+  users: { postgres: SystemUser } & FilesUsers
   seat?: Seat
 }
 
@@ -138,6 +139,14 @@ function daemonSteps(joining: Joining): Step[] {
     {
       title: 'set up keepalived',
       run: () => setUpKeepalived(found(joining.cluster).config, settingsOf(joining)),
+    },
+    {
+      title: 'set up Syncthing',
+      run: () => {
+        const { options } = joining
+        const mergeFiles = options.as === 'joiner' && options.mergeFiles
+        return setUpSyncthing(consul, settingsOf(joining), users, { mergeFiles })
+      },
     },
     {
       title: 'register services, checks and watches',

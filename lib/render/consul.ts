@@ -34,6 +34,8 @@ export function renderConsulAgent({ node, address, dataDirectory, join }: Consul
     skip_leave_on_interrupt: true,
     disable_update_check: true,
     enable_local_script_checks: true,
+    // By default what a check says is known to the others only after minutes, where it warned before.
+    check_update_interval: '0s',
     performance: { raft_multiplier: 1 },
     gossip_lan: GOSSIP,
     // Without it the clean-up of dead servers may shrink the quorum to one machine.
@@ -80,11 +82,15 @@ export function renderConsulServices({
     services: services.services.map((service) =>
       service.id === 'postgresql' ? withDatabase(service, postgresqlPort, where) : service,
     ),
-    watches: services.watches.map((watch) =>
-      watch.key === undefined ? watch : { ...watch, key: kvPrefix + watch.key.slice(DEFAULT_PREFIX.length) },
-    ),
+    watches: services.watches.map((watch) => ({
+      ...watch,
+      ...(watch.key === undefined ? {} : { key: withPrefix(watch.key, kvPrefix) }),
+      ...(watch.prefix === undefined ? {} : { prefix: withPrefix(watch.prefix, kvPrefix) }),
+    })),
   })
 }
+
+const withPrefix = (key: string, prefix: string): string => prefix + key.slice(DEFAULT_PREFIX.length)
 
 /** The database's service where its database listens and lies. */
 const withDatabase = <S extends { checks: object[] }>(service: S, port: number, where: string[]) => ({

@@ -1,4 +1,6 @@
 import { currentPrimary, UNKNOWN, type Unknown } from '../decide/facts.ts'
+import type { FilesSeen } from '../files/observe.ts'
+import type { FilesReport } from '../files/report.ts'
 import type {
   Config,
   Entry,
@@ -13,7 +15,7 @@ import type { Settings } from '../settings.ts'
 import type { Check } from '../world/consul.ts'
 import type { Pooler as PoolerAnswer } from '../world/pooler.ts'
 import type { DatabaseAnswer } from './ask.ts'
-import type { Gap, Machine, Pooler, Postgresql, Report } from './facts.ts'
+import type { Gap, Machine, MachineFiles, Pooler, Postgresql, Report } from './facts.ts'
 import { type Reading, valueFrom } from './reading.ts'
 
 /** Everything Consul was asked. */
@@ -54,6 +56,9 @@ export interface Readings {
   consul: ConsulReadings
   seats: readonly Seat[]
   machines: ReadonlyMap<string, MachineReadings>
+  /** The replicated files as this machine's Syncthing sees them; null where it has none. */
+  files: Reading<FilesSeen | null>
+  filesReport: FilesReport | null
 }
 
 /** Who is to be asked: the members, as far as Consul tells, and always this machine. Sorted by name. */
@@ -104,6 +109,7 @@ export function assemble(given: Readings): Report {
   const position = primaryPosition(primary, readings)
   const nodes = known(null, 'list of members', consul.nodes)
   const voters = known(null, 'Consul votes', consul.voters)
+  const files = known(settings.node, 'files', readings.files)
   const machines = seats.map(({ name, address }): Machine => {
     const here = name === settings.node
     const asked = readings.machines.get(name)
@@ -120,6 +126,7 @@ export function assemble(given: Readings): Report {
         unknown.push({ machine: name, what: 'lag', why }),
       ),
       pgbouncer: poolerOf(known(name, 'PgBouncer', asked?.pgbouncer ?? NOT_ASKED), seats),
+      files: files === UNKNOWN ? UNKNOWN : files && filesOf(name, files, readings),
       checks: known(name, 'checks', checksOf(name, consul)),
     }
   })
@@ -135,6 +142,7 @@ export function assemble(given: Readings): Report {
     lock: lock === UNKNOWN ? UNKNOWN : lockOf(lock),
     published: published === UNKNOWN ? UNKNOWN : publishedOf(published),
     primary,
+    folders: files === UNKNOWN ? UNKNOWN : files && foldersOf(files, readings.filesReport),
     joining: nodes === UNKNOWN ? [] : strangersTo(seats, consul),
     machines,
     unknown,
@@ -252,6 +260,24 @@ function poolerOf(answer: PoolerAnswer | null | Unknown, seats: readonly Seat[])
   const { host, port, paused } = answer
   const seat = seats.find((machine) => machine.address === host && machine.port === port)
   return { host, port, target: seat?.name ?? null, paused }
+}
+
+const foldersOf = ({ folders }: FilesSeen, report: FilesReport | null): Report['folders'] =>
+  folders
+    .map(({ label, path }) => ({ label, path, conflicts: report?.folders[label]?.conflicts ?? null }))
+    .sort((a, b) => a.label.localeCompare(b.label, 'en'))
+
+/** What a machine has of the folders. */
+function filesOf(name: string, seen: FilesSeen, { settings }: Readings): MachineFiles | null {
+  const connected = name === settings.node || seen.connected.get(name)
+  if (connected === undefined) return null
+  const folders = seen.folders
+    .flatMap(({ label, here, others }) => {
+      const copy = name === settings.node ? here : others.get(name)
+      return copy ? [{ label, ...copy }] : []
+    })
+    .sort((a, b) => a.label.localeCompare(b.label, 'en'))
+  return { connected, folders }
 }
 
 const OUTPUT_CHARACTERS = 200

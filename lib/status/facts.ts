@@ -1,4 +1,5 @@
 import type { Unknown } from '../decide/facts.ts'
+import type { Copy } from '../files/observe.ts'
 import type { DurabilityMode, PlacementPolicy, Primary, Sync } from '../kv.ts'
 
 /**
@@ -43,6 +44,8 @@ export interface Report {
   published: Published | null | Unknown
   /** Name of the machine that is published and holds the lock it was published under. */
   primary: string | null | Unknown
+  /** The replicated folders; null where files are not replicated on the machine that looked. */
+  folders: FolderReport[] | null | Unknown
   /** Servers that Consul knows but that are not members (yet). */
   joining: string[]
   machines: Machine[]
@@ -74,7 +77,25 @@ export interface Machine {
   postgresql: Postgresql | Unknown
   /** null where PgBouncer runs but does not know the database. */
   pgbouncer: Pooler | null | Unknown
+  /**
+   * What it has of the replicated folders, as the Syncthing of the machine that looked sees it; null where that does not know
+   * the machine.
+   */
+  files: MachineFiles | null | Unknown
   checks: CheckResult[] | Unknown
+}
+
+interface FolderReport {
+  label: string
+  path: string
+  /** Files that were changed on two machines at the same time; both versions were kept. null: not counted yet. */
+  conflicts: number | null
+}
+
+export interface MachineFiles {
+  /** Is its Syncthing connected with that of the machine that looked? */
+  connected: boolean
+  folders: (Copy & { label: string })[]
 }
 
 export type Postgresql =

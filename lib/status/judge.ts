@@ -3,6 +3,7 @@ import { UNKNOWN } from '../decide/facts.ts'
 import { EXIT } from '../errors.ts'
 import { renderDatabases } from '../render/pgbouncer.ts'
 import type { Machine, Pooler, Report, StatusDocument, Verdict } from './facts.ts'
+import { lackText } from './text.ts'
 
 /** Exit code of `understudy status` where the cluster can be looked at but is not healthy. */
 const UNHEALTHY = 2
@@ -70,7 +71,14 @@ function notesOf({ machines, joining, consul, election }: Report): string[] {
     if (missing.length > 0)
       notes.push(`${missing.join(' and ')} may not take over until all that was acknowledged is there`)
   }
-  return notes
+  return [...notes, ...machines.flatMap(filesNotes)]
+}
+
+function filesNotes({ name, files }: Machine): string[] {
+  if (files === UNKNOWN || files === null) return []
+  return files.folders
+    .filter((copy) => copy.files > 0)
+    .map((copy) => `${name} lacks ${lackText(copy)} of the folder ${copy.label}`)
 }
 
 function consulProblems({ consul, observer }: Report): string[] {
@@ -139,6 +147,7 @@ function machineProblems(machine: Machine, report: Report): string[] {
     ...postgresqlProblems(machine, report),
     ...pgbouncerProblems(machine, report),
     ...keepalivedProblems(machine),
+    ...filesProblems(machine, report),
     ...checkProblems(machine),
   ]
 }
@@ -190,6 +199,12 @@ function keepalivedProblems({ name, virtualIp }: Machine): string[] {
   if (virtualIp === 'fault') return [`keepalived on ${name} has a fault and cannot hold the virtual IP`]
   if (virtualIp === 'stopped') return [`keepalived on ${name} is stopped`]
   return []
+}
+
+/** Being behind is no deviation; what is wrong with a folder on a machine, or with its connections, its own check says. */
+function filesProblems({ name, files }: Machine, { folders }: Report): string[] {
+  if (folders === null || folders === UNKNOWN || files !== null) return []
+  return [`${name} does not replicate files yet; run understudy join again there`]
 }
 
 function checkProblems({ name, checks }: Machine): string[] {

@@ -1,14 +1,18 @@
+import { existsSync } from 'node:fs'
+import { type FilesSeen, observeFiles } from '../files/observe.ts'
+import { readReport } from '../files/report.ts'
 import { kv } from '../kv.ts'
 import { paths } from '../paths.ts'
 import type { Settings } from '../settings.ts'
 import { Consul } from '../world/consul.ts'
 import { localDatabase, remoteDatabase } from '../world/database.ts'
 import { holdsAddress } from '../world/interfaces.ts'
+import { localSyncthing } from '../world/syncthing.ts'
 import { readVoters } from '../world/voters.ts'
 import { askPgbouncer, askPostgresql } from './ask.ts'
 import { assemble, type ConsulReadings, type MachineReadings, rollCall, type Seat } from './assemble.ts'
 import type { Report } from './facts.ts'
-import { read } from './reading.ts'
+import { type Reading, read } from './reading.ts'
 
 /** Consul first, then all machines at once: with a silent machine the two deadlines add up, to less than three seconds. */
 const CONSUL_MS = 1000
@@ -25,6 +29,7 @@ export async function observeStatus(settings: Settings): Promise<Report> {
       { name: settings.node, address: settings.address, port: settings.postgresqlPort },
       settings,
     )
+    const files = readFiles()
     const readings = await readConsul(consul)
     const seats = rollCall(settings, readings)
     const answers = await Promise.all(
@@ -40,6 +45,8 @@ export async function observeStatus(settings: Settings): Promise<Report> {
       consul: readings,
       seats,
       machines: new Map(answers),
+      files: await files,
+      filesReport: readReport(),
     })
   } finally {
     consul.close()
@@ -62,6 +69,12 @@ async function readConsul(consul: Consul): Promise<ConsulReadings> {
       read(CONSUL_MS, consul.checks()),
     ])
   return { leader, members, voters, config, nodes, databases, keepalived, lock, published, sync, checks }
+}
+
+/** null on a member from before files were replicated. */
+async function readFiles(): Promise<Reading<FilesSeen | null>> {
+  if (!existsSync(paths.syncthingKey)) return { value: null }
+  return read(MACHINE_MS, (async () => observeFiles(localSyncthing(MACHINE_MS)))())
 }
 
 async function askMachine({ name, address, port }: Seat, settings: Settings): Promise<MachineReadings> {

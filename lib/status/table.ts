@@ -1,6 +1,7 @@
 import { UNKNOWN } from '../decide/facts.ts'
 import type { Gap, Machine, StatusDocument } from './facts.ts'
 import { targetOf } from './judge.ts'
+import { bytes, copyText, duration } from './text.ts'
 
 /** How parts of the text are set off; every function returns its text, with or without colour. */
 export interface Paint {
@@ -27,6 +28,7 @@ const HEADINGS = [
   'TIMELINE',
   'LAG',
   'PGBOUNCER',
+  'FILES',
   'CHECKS',
 ]
 
@@ -85,6 +87,7 @@ function cellsOf(machine: Machine, { primary }: StatusDocument): Cell[] {
     virtualIpCell(virtualIp),
     ...postgresqlCells(machine),
     pgbouncerCell(machine, primary),
+    filesCell(machine),
     checksCell(machine),
   ]
 }
@@ -123,6 +126,22 @@ function pgbouncerCell({ pgbouncer }: Machine, primary: StatusDocument['primary'
   return right ? { text } : { text, tone: 'bad' }
 }
 
+/** In the order in which they matter: what is first is shown. */
+const COPY_STATES = ['stopped', 'failing', 'disconnected', 'not-shared', 'behind', 'in-sync'] as const
+
+function filesCell({ files }: Machine): Cell {
+  if (files === UNKNOWN) return unknownCell
+  if (files === null) return { text: '-' }
+  const state = COPY_STATES.find((candidate) => files.folders.some((copy) => copy.state === candidate))
+  if (state === undefined) return { text: 'no folder' }
+  const lacking = files.folders.reduce(
+    (sum, copy) => ({ files: sum.files + copy.files, bytes: sum.bytes + copy.bytes }),
+    { files: 0, bytes: 0 },
+  )
+  const text = copyText({ state, ...lacking })
+  return ['in-sync', 'behind'].includes(state) ? { text } : { text, tone: 'bad' }
+}
+
 function checksCell({ checks }: Machine): Cell {
   if (checks === UNKNOWN) return unknownCell
   if (checks.length === 0) return { text: 'none', tone: 'bad' }
@@ -152,26 +171,4 @@ function gapLines(gaps: readonly Gap[]): string[] {
     byReason.set(why, [...(byReason.get(why) ?? []), machine ? `${machine} ${what}` : what])
   }
   return ['', 'unknown:', ...[...byReason].map(([why, what]) => `  ${what.join(', ')}: ${why}`)]
-}
-
-const BYTE_UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
-
-/** 0 B, 512 B, 1.5 KiB, 16 MiB: two digits that matter are enough at a glance. */
-export function bytes(count: number): string {
-  const power = count < 1 ? 0 : Math.min(Math.floor(Math.log2(count) / 10), BYTE_UNITS.length - 1)
-  const value = count / 1024 ** power
-  return `${value < 10 && power > 0 ? Number(value.toFixed(1)) : Math.round(value)} ${BYTE_UNITS[power]}`
-}
-
-const MINUTE = 60
-const HOUR = 60 * MINUTE
-const DAY = 24 * HOUR
-
-/** 12 s, 5 min, 3 h 20 min, 9 d 4 h. */
-export function duration(seconds: number): string {
-  const whole = Math.max(0, Math.floor(seconds))
-  if (whole < MINUTE) return `${whole} s`
-  if (whole < HOUR) return `${Math.floor(whole / MINUTE)} min`
-  if (whole < DAY) return `${Math.floor(whole / HOUR)} h ${Math.floor((whole % HOUR) / MINUTE)} min`
-  return `${Math.floor(whole / DAY)} d ${Math.floor((whole % DAY) / HOUR)} h`
 }

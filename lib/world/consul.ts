@@ -2,7 +2,7 @@ import Client from 'consul'
 import * as v from 'valibot'
 import { EXIT, UnderstudyError } from '../errors.ts'
 import { DEFAULT_PREFIX, type Entry, type Key } from '../kv.ts'
-import { putJson } from './http.ts'
+import { requestJson } from './http.ts'
 
 /** A health check of the catalogue. */
 export interface Check {
@@ -70,12 +70,34 @@ export class Consul {
 
   /** All entries below a prefix key (one that ends in "/"), by the rest of their key. Stale reads allowed. */
   async list<T>(key: Key<T>): Promise<Map<string, Entry<T>>> {
-    const request = { key: this.#prefix + key.path, recurse: true, stale: true }
+    return new Map((await this.#list(key, { stale: true })).map(([name, raw]) => [name, parse(key, raw)]))
+  }
+
+  /**
+   * The same by a consistent read, where one malformed entry must not hide the others.
+   * @returns what is ours, and the names of those that hold something else.
+   */
+  async listValid<T>(key: Key<T>): Promise<{ valid: Map<string, T>; malformed: string[] }> {
+    const valid = new Map<string, T>()
+    const malformed: string[] = []
+    for (const [name, raw] of await this.#list(key, { consistent: true })) {
+      try {
+        valid.set(name, parse(key, raw).value)
+      } catch {
+        malformed.push(name)
+      }
+    }
+    return { valid, malformed }
+  }
+
+  async #list(
+    key: Key<unknown>,
+    mode: { stale: true } | { consistent: true },
+  ): Promise<[string, RawEntry][]> {
+    const request = { key: this.#prefix + key.path, recurse: true, ...mode }
     const raw = await this.#ask(`list ${key.path}`, () => this.#client.kv.get(request))
     const start = this.#prefix.length + key.path.length
-    return new Map(
-      ((raw ?? []) as unknown as RawEntry[]).map((entry) => [entry.Key.slice(start), parse(key, entry)]),
-    )
+    return ((raw ?? []) as unknown as RawEntry[]).map((entry) => [entry.Key.slice(start), entry])
   }
 
   /** Writes whatever was there. */
@@ -158,7 +180,7 @@ export class Consul {
       ...(options.ttlSeconds === undefined ? {} : { TTL: `${options.ttlSeconds}s` }),
     }
     const made = await this.#ask(`create the session ${options.name}`, () =>
-      putJson(this.#port, '/v1/session/create', body, this.#timeoutMs),
+      requestJson(this.#port, { method: 'PUT', path: '/v1/session/create', body }, this.#timeoutMs),
     )
     return (made as { ID: string }).ID
   }
@@ -186,6 +208,15 @@ export class Consul {
       status: check.Status,
       output: check.Output,
     }))
+  }
+
+  /** Says how a check of this agent is that has nothing but a time to live. */
+  async setCheck(id: string, status: 'passing' | 'warning', output: string): Promise<void> {
+    const request = { id, note: output }
+    const { check } = this.#client.agent
+    await this.#ask(`set the check ${id}`, () =>
+      status === 'passing' ? check.pass(request) : check.warn(request),
+    )
   }
 
   /** Address of the current leader, or null: there is no quorum. */

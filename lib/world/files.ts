@@ -2,7 +2,9 @@ import {
   chmodSync,
   chownSync,
   closeSync,
+  existsSync,
   fsyncSync,
+  mkdirSync,
   openSync,
   readFileSync,
   renameSync,
@@ -74,4 +76,15 @@ function isAsWanted(
 ): boolean {
   const found = statSync(path)
   return (found.mode & 0o777) === mode && (uid ?? found.uid) === found.uid && (gid ?? found.gid) === found.gid
+}
+
+/** Makes a directory, and those above it, with this owner and mode. One that is there already stays as it is. */
+export function makeOwned(path: string, { mode, uid, gid }: Required<FileOptions>): void {
+  if (existsSync(path)) return
+  makeOwned(dirname(path), { mode, uid, gid })
+  const temporary = `${path}.understudy.tmp`
+  mkdirSync(temporary, { recursive: true, mode: 0o700 })
+  chownSync(temporary, uid, gid)
+  chmodSync(temporary, mode)
+  renameSync(temporary, path)
 }

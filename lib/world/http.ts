@@ -1,19 +1,43 @@
 import { request } from 'node:http'
 
+export interface JsonRequest {
+  method: 'GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE'
+  path: string
+  headers?: Readonly<Record<string, string>>
+  body?: unknown
+}
+
+/** An answer with another status than 200. */
+export class HttpError extends Error {
+  readonly statusCode: number
+
+  constructor(statusCode: number, text: string) {
+    super(`${statusCode}: ${text}`)
+    this.name = 'HttpError'
+    this.statusCode = statusCode
+  }
+}
+
 /**
- * PUTs a JSON document on this machine, for what a client library leaves out. The deadline is absolute.
- * @throws where there is no answer in time, or its status is not 200; the answer's text is in the message.
+ * One request to a service on this machine, for what client libraries leave out. The deadline is absolute.
+ * @returns the JSON of the answer; null where it has none.
+ * @throws {@link HttpError} where the status is not 200; another error where there is no answer in time.
  */
-export async function putJson(
+export async function requestJson(
   port: number,
-  path: string,
-  body: unknown,
+  { method, path, headers = {}, body }: JsonRequest,
   timeoutMs: number,
 ): Promise<unknown> {
-  const signal = AbortSignal.timeout(timeoutMs)
-  const headers = { 'content-type': 'application/json' }
+  const options = {
+    host: '127.0.0.1',
+    port,
+    path,
+    method,
+    headers: { ...headers, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+    signal: AbortSignal.timeout(timeoutMs),
+  }
   return new Promise((resolve, reject) => {
-    const call = request({ host: '127.0.0.1', port, path, method: 'PUT', headers, signal }, (response) => {
+    const call = request(options, (response) => {
       let text = ''
       response.setEncoding('utf8')
       response.on('data', (chunk: string) => {
@@ -21,15 +45,16 @@ export async function putJson(
       })
       response.on('error', reject)
       response.on('end', () => {
-        if (response.statusCode !== 200) return reject(new Error(`${response.statusCode}: ${text.trim()}`))
+        const { statusCode = 0 } = response
+        if (statusCode !== 200) return reject(new HttpError(statusCode, text.trim()))
         try {
-          resolve(JSON.parse(text))
+          resolve(text.trim() === '' ? null : JSON.parse(text))
         } catch (error) {
           reject(error)
         }
       })
     })
     call.on('error', reject)
-    call.end(JSON.stringify(body))
+    call.end(body === undefined ? undefined : JSON.stringify(body))
   })
 }

@@ -59,7 +59,7 @@ for (const name of shellHandlers) {
   })
 }
 
-for (const name of ['database-changed', 'leader-released']) {
+for (const name of ['database-changed', 'files-changed', 'leader-released']) {
   test(`${name} --help`, async () => {
     const script = join(repository, `packaging/${name}.sh`)
     const { exitCode, stdout, stderr } = await run('/bin/sh', [script, '--help'])

@@ -60,6 +60,7 @@ describe('the package', () => {
       'polkitd',
       'postgresql',
       'repmgr',
+      'syncthing (>= 1.19)',
       'systemd',
       'util-linux',
     ])
@@ -136,7 +137,9 @@ describe('what is named exists', () => {
         checks.flatMap((check) => ('args' in check ? check.args : [])),
       ),
     ].filter((arg) => arg.startsWith('/usr/lib/understudy/'))
-    const expected = ['check', 'database-changed', 'database-check', 'lead-changed', 'leader-released']
+    const expected = [
+      ...['check', 'database-changed', 'database-check', 'files-changed', 'lead-changed', 'leader-released'],
+    ]
     assert.deepEqual(
       [...new Set(named)].sort(),
       expected.map((name) => `${HANDLERS}/${name}`),
@@ -159,7 +162,9 @@ describe('what is named exists', () => {
     const named = files.flatMap((file) =>
       matches(read(`packaging/systemd/${file}`), /\/usr\/lib\/understudy\/handlers\/(\S+)/g),
     )
-    const expected = ['failover', 'fence', 'follow', 'pgbouncer', 'rejoin', 'start-gate', 'vip-weight']
+    const expected = [
+      ...['failover', 'fence', 'follow', 'pgbouncer', 'rejoin', 'start-gate', 'syncthing', 'vip-weight'],
+    ]
     assert.deepEqual(named.sort(), expected)
     for (const name of named) assert.ok(handlers.includes(name), name)
   })
@@ -206,6 +211,7 @@ describe('polkit: who may do what with which unit', () => {
   const allowed: readonly (readonly [user: string, verb: string, unit: string])[] = [
     ['consul', 'start', units.failover],
     ['consul', 'start', units.fence],
+    ['consul', 'start', units.files],
     ['consul', 'start', units.follow],
     ['consul', 'start', units.rejoin],
     // repmgrd's child_nodes_disconnect_command.

@@ -46,7 +46,8 @@ describe('understudy', () => {
     test(`help: ${args.join(' ') || 'nothing'}`, async () => {
       const { exitCode, stdout, stderr } = await understudy(...args)
       assert.deepEqual([exitCode, stderr], [0, ''])
-      for (const name of ['join', 'status']) assert.match(stdout, new RegExp(`^ {2}understudy ${name} `, 'm'))
+      for (const name of ['join', 'status', 'folders', 'files'])
+        assert.match(stdout, new RegExp(`^ {2}understudy ${name} `, 'm'))
     })
   }
   for (const name of ['promote', 'Join', 'toString', '--surprise']) {
@@ -54,7 +55,7 @@ describe('understudy', () => {
       refused(await understudy(name), 64, new RegExp(`^understudy: there is no command ${name};`))
     })
   }
-  for (const name of ['join', 'status']) {
+  for (const name of ['join', 'status', 'folders', 'files']) {
     test(`${name} --help`, async () => {
       const { exitCode, stdout, stderr } = await understudy(name, '--help')
       assert.deepEqual([exitCode, stderr], [0, ''])
@@ -102,6 +103,39 @@ describe('understudy join: wrong arguments', () => {
   }
 })
 
+const filesErrors: readonly (readonly [args: readonly string[], error: RegExp])[] = [
+  [['files'], /^understudy files: say understudy files wait or put; see understudy files --help$/],
+  [['files', 'get'], /say understudy files wait or put, not get;/],
+  [['files', 'put'], /say understudy files put SOURCE DEST;/],
+  [['files', 'put', 'a'], /say understudy files put SOURCE DEST;/],
+  [['files', 'put', 'a', '/b', 'c'], /unexpected argument c;/],
+  [['files', 'put', 'a', '/b', '--folder', 'x'], /Unknown option '--folder';/],
+  [['files', 'wait', 'x'], /unexpected argument x;/],
+  [['files', 'wait', '--min-copies', '-1'], /--min-copies/],
+  [['files', 'wait', '--min-copies', '1.5'], /--min-copies is a number, all or majority, not "1\.5"$/],
+  [['files', 'wait', '--timeout', 'soon'], /--timeout takes a number of seconds.*not "soon"$/],
+  [['files', 'wait', '--timeout', ''], /--timeout takes a number of seconds.*not ""$/],
+  [['files', 'wait', '--path', 'x'], /--path is an absolute path, or one in the folder that --folder names$/],
+  [
+    ['folders'],
+    /^understudy folders: say understudy folders add, remove or list; see understudy folders --help$/,
+  ],
+  [['folders', 'rename'], /say understudy folders add, remove or list, not rename;/],
+  [['folders', 'add'], /say understudy folders add PATH;/],
+  [['folders', 'remove'], /say understudy folders remove LABEL;/],
+  [['folders', 'remove', 'a', 'b'], /unexpected argument b;/],
+  [['folders', 'list', 'a'], /unexpected argument a;/],
+  [['folders', 'add', '/srv/x', '--label', 'Über'], /a label is up to 40 of a-z.*not "Über"$/],
+  [['folders', 'add', '/srv/x', '--ignore', ''], /an ignore pattern is one line that is not empty/],
+  [['folders', 'add', '/srv/x', '--ignore', '#include x'], /an ignore pattern cannot begin with "#"/],
+  [['folders', 'add', '/srv/x', '--surprise'], /Unknown option '--surprise';/],
+]
+
+describe('understudy files and folders: wrong arguments', () => {
+  for (const [args, error] of filesErrors)
+    test(args.join(' '), async () => refused(await understudy(...args), 64, error))
+})
+
 describe('who may do what', () => {
   test('join is for root', { skip: rootOnly.skip || unjoined.skip }, async () => {
     const { exitCode, stderr } = await asNobody('join', ...first)
@@ -111,6 +145,20 @@ describe('who may do what', () => {
   test('status is for members', unjoined, async () =>
     refused(await understudy('status'), 78, /^understudy status: this machine is not a member/),
   )
+  for (const args of [
+    ['files', 'wait'],
+    ['files', 'put', '/etc/hostname', '/srv/x'],
+    ['folders', 'list'],
+    ['folders', 'add', '/srv/x'],
+  ]) {
+    test(`${args.join(' ')} is for members`, unjoined, async () =>
+      refused(
+        await understudy(...args),
+        78,
+        /this machine is not a member of a cluster; run understudy join first$/,
+      ),
+    )
+  }
   test('status --json is for members', unjoined, async () =>
     refused(await understudy('status', '--json'), 78, /^understudy status: this machine is not a member/),
   )

@@ -12,6 +12,7 @@ import {
   statusFrom,
   untilHealthy,
 } from './lib/cluster.ts'
+import { files, put, RESOURCES, textOf, untilInSync } from './lib/files.ts'
 import { Lab } from './lib/lab.ts'
 
 const name = 'policy'
@@ -57,4 +58,25 @@ test('the virtual IP stays by priority: it leaves with its machine, and comes ba
   for (const machine of all)
     assert.equal(await poolerTarget(lab, machine, 'manager'), addressOf(lab, primary))
   assert.equal(await sql(password, 'select count(*) from kept'), '2')
+})
+
+test('files are replicated with Syncthing 1.19 as well, and an upload is confirmed', async () => {
+  await untilInSync(lab, all)
+  await lab.exec('n2', ['sh', '-euc', `mkdir ${RESOURCES}/own; chown www-data:www-data ${RESOURCES}/own`])
+  await put(lab, 'n2', `${RESOURCES}/own/upload`, 'uploaded\n', ['--min-copies', 'all'])
+  for (const machine of all) {
+    assert.equal(await textOf(lab, machine, `${RESOURCES}/own/upload`), 'uploaded')
+    const { stdout } = await lab.exec(machine, ['stat', '-c', '%a', `${RESOURCES}/own/upload`])
+    assert.equal(stdout.trim(), '644')
+  }
+  await lab.cut('n3')
+  const { exitCode, stderr } = await files(lab, 'n2', [
+    ...['put', '/etc/hostname', `${RESOURCES}/own/`, '--min-copies', 'all', '--timeout', '3'],
+  ])
+  assert.equal(exitCode, 75)
+  assert.match(stderr, /1 of 2 copies: n3 .*own\/hostname/)
+  await lab.heal('n3')
+  await untilInSync(lab, all)
+  assert.equal(await textOf(lab, 'n3', `${RESOURCES}/own/hostname`), 'n2')
+  await untilHealthy(lab, 'n1')
 })

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import * as v from 'valibot'
 import { DEFAULT_PREFIX, type Key, kv } from '../../lib/kv.ts'
-import { NOW } from './support/documents.ts'
+import { deviceOf, folderAt, NOW } from './support/documents.ts'
 
 const config = {
   schema: 1,
@@ -19,6 +19,7 @@ const primary = { schema: 1, node: 'n1', address: '10.77.0.11', port: 5432, time
 const leader = { schema: 1, node: 'n1', since: NOW, why: 'the lock of the healthy primary was free' }
 const sync = { schema: 1, node: 'n1', voters: ['n2', 'n3'], need: 2 }
 const seat = { machineId: 'x', address: '10.77.0.11', repmgrId: 1, vipPriority: 100 }
+const syncthing = { schema: 1, deviceId: deviceOf('n1'), address: '10.77.0.11' }
 const history = {
   schema: 1,
   at: NOW,
@@ -46,6 +47,16 @@ const good: readonly (readonly [what: string, key: Key<unknown>, document: unkno
   ['the published primary', kv.primary, primary],
   ['who may be promoted', kv.sync, sync],
   ['nobody may be promoted', kv.sync, { ...sync, voters: [], need: 1 }],
+  ['a Syncthing', kv.syncthingNode('n1'), syncthing],
+  [
+    'a Syncthing with digits in its id',
+    kv.syncthingNode('n1'),
+    { ...syncthing, deviceId: deviceOf('n1').replaceAll('BB', 'Z7') },
+  ],
+  ['folders', kv.folders, { schema: 1, folders: { files: folderAt('files', '/srv/files') } }],
+  ['no folders', kv.folders, { schema: 1, folders: {} }],
+  // One that is malformed is dealt with on its own.
+  ['folders that hold something else', kv.folders, { schema: 1, folders: { x: null, 'Y Z': [1] } }],
   ['an event', kv.history(NOW, 'n1', 'event'), history],
   ['an event with details', kv.histories, { ...history, details: { ms: 700, deep: [null] } }],
 ]
@@ -95,6 +106,31 @@ const bad: readonly (readonly [what: string, key: Key<unknown>, document: unknow
   ],
   ['a seat of something that is no machine', kv.seats, { schema: 1, seats: { 'not a name': seat } }],
   ['a seat without a machine id', kv.seats, { schema: 1, seats: { n1: { ...seat, machineId: undefined } } }],
+  ['a Syncthing without an id', kv.syncthingNode('n1'), { ...syncthing, deviceId: undefined }],
+  ['a Syncthing without an address', kv.syncthingNodes, { schema: 1, deviceId: deviceOf('n1') }],
+  ['a Syncthing with a name instead', kv.syncthingNode('n1'), { ...syncthing, address: 'n1' }],
+  ['a Syncthing that is found by discovery', kv.syncthingNode('n1'), { ...syncthing, address: 'dynamic' }],
+  ['a Syncthing of a later schema', kv.syncthingNode('n1'), { ...syncthing, schema: 2 }],
+  ...[
+    ['small letters', deviceOf('n1').toLowerCase()],
+    ['a digit that it never has', deviceOf('n1').replace(/^B/, '1')],
+    ['a digit that it never has at its end', deviceOf('n1').replace(/B$/, '0')],
+    ['a part too few', deviceOf('n1').slice(8)],
+    ['a part too many', `${deviceOf('n1')}-BBBBBBB`],
+    ['a part that is short', deviceOf('n1').slice(1)],
+    ['no hyphens', deviceOf('n1').replaceAll('-', '')],
+    ['a newline', `${deviceOf('n1')}\n`],
+    ['something behind it', `${deviceOf('n1')}/../../options`],
+  ].map(
+    ([what, deviceId]) =>
+      [`a device id with ${what}`, kv.syncthingNode('n1'), { ...syncthing, deviceId }] as const,
+  ),
+  ['folders without a schema', kv.folders, { folders: {} }],
+  ['folders of a later schema', kv.folders, { schema: 2, folders: {} }],
+  ['folders that are missing', kv.folders, { schema: 1 }],
+  ['folders that are nothing', kv.folders, { schema: 1, folders: null }],
+  ['folders that are a list', kv.folders, { schema: 1, folders: [] }],
+  ['folders that are a text', kv.folders, { schema: 1, folders: '/srv/files' }],
   ['a password that is missing', kv.credentials, { schema: 1, repmgr: 'a', monitor: 'b' }],
 ]
 
@@ -125,6 +161,16 @@ describe('keys', () => {
     assert.ok(kv.node('n1').path.startsWith(kv.nodes.path))
     assert.ok(kv.keepalivedNode('n1').path.startsWith(kv.keepalivedNodes.path))
     assert.ok(kv.postgresqlNode('n1').path.startsWith(kv.postgresqlNodes.path))
+    assert.ok(kv.syncthingNode('n1').path.startsWith(kv.syncthingNodes.path))
     assert.ok(kv.history(NOW, 'n1', 'event').path.startsWith(kv.histories.path))
+  })
+  // Its watch is on all that lies below it, and on nothing else.
+  test('what Syncthing is configured by lies below one prefix, and so does nothing else', () => {
+    const below = keys.filter(({ path }) => path.startsWith('syncthing/'))
+    assert.deepEqual(
+      new Set(below.map(({ path }) => path)),
+      new Set([kv.syncthingNodes.path, kv.syncthingNode('a').path, kv.folders.path]),
+    )
+    assert.ok(!kv.folders.path.startsWith(kv.syncthingNodes.path), 'the folders would be listed as a machine')
   })
 })

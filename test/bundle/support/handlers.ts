@@ -28,12 +28,18 @@ export const handlers: Readonly<Record<string, Budget>> = {
   rejoin: { kilobytes: 680, start: 2.1 },
   'repmgr-event': { kilobytes: 150, start: 1.6 },
   'service-tag': { kilobytes: 150, start: 1.6 },
+  syncthing: { kilobytes: 515, start: 1.8 },
   'start-gate': { kilobytes: 155, start: 1.6 },
   'vip-weight': { kilobytes: 150, start: 1.6 },
 }
 
 /** Handlers that are shell scripts, as they start in a tenth of the time: packaging/NAME.sh. */
-export const shellHandlers = ['database-changed', 'database-check', 'leader-released'] as const
+export const shellHandlers = [
+  'database-changed',
+  'database-check',
+  'files-changed',
+  'leader-released',
+] as const
 
 /** How a process ended. */
 export interface Ended {

@@ -1,5 +1,6 @@
 /** The results for a person. */
 import type { Result } from './failover.ts'
+import type { FilesResult } from './files.ts'
 import type { LoadResult } from './load.ts'
 import type { Milestones } from './milestones.ts'
 
@@ -7,6 +8,21 @@ import type { Milestones } from './milestones.ts'
 export const seconds = (ms: number | null): string => (ms === null ? '-' : (ms / 1000).toFixed(2))
 
 const headings = ['event', 'median', 'min', 'max', 'goal', 'Patroni', '']
+
+/** Pads every column to its widest cell: the first to the left, the others to the right. */
+function aligned(table: readonly (readonly string[])[]): string[] {
+  const widths = (table[0] ?? []).map((_, column) =>
+    Math.max(...table.map((row) => (row[column] ?? '').length)),
+  )
+  return table.map((row) =>
+    row
+      .map((cell, column) =>
+        column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0),
+      )
+      .join('  ')
+      .trimEnd(),
+  )
+}
 
 /** One row for each event, in seconds, and what went wrong. */
 export function resultLines(results: readonly Result[]): string[] {
@@ -16,16 +32,7 @@ export function resultLines(results: readonly Result[]): string[] {
     patroni ?? '-',
     goalMet ? 'met' : 'MISSED',
   ])
-  const table = [headings, ...rows]
-  const widths = headings.map((_, column) => Math.max(...table.map((row) => (row[column] ?? '').length)))
-  const lines = table.map((row) =>
-    row
-      .map((cell, column) =>
-        column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0),
-      )
-      .join('  ')
-      .trimEnd(),
-  )
+  const lines = aligned([headings, ...rows])
   return [...lines, ...results.flatMap(({ name, runs }) => runs.flatMap((run) => problemLines(name, run)))]
 }
 
@@ -48,4 +55,19 @@ export function loadLines(result: LoadResult): string[] {
     `failovers: ${result.failovers.length} (goal: none); the lock was free ${result.lockReleases} times`,
     ...result.failovers.map((line) => `  ${line}`),
   ]
+}
+
+/** The same for uploads. */
+export function filesLines({ bytes, put, rsync, goalMs, goalMet }: FilesResult): string[] {
+  const row = (name: string, { medianMs, minMs, maxMs }: FilesResult['put']): string[] => [
+    name,
+    ...[medianMs, minMs, maxMs].map(seconds),
+  ]
+  const size = `${bytes / 1e6} MB`
+  return aligned([
+    ['', 'median', 'min', 'max', 'goal', ''],
+    [...row(`${size}, put and confirmed`, put), seconds(goalMs), goalMet ? 'met' : 'MISSED'],
+    [...row(`${size}, rsync --fsync`, rsync), '-', ''],
+    ['ratio', (put.medianMs / rsync.medianMs).toFixed(1), '', '', '', ''],
+  ])
 }

@@ -23,16 +23,24 @@ const good: readonly (readonly [line: string, options: JoinOptions])[] = [
     { ...first, database: 'manager', user: 'rest' },
   ],
   ['--virtual-ip 10.77.0.100/24 --interface eth1', { ...first, interface: 'eth1' }],
-  ['--consul-join 10.77.0.11', { as: 'joiner', consulJoin: ['10.77.0.11'] }],
+  ['--consul-join 10.77.0.11', { as: 'joiner', mergeFiles: false, consulJoin: ['10.77.0.11'] }],
   [
     '--consul-join 10.77.0.11 --interface eth1',
-    { as: 'joiner', consulJoin: ['10.77.0.11'], interface: 'eth1' },
+    { as: 'joiner', mergeFiles: false, consulJoin: ['10.77.0.11'], interface: 'eth1' },
   ],
   [
     '--consul-join 10.77.0.11 --consul-join 10.77.0.12',
-    { as: 'joiner', consulJoin: ['10.77.0.11', '10.77.0.12'] },
+    { as: 'joiner', mergeFiles: false, consulJoin: ['10.77.0.11', '10.77.0.12'] },
   ],
-  ['--consul-join 10.77.0.11,10.77.0.12', { as: 'joiner', consulJoin: ['10.77.0.11', '10.77.0.12'] }],
+  [
+    '--consul-join 10.77.0.11,10.77.0.12',
+    { as: 'joiner', mergeFiles: false, consulJoin: ['10.77.0.11', '10.77.0.12'] },
+  ],
+  ['--consul-join 10.77.0.11 --merge-files', { as: 'joiner', mergeFiles: true, consulJoin: ['10.77.0.11'] }],
+  [
+    '--merge-files --consul-join 10.77.0.11 --interface eth1',
+    { as: 'joiner', mergeFiles: true, consulJoin: ['10.77.0.11'], interface: 'eth1' },
+  ],
 ]
 
 const bad: readonly (readonly [line: string, message: RegExp])[] = [
@@ -53,6 +61,10 @@ const bad: readonly (readonly [line: string, message: RegExp])[] = [
   ['--consul-join 10.77.0.11,', /not ""/],
   ['--consul-join 10.77.0.11 --virtual-ip 10.77.0.100/24', /--virtual-ip is a setting of the whole cluster/],
   ['--consul-join 10.77.0.11 --durability strict', /--durability is a setting of the whole cluster/],
+  ['--virtual-ip 10.77.0.100/24 --merge-files', /--merge-files is for a machine that joins/],
+  ['--merge-files', /--merge-files is for a machine that joins/],
+  ['--consul-join 10.77.0.11 --merge-files=yes', /'--merge-files' does not take an argument/],
+  ['--consul-join 10.77.0.11 --merge-files /srv/files', /Unexpected argument '\/srv\/files'/],
   ['--consul-join 10.77.0.11 --policy fixed', /--policy is a setting of the whole cluster/],
 ]
 

@@ -13,7 +13,7 @@ const read = (text: string): Record<string, unknown> => JSON.parse(text) as Reco
 
 interface Services {
   services: { id: string; port?: number; checks: { id: string; status?: string; args?: string[] }[] }[]
-  watches: { type: string; key?: string; service?: string; args: string[] }[]
+  watches: { type: string; key?: string; prefix?: string; service?: string; args: string[] }[]
 }
 const services = (kvPrefix: string, postgresqlPort: number): Services =>
   JSON.parse(renderConsulServices({ kvPrefix, postgresqlPort, postgresqlVersion: 17 })) as Services
@@ -69,24 +69,48 @@ describe('consul', () => {
   })
 
   // A database that comes or goes may decide what the gate could not.
-  test('the only other watch is on the database, wherever the keys lie', () => {
+  test('there is a watch on the database, wherever the keys lie', () => {
     for (const prefix of [DEFAULT_PREFIX, 'other/cluster/']) {
       const { watches, services: all } = services(prefix, 5432)
-      const others = watches.filter(({ type }) => type !== 'key')
+      const ofServices = watches.filter(({ type }) => type === 'service')
       assert.deepEqual(
-        others.map(({ type, key, service }) => [type, key, service]),
-        [['service', undefined, 'postgresql']],
+        ofServices.map(({ key, prefix: below, service }) => [key, below, service]),
+        [[undefined, undefined, 'postgresql']],
       )
       assert.ok(all.some(({ id }) => id === 'postgresql'))
     }
   })
 
+  test('there is one on everything that Syncthing is configured by, below the prefix of this cluster', () => {
+    for (const prefix of [DEFAULT_PREFIX, 'other/cluster/']) {
+      const ofPrefixes = services(prefix, 5432).watches.filter(({ type }) => type === 'keyprefix')
+      assert.deepEqual(
+        ofPrefixes.map(({ key, prefix: below, service, args }) => [key, below, service, args.at(-1)]),
+        [[undefined, `${prefix}syncthing/`, undefined, '/usr/lib/understudy/handlers/files-changed']],
+      )
+      for (const { path } of [kv.folders, kv.syncthingNodes, kv.syncthingNode('n1')])
+        assert.ok(`${prefix}${path}`.startsWith(ofPrefixes[0]?.prefix ?? 'none'), path)
+    }
+  })
+
+  // A failover needs that lock at once, and to look after files may take long.
+  test('what follows the files neither waits for the lock of the others nor keeps them waiting', () => {
+    const [watch] = services(DEFAULT_PREFIX, 5432).watches.filter(({ type }) => type === 'keyprefix')
+    const locks = watch?.args.filter((argument) => argument.includes('flock') || argument.includes('lock/'))
+    assert.deepEqual(locks, [])
+  })
+
+  test('there is no other watch', () => {
+    const types = services(DEFAULT_PREFIX, 5432).watches.map(({ type }) => type)
+    assert.deepEqual(new Set(types), new Set(['key', 'service', 'keyprefix']))
+  })
+
   // Where it began as critical, a restart of the agent would end the session of a primary that is well.
-  test('the check of the database passes until it has failed', () => {
+  test('the checks of the database and of files pass until they have failed', () => {
     const checks = services('x/', 5432).services.flatMap(({ checks }) => checks)
     assert.deepEqual(
       checks.filter(({ status }) => status === 'passing').map(({ id }) => id),
-      ['postgresql'],
+      ['postgresql', 'files'],
     )
   })
 

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import type { Copy, FilesSeen, FolderCopies } from '../../../lib/files/observe.ts'
+import type { FilesReport } from '../../../lib/files/report.ts'
 import type { Entry } from '../../../lib/kv.ts'
 import type { Settings } from '../../../lib/settings.ts'
 import {
@@ -107,11 +109,32 @@ const machine = (name: string): MachineReadings => ({
   pgbouncer: { value: { host: '10.77.0.11', port: 5432, paused: false } },
 })
 
+const inSync: Copy = { state: 'in-sync', files: 0, bytes: 0 }
+const behind: Copy = { state: 'behind', files: 3, bytes: 700 }
+const disconnected: Copy = { state: 'disconnected', files: 0, bytes: 0 }
+
+/** A folder that all have, but for what differs. */
+const folder = (label: string, here: Copy = inSync, others: Record<string, Copy> = {}): FolderCopies => ({
+  label,
+  path: `/srv/${label}`,
+  sequence: 7,
+  here,
+  others: new Map(Object.entries({ n2: inSync, n10: inSync, ...others })),
+})
+
+const at = '2026-03-01T12:05:00.000Z'
+
+/** What the Syncthing of n1 sees; it is connected to all but these. */
+const seen = (folders: FolderCopies[], away: readonly string[] = []): FilesSeen => ({
+  folders,
+  connected: new Map(['n2', 'n10'].map((name) => [name, !away.includes(name)])),
+})
+
 const readings = (change: Partial<ConsulReadings> = {}, silent: readonly string[] = []): Readings => {
   const asked = { ...consul, ...change }
   const seats = rollCall(settings, asked)
   return {
-    at: '2026-03-01T12:05:00.000Z',
+    at,
     settings,
     holdsVirtualIp: true,
     consul: asked,
@@ -122,6 +145,8 @@ const readings = (change: Partial<ConsulReadings> = {}, silent: readonly string[
         silent.includes(name) ? { postgresql: silence, pgbouncer: silence } : machine(name),
       ]),
     ),
+    files: { value: seen([folder('resources')]) },
+    filesReport: { at, problems: [], folders: { resources: { conflicts: 0, sequence: 7 } } },
   }
 }
 
@@ -276,5 +301,159 @@ describe('assemble', () => {
     assert.deepEqual([report.policy, report.durability], ['unknown', 'unknown'])
     assert.deepEqual([report.lock, report.primary], ['unknown', 'unknown'])
     assert.equal(judge(report).healthy, false)
+  })
+})
+
+/** What is reported of files, by machine. */
+const filesOf = ({ machines }: Report) => Object.fromEntries(machines.map(({ name, files }) => [name, files]))
+
+describe('assemble: replicated files', () => {
+  test('Of every machine its own copies are told, by label', () => {
+    const stopped: Copy = { state: 'stopped', files: 1, bytes: 20, why: 'folder marker missing' }
+    const notShared: Copy = { state: 'not-shared', files: 5, bytes: 90 }
+    const folders = [
+      folder('resources', stopped, { n2: behind }),
+      folder('certificates', inSync, { n10: notShared }),
+    ]
+    assert.deepEqual(filesOf(assemble({ ...readings(), files: { value: seen(folders) } })), {
+      n1: {
+        connected: true,
+        folders: [
+          { label: 'certificates', ...inSync },
+          { label: 'resources', ...stopped },
+        ],
+      },
+      n2: {
+        connected: true,
+        folders: [
+          { label: 'certificates', ...inSync },
+          { label: 'resources', ...behind },
+        ],
+      },
+      n10: {
+        connected: true,
+        folders: [
+          { label: 'certificates', ...notShared },
+          { label: 'resources', ...inSync },
+        ],
+      },
+    })
+  })
+
+  test('A machine that Syncthing does not know has none', () => {
+    const value: FilesSeen = {
+      folders: [{ ...folder('resources'), others: new Map([['n2', behind]]) }],
+      connected: new Map([['n2', true]]),
+    }
+    const report = assemble({ ...readings(), files: { value } })
+    assert.deepEqual(filesOf(report), {
+      n1: { connected: true, folders: [{ label: 'resources', ...inSync }] },
+      n2: { connected: true, folders: [{ label: 'resources', ...behind }] },
+      n10: null,
+    })
+    assert.deepEqual(report.unknown, [])
+  })
+
+  test('Of a machine that Syncthing has just been told of, no copy is made up', () => {
+    const value = seen([{ ...folder('resources'), others: new Map([['n2', behind]]) }])
+    assert.deepEqual(filesOf(assemble({ ...readings(), files: { value } }))['n10'], {
+      connected: true,
+      folders: [],
+    })
+  })
+
+  test('Without a folder there is nothing that anyone could lack', () => {
+    const report = assemble({ ...readings(), files: { value: seen([]) } })
+    const nothing = { connected: true, folders: [] }
+    assert.deepEqual(report.folders, [])
+    assert.deepEqual(filesOf(report), { n1: nothing, n2: nothing, n10: nothing })
+  })
+
+  test('Where this machine has no Syncthing, nothing is told of any, and nothing is missing', () => {
+    const report = assemble({ ...readings(), files: { value: null }, filesReport: null })
+    assert.equal(report.folders, null)
+    assert.deepEqual(filesOf(report), { n1: null, n2: null, n10: null })
+    assert.deepEqual(report.unknown, [])
+    assert.deepEqual(judge(report).problems, [])
+  })
+
+  test('Where Syncthing is silent, all is unknown for one reason', () => {
+    const report = assemble({ ...readings(), files: silence })
+    assert.equal(report.folders, 'unknown')
+    assert.deepEqual(filesOf(report), { n1: 'unknown', n2: 'unknown', n10: 'unknown' })
+    assert.deepEqual(report.unknown, [{ machine: 'n1', what: 'files', why: silence.why }])
+    assert.deepEqual(judge(report).problems, ['files of n1: not known'])
+  })
+
+  test('A silent Consul takes nothing from what Syncthing has told', () => {
+    const report = assemble(readings(Object.fromEntries(Object.keys(consul).map((name) => [name, silence]))))
+    assert.deepEqual(report.folders, [{ label: 'resources', path: '/srv/resources', conflicts: 0 }])
+    assert.deepEqual(filesOf(report), {
+      n1: { connected: true, folders: [{ label: 'resources', ...inSync }] },
+    })
+  })
+
+  const counts: readonly (readonly [
+    caption: string,
+    filesReport: FilesReport | null,
+    certificates: number | null,
+    resources: number | null,
+  ])[] = [
+    [
+      'Conflicts are those that were counted, and null where none were',
+      {
+        at,
+        problems: ['something'],
+        folders: { resources: { conflicts: 2, sequence: 6 }, removed: { conflicts: 9, sequence: 1 } },
+      },
+      null,
+      2,
+    ],
+    [
+      'No conflict is not the same as not counted',
+      { at, problems: [], folders: { certificates: { conflicts: 0, sequence: 7 } } },
+      0,
+      null,
+    ],
+    ['Since the boot nobody has counted', null, null, null],
+  ]
+  for (const [caption, filesReport, certificates, resources] of counts) {
+    test(caption, () => {
+      const files = { value: seen([folder('resources'), folder('certificates')]) }
+      assert.deepEqual(assemble({ ...readings(), files, filesReport }).folders, [
+        { label: 'certificates', path: '/srv/certificates', conflicts: certificates },
+        { label: 'resources', path: '/srv/resources', conflicts: resources },
+      ])
+    })
+  }
+
+  test('Of a machine that is not connected that is told, with what is known of it', () => {
+    const value = seen([folder('resources', behind, { n2: disconnected })], ['n2'])
+    const report = assemble({ ...readings(), files: { value } })
+    assert.deepEqual(filesOf(report), {
+      n1: { connected: true, folders: [{ label: 'resources', ...behind }] },
+      n2: { connected: false, folders: [{ label: 'resources', ...disconnected }] },
+      n10: { connected: true, folders: [{ label: 'resources', ...inSync }] },
+    })
+    assert.deepEqual(report.unknown, [])
+    // When it should be, the check of n1 says.
+    assert.deepEqual(judge(report).problems, [])
+  })
+
+  test('A machine that is not connected is told of without a folder, too', () => {
+    const { n2 } = filesOf(assemble({ ...readings(), files: { value: seen([], ['n2']) } }))
+    assert.deepEqual(n2, { connected: false, folders: [] })
+  })
+
+  test('Whether Consul sees a machine says nothing of its connection', () => {
+    const report = assemble({
+      ...readings({ members: gossipWithout('n2') }),
+      files: { value: seen([], ['n10']) },
+    })
+    assert.deepEqual(filesOf(report), {
+      n1: { connected: true, folders: [] },
+      n2: { connected: true, folders: [] },
+      n10: { connected: false, folders: [] },
+    })
   })
 })

@@ -1,9 +1,15 @@
-import type { Machine, Report } from '../../../lib/status/facts.ts'
+import type { Machine, MachineFiles, Report } from '../../../lib/status/facts.ts'
 
-const CHECKS = ['pgbouncer', 'postgresql', 'serfHealth', 'understudy']
+const CHECKS = ['files', 'pgbouncer', 'postgresql', 'serfHealth', 'understudy']
 
 /** Every check passes. */
 export const passing = CHECKS.map((id) => ({ id, status: 'passing' as const, output: 'fine' }))
+
+/** Everything that is in the replicated folders. */
+const inSync: MachineFiles = {
+  connected: true,
+  folders: [{ label: 'resources', state: 'in-sync', files: 0, bytes: 0 }],
+}
 
 /** A standby that lacks nothing. */
 export const standby = (number: number, change: Partial<Machine> = {}): Machine => ({
@@ -15,6 +21,7 @@ export const standby = (number: number, change: Partial<Machine> = {}): Machine 
   virtualIp: 'backup',
   postgresql: { role: 'standby', timeline: 2, streaming: true, upstream: '10.77.0.11', lagBytes: 0 },
   pgbouncer: { host: '10.77.0.11', port: 5432, target: 'n1', paused: false },
+  files: inSync,
   checks: passing,
   ...change,
 })
@@ -36,6 +43,10 @@ export const silent = (number: number): Machine =>
     virtualIp: 'unknown',
     postgresql: 'unknown',
     pgbouncer: 'unknown',
+    files: {
+      connected: false,
+      folders: [{ label: 'resources', state: 'disconnected', files: 0, bytes: 0 }],
+    },
     checks: 'unknown',
   })
 
@@ -51,6 +62,7 @@ export const healthy: Report = {
   lock: { held: true, node: 'n1', since: '2026-03-01T10:00:00.000Z', why: 'first machine', epoch: 3 },
   published: { node: 'n1', address: '10.77.0.11', port: 5432, timeline: 2, epoch: 3 },
   primary: 'n1',
+  folders: [{ label: 'resources', path: '/opt/manager/resources', conflicts: 0 }],
   joining: [],
   machines: [first(), standby(2), standby(3)],
   unknown: [],

@@ -13,6 +13,22 @@ const withSecond = (change: Partial<Machine>): Partial<Report> => ({
 const withFirst = (change: Partial<Machine>): Partial<Report> => ({
   machines: [first(change), standby(2), standby(3)],
 })
+/** What n2 has of the folders, where it is not connected. */
+const away = (files = 0): Machine['files'] => ({
+  connected: false,
+  folders: [{ label: 'resources', state: 'disconnected', files, bytes: 0 }],
+})
+/** n2 is connected, and has this of a folder. */
+const copy = (
+  state: 'behind' | 'not-shared' | 'failing' | 'stopped',
+  files: number,
+  label = 'resources',
+) => ({
+  label,
+  state,
+  files,
+  bytes: files * 512,
+})
 const streaming = {
   role: 'standby',
   timeline: 2,
@@ -240,6 +256,83 @@ const cases: readonly Case[] = [
   ],
 
   [
+    'That Syncthing is not connected, the check of the machine says, after a while',
+    withSecond({ files: away() }),
+    [],
+  ],
+  [
+    'What the check says of it, is said once',
+    {
+      machines: [
+        first({
+          checks: passing.map((check) =>
+            check.id === 'understudy'
+              ? { ...check, status: 'warning', output: 'Syncthing has no connection to n2' }
+              : check,
+          ),
+        }),
+        standby(2, { files: away() }),
+        standby(3),
+      ],
+    },
+    ['the check understudy of n1 is warning: Syncthing has no connection to n2'],
+  ],
+  [
+    'Where gossip is cut too, that is said alone',
+    withSecond({ consul: 'failed', checks: 'unknown', files: away() }),
+    ['Consul cannot reach n2'],
+  ],
+  [
+    'A member from before files were replicated',
+    withSecond({ files: null }),
+    ['n2 does not replicate files yet; run understudy join again there'],
+  ],
+  [
+    'A member from before files were replicated is away: one sentence',
+    { machines: [first(), standby(2), { ...silent(3), files: null }] },
+    ['n3 does not answer: neither its Consul nor PostgreSQL nor PgBouncer'],
+  ],
+  [
+    'The machine that looks is from before files were replicated: nothing is said of any',
+    {
+      folders: null,
+      machines: [first({ files: null }), standby(2, { files: null }), standby(3, { files: null })],
+    },
+    [],
+  ],
+  [
+    'The Syncthing of the machine that looks is silent: that is said below',
+    {
+      folders: 'unknown',
+      machines: [first({ files: 'unknown' }), standby(2, { files: 'unknown' })],
+      unknown: [{ machine: 'n1', what: 'files', why: 'Syncthing does not answer' }],
+    },
+    ['files of n1: not known'],
+  ],
+  [
+    'To be behind is no deviation',
+    withSecond({ files: { connected: true, folders: [copy('behind', 3)] } }),
+    [],
+  ],
+  [
+    'What is wrong with a folder, the check of the machine says',
+    {
+      machines: [
+        first({ files: { connected: true, folders: [copy('stopped', 3)] } }),
+        standby(2, { files: { connected: true, folders: [copy('not-shared', 3)] } }),
+        standby(3, { files: { connected: true, folders: [{ ...copy('failing', 3), why: 'no room' }] } }),
+      ],
+    },
+    [],
+  ],
+  [
+    'Conflict files are no matter of the cluster: the check of the machine names them',
+    { folders: [{ label: 'resources', path: '/opt/manager/resources', conflicts: 2 }] },
+    [],
+  ],
+  ['There is no folder yet', { folders: [], ...withSecond({ files: { connected: true, folders: [] } }) }, []],
+
+  [
     'A check fails',
     withSecond({
       checks: passing.map((check) =>
@@ -320,6 +413,59 @@ describe('judge', () => {
     const verdict = judge({ ...healthy, joining: ['n4'] })
     assert.deepEqual(verdict.notes, ['n4 runs a Consul server but has not joined (yet)'])
     assert.equal(verdict.healthy, true)
+  })
+})
+
+describe('judge: what machines lack of the folders', () => {
+  const lacking: readonly (readonly [caption: string, files: Machine['files'], notes: readonly string[]])[] =
+    [
+      ['Nothing', { connected: true, folders: [] }, []],
+      [
+        'Several files',
+        { connected: true, folders: [copy('behind', 3)] },
+        ['n2 lacks 3 files (1.5 KiB) of the folder resources'],
+      ],
+      [
+        'One file',
+        { connected: true, folders: [copy('behind', 1)] },
+        ['n2 lacks 1 file (512 B) of the folder resources'],
+      ],
+      [
+        'Of two folders',
+        { connected: true, folders: [copy('behind', 1, 'certificates'), copy('not-shared', 2)] },
+        [
+          'n2 lacks 1 file (512 B) of the folder certificates',
+          'n2 lacks 2 files (1 KiB) of the folder resources',
+        ],
+      ],
+      [
+        'Deletes alone, of a machine that is away',
+        away(4),
+        ['n2 lacks 4 files (0 B) of the folder resources'],
+      ],
+      ['Not known', 'unknown', []],
+    ]
+  for (const [caption, files, notes] of lacking) {
+    test(`${caption}: ${notes.length} notes, and healthy`, () => {
+      const verdict = judge({ ...healthy, ...withSecond({ files }) })
+      assert.deepEqual(verdict.notes, notes)
+      assert.equal(verdict.healthy, true)
+    })
+  }
+
+  test('They stand below the other notes, in the order of the machines', () => {
+    const files = { connected: true, folders: [copy('behind', 2)] }
+    const machines = [first({ files }), standby(2, { files })]
+    assert.deepEqual(judge({ ...healthy, machines, joining: ['n4'] }).notes, [
+      'n4 runs a Consul server but has not joined (yet)',
+      'no failover is possible with two machines; it takes 3',
+      'n1 lacks 2 files (1 KiB) of the folder resources',
+      'n2 lacks 2 files (1 KiB) of the folder resources',
+    ])
+  })
+
+  test('A machine that does not replicate files lacks nothing', () => {
+    assert.deepEqual(judge({ ...healthy, ...withSecond({ files: null }) }).notes, [])
   })
 })
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { Report } from '../../../lib/status/facts.ts'
+import type { Machine, Report } from '../../../lib/status/facts.ts'
 import { documentOf } from '../../../lib/status/judge.ts'
-import { bytes, duration, type Paint, tableLines } from '../../../lib/status/table.ts'
+import { type Paint, plain, tableLines } from '../../../lib/status/table.ts'
 import { first, healthy, passing, silent, standby } from './healthy.ts'
 
 const textOf = (change: Partial<Report>, paint?: Paint): string =>
@@ -15,10 +15,10 @@ describe('tableLines', () => {
       `healthy: n1 is the primary and holds 10.77.0.100
 virtual IP 10.77.0.100 (follows the primary), durability quorum, epoch 3, lock held by n1 since 2026-03-01 10:00:00 UTC (2 h 5 min)
 
-  MACHINE  ADDRESS     CONSUL  VIRTUAL IP  POSTGRESQL  TIMELINE  LAG  PGBOUNCER  CHECKS
-* n1       10.77.0.11  leader  holder      primary     2         -    n1         passing
-  n2       10.77.0.12  alive   -           standby     2         0 B  n1         passing
-  n3       10.77.0.13  alive   -           standby     2         0 B  n1         passing`,
+  MACHINE  ADDRESS     CONSUL  VIRTUAL IP  POSTGRESQL  TIMELINE  LAG  PGBOUNCER  FILES    CHECKS
+* n1       10.77.0.11  leader  holder      primary     2         -    n1         in sync  passing
+  n2       10.77.0.12  alive   -           standby     2         0 B  n1         in sync  passing
+  n3       10.77.0.13  alive   -           standby     2         0 B  n1         in sync  passing`,
     )
   })
 
@@ -35,10 +35,10 @@ virtual IP 10.77.0.100 (follows the primary), durability quorum, epoch 3, lock h
       `not healthy: n3 does not answer: neither its Consul nor PostgreSQL nor PgBouncer
 virtual IP 10.77.0.100 (follows the primary), durability quorum, epoch 3, lock held by n1 since 2026-03-01 10:00:00 UTC (2 h 5 min)
 
-  MACHINE  ADDRESS     CONSUL  VIRTUAL IP  POSTGRESQL  TIMELINE  LAG      PGBOUNCER  CHECKS
-* n1       10.77.0.11  leader  holder      primary     2         -        n1         passing
-  n2       10.77.0.12  alive   -           standby     2         0 B      n1         passing
-  n3       10.77.0.13  failed  unknown     unknown     unknown   unknown  unknown    unknown
+  MACHINE  ADDRESS     CONSUL  VIRTUAL IP  POSTGRESQL  TIMELINE  LAG      PGBOUNCER  FILES         CHECKS
+* n1       10.77.0.11  leader  holder      primary     2         -        n1         in sync       passing
+  n2       10.77.0.12  alive   -           standby     2         0 B      n1         in sync       passing
+  n3       10.77.0.13  failed  unknown     unknown     unknown   unknown  unknown    disconnected  unknown
 
 unknown:
   n3 PostgreSQL, n3 PgBouncer: no answer within 1300 ms`,
@@ -58,8 +58,8 @@ unknown:
       text,
       /^not healthy: 6 problems\n {2}- PostgreSQL on n2 does not stream from the primary\n {2}- /,
     )
-    assert.match(text, /standby +1 +19 MiB, not streaming +nobody, paused +understudy critical\n/)
-    assert.match(text, /n3 .* down +- +- +no database +passing$/)
+    assert.match(text, /standby +1 +19 MiB, not streaming +nobody, paused +in sync +understudy critical\n/)
+    assert.match(text, /n3 .* down +- +- +no database +in sync +passing$/)
   })
 
   test('A server without a vote', () => {
@@ -106,29 +106,91 @@ unknown:
   })
 })
 
-describe('bytes', () => {
-  for (const [count, text] of [
-    [0, '0 B'],
-    [1, '1 B'],
-    [1023, '1023 B'],
-    [1024, '1 KiB'],
-    [1536, '1.5 KiB'],
-    [16 * 1024 ** 2, '16 MiB'],
-    [2.25 * 1024 ** 3, '2.3 GiB'],
-    [5000 * 1024 ** 4, '5000 TiB'],
-  ] as const) {
-    test(text, () => assert.equal(bytes(count), text))
-  }
-})
+type Copies = Exclude<Machine['files'], 'unknown' | null>['folders']
 
-describe('duration', () => {
-  for (const [seconds, text] of [
-    [-3, '0 s'],
-    [59.9, '59 s'],
-    [60, '1 min'],
-    [3 * 3600 + 20 * 60, '3 h 20 min'],
-    [9 * 86_400 + 4 * 3600, '9 d 4 h'],
-  ] as const) {
-    test(text, () => assert.equal(duration(seconds), text))
+/** What stands below FILES for n2, and whether it is set off as bad. */
+function filesCellOf(files: Machine['files']): { text: string; bad: boolean } {
+  const wrong = new Set<string>()
+  const paint: Paint = { ...plain, bad: (text) => String(wrong.add(text) && text) }
+  const lines = textOf({ machines: [first(), standby(2, { files }), standby(3)] }, paint).split('\n')
+  const headings = lines.find((line) => line.includes('MACHINE')) ?? assert.fail()
+  const row = lines.find((line) => line.startsWith('  n2 ')) ?? assert.fail()
+  const text = row.slice(headings.indexOf('FILES'), headings.indexOf('CHECKS')).trim()
+  return { text, bad: wrong.has(text) }
+}
+
+describe('tableLines: files', () => {
+  const copy = (label: string, state: Copies[number]['state'], files = 0, bytes = 0) => ({
+    label,
+    state,
+    files,
+    bytes,
+  })
+  const cases: readonly (readonly [caption: string, folders: Copies, text: string, bad: boolean])[] = [
+    ['All is there', [copy('a', 'in-sync'), copy('b', 'in-sync')], 'in sync', false],
+    ['No folder yet', [], 'no folder', false],
+    ['Something is on its way', [copy('a', 'behind', 3, 1536)], 'behind 3 files (1.5 KiB)', false],
+    [
+      'What all folders lack is added up',
+      [copy('a', 'behind', 3, 1024), copy('b', 'in-sync'), copy('c', 'behind', 4, 512)],
+      'behind 7 files (1.5 KiB)',
+      false,
+    ],
+    ['Away, with all that there is', [copy('a', 'disconnected')], 'disconnected', true],
+    [
+      'Away, and something has changed since',
+      [copy('a', 'disconnected'), copy('b', 'disconnected', 1, 20)],
+      'disconnected, behind 1 file (20 B)',
+      true,
+    ],
+    [
+      'Not shared comes before behind',
+      [copy('a', 'behind', 1, 20), copy('b', 'not-shared'), copy('c', 'in-sync')],
+      'not shared, behind 1 file (20 B)',
+      true,
+    ],
+    ['Not shared, and empty', [copy('a', 'in-sync'), copy('b', 'not-shared')], 'not shared', true],
+    [
+      'Disconnected comes before not shared',
+      [copy('a', 'not-shared'), copy('b', 'disconnected')],
+      'disconnected',
+      true,
+    ],
+    [
+      'Something cannot be read, and nothing is lacking',
+      [copy('a', 'in-sync'), { ...copy('b', 'failing'), why: 'a: permission denied' }],
+      'failing',
+      true,
+    ],
+    [
+      'Failing comes before disconnected, with what all folders lack',
+      [copy('a', 'disconnected', 1, 512), copy('b', 'behind', 2, 512), copy('c', 'failing', 3, 1024)],
+      'failing, behind 6 files (2 KiB)',
+      true,
+    ],
+    [
+      'Stopped comes before all',
+      [
+        copy('a', 'failing'),
+        copy('b', 'disconnected'),
+        copy('c', 'in-sync'),
+        { ...copy('d', 'stopped'), why: 'no marker' },
+      ],
+      'stopped',
+      true,
+    ],
+    [
+      'Stopped, and something was lacking',
+      [copy('a', 'in-sync'), copy('b', 'stopped', 2, 2048)],
+      'stopped, behind 2 files (2 KiB)',
+      true,
+    ],
+  ]
+  for (const [caption, folders, text, bad] of cases) {
+    test(caption, () => assert.deepEqual(filesCellOf({ connected: true, folders }), { text, bad }))
   }
+
+  test('Not known', () => assert.deepEqual(filesCellOf('unknown'), { text: 'unknown', bad: true }))
+
+  test('Not replicated there', () => assert.deepEqual(filesCellOf(null), { text: '-', bad: false }))
 })

@@ -1,5 +1,5 @@
 import type { Leadership } from '../../../lib/decide/facts.ts'
-import type { Entry, Leader, Primary } from '../../../lib/kv.ts'
+import type { Entry, Folder, Leader, Primary } from '../../../lib/kv.ts'
 
 export const NOW = '2026-01-02T03:04:05.678Z'
 
@@ -29,3 +29,20 @@ export const lockReleased: Leadership = { leader: lock('n1', null, 7), primary: 
 /** n2 has the lock and is not published yet. */
 export const lockTaken: Leadership = { leader: lock('n2', 'session-n2', 8), primary: published('n1', 3, 7) }
 export const leadOfN2: Leadership = { leader: lock('n2', 'session-n2', 8), primary: published('n2', 4, 8) }
+
+/** The device id of a machine's Syncthing. */
+export const deviceOf = (node: string): string =>
+  Array.from({ length: 8 }, () => 'ABCDEFGHIJ'.charAt(Number(node.slice(1))).repeat(7)).join('-')
+
+/** A replicated folder with a label. */
+export const folderAt = (label: string, path: string, difference: Partial<Folder> = {}): Folder => ({
+  id: `${label}-1`,
+  path,
+  owner: 'root',
+  group: 'root',
+  mode: '0755',
+  ignore: [],
+  versioning: false,
+  mergeFiles: false,
+  ...difference,
+})

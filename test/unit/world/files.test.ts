@@ -1,10 +1,21 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, test } from 'node:test'
-import { readText, replaceFile } from '../../../lib/world/files.ts'
+import { makeOwned, readText, replaceFile } from '../../../lib/world/files.ts'
 
 let directory = ''
 let path = ''
@@ -16,7 +27,7 @@ function inDirectory(): void {
   })
   afterEach(() => rmSync(directory, { recursive: true }))
 }
-const modeOf = (): number => statSync(path).mode & 0o777
+const modeOf = (name = path): number => statSync(name).mode & 0o7777
 
 describe('readText', () => {
   inDirectory()
@@ -136,5 +147,73 @@ describe('replaceFile', () => {
     const out = execFileSync('bash', ['-c', shell, process.execPath, script], { env, encoding: 'utf8' })
     assert.equal(readFileSync(path, 'utf8').length, 4, 'the file was replaced')
     assert.equal(out.trim(), 'EFBIG')
+  })
+})
+
+describe('makeOwned', () => {
+  inDirectory()
+  const us = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 }
+
+  test('makes a directory with this mode, whatever the umask', () => {
+    const umask = process.umask(0o077)
+    try {
+      makeOwned(path, { ...us, mode: 0o2775 })
+    } finally {
+      process.umask(umask)
+    }
+    assert.equal(statSync(path).isDirectory(), true)
+    assert.equal(modeOf(), 0o2775)
+  })
+
+  test('makes those above it as well, in the same way, and leaves nothing beside them', () => {
+    const deep = join(path, 'a', 'b')
+    makeOwned(deep, { ...us, mode: 0o750 })
+    for (const made of [path, join(path, 'a'), deep]) assert.equal(modeOf(made), 0o750, made)
+    assert.deepEqual(readdirSync(directory, { recursive: true }).sort(), ['file', 'file/a', 'file/a/b'])
+  })
+
+  test('all belong to whom they should', { skip: process.getuid?.() !== 0 && 'needs root' }, () => {
+    makeOwned(join(path, 'a'), { uid: 65534, gid: 65533, mode: 0o755 })
+    for (const made of [path, join(path, 'a')])
+      assert.deepEqual([statSync(made).uid, statSync(made).gid], [65534, 65533], made)
+  })
+
+  test('one that is there stays as it is, and so do those above it', () => {
+    mkdirSync(join(path, 'a'), { recursive: true, mode: 0o700 })
+    writeFileSync(join(path, 'a', 'text'), 'text')
+    const before = statSync(join(path, 'a'))
+    makeOwned(join(path, 'a'), { ...us, mode: 0o777 })
+    makeOwned(join(path, 'a', 'b'), { ...us, mode: 0o777 })
+    assert.equal(statSync(join(path, 'a')).ino, before.ino)
+    assert.equal(modeOf(join(path, 'a')), 0o700)
+    assert.equal(modeOf(path), 0o700)
+    assert.equal(modeOf(join(path, 'a', 'b')), 0o777)
+    assert.equal(readFileSync(join(path, 'a', 'text'), 'utf8'), 'text')
+  })
+
+  const failures: readonly (readonly [caption: string, options: Parameters<typeof makeOwned>[1]])[] = [
+    ['the mode cannot be set', { ...us, mode: -1 }],
+    ['the owner cannot be set', { uid: -2, gid: -2, mode: 0o755 }],
+  ]
+  for (const [caption, options] of failures) {
+    test(`where ${caption} there is nothing of that name, and it can be tried again`, () => {
+      assert.throws(() => makeOwned(path, options))
+      assert.equal(existsSync(path), false)
+      makeOwned(path, { ...us, mode: 0o755 })
+      assert.equal(modeOf(), 0o755)
+      assert.deepEqual(readdirSync(directory), ['file'])
+    })
+  }
+
+  test('what is in its place is an error, and stays', () => {
+    symlinkSync('nowhere', path)
+    assert.throws(() => makeOwned(path, { ...us, mode: 0o755 }), { code: 'ENOTDIR' })
+    assert.equal(readlinkSync(path), 'nowhere')
+  })
+
+  test('a file above it is an error', () => {
+    writeFileSync(path, 'text')
+    assert.throws(() => makeOwned(join(path, 'a'), { ...us, mode: 0o755 }), { code: 'ENOTDIR' })
+    assert.equal(readFileSync(path, 'utf8'), 'text')
   })
 })

@@ -1,0 +1,18 @@
+import { type Folders, readFolders } from '../cluster/folders.ts'
+import { EXIT, UnderstudyError } from '../errors.ts'
+import { kv } from '../kv.ts'
+import type { Consul } from '../world/consul.ts'
+
+/**
+ * The replicated folders of the cluster; null where there is no such document, or one that is malformed as a whole.
+ * @throws where Consul does not answer.
+ */
+export async function readSharedFolders(consul: Consul): Promise<Folders | null> {
+  try {
+    const document = await consul.get(kv.folders)
+    return document === null ? null : readFolders(document.value)
+  } catch (error) {
+    if (error instanceof UnderstudyError && error.exitCode === EXIT.data) return null
+    throw error
+  }
+}

@@ -1,0 +1,26 @@
+import * as v from 'valibot'
+import { paths } from '../paths.ts'
+import { readText, replaceFile } from '../world/files.ts'
+
+/** What the last run of the handler `syncthing` found, for those who may not look into the folders. */
+const report = v.object({
+  /** When it ended, ISO 8601. */
+  at: v.string(),
+  /** What a person has to see to. */
+  problems: v.array(v.string()),
+  /** By label: how many conflict files there are, and Syncthing's sequence number when they were counted. */
+  folders: v.record(v.string(), v.object({ conflicts: v.number(), sequence: v.number() })),
+})
+export type FilesReport = v.InferOutput<typeof report>
+
+/** @returns null where none was written since the last boot, or it cannot be read. */
+export function readReport(): FilesReport | null {
+  try {
+    return v.parse(report, JSON.parse(readText(paths.filesReport) ?? 'null'))
+  } catch {
+    return null
+  }
+}
+
+export const writeReport = (found: FilesReport): boolean =>
+  replaceFile(paths.filesReport, `${JSON.stringify(found)}\n`)

@@ -1,0 +1,72 @@
+import { type Dirent, existsSync, lstatSync, readdirSync, realpathSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import type { DirectoryFact } from '../decide/syncthing.ts'
+import type { Folder } from '../kv.ts'
+import { groupId, nameOfId, userId } from './users.ts'
+
+/** Syncthing's own files in a folder. */
+const isSyncthings = (name: string): boolean => /^\.st(folder(\.removed-.*)?|ignore|versions)$/.test(name)
+
+/** Is it the directory that it was? Syncthing makes this mark when the folder is added, and looks for it ever after. */
+export const isMarked = (path: string): boolean => existsSync(join(path, '.stfolder'))
+
+/** What is at a path that is to become a replicated folder. */
+export async function inspectDirectory({
+  path,
+  owner,
+  group,
+}: Pick<Folder, 'path' | 'owner' | 'group'>): Promise<DirectoryFact> {
+  try {
+    if (!lstatSync(path).isDirectory()) return { state: 'unusable', why: `${path} is not a directory` }
+    const real = realpathSync(path)
+    if (real !== path) return { state: 'unusable', why: `${path} is a link to ${real}` }
+    const own = readdirSync(path).filter((name) => !isSyncthings(name))
+    const [example] = own
+    return example === undefined ? { state: 'empty' } : { state: 'used', entries: own.length, example }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
+      return { state: 'unusable', why: `${path} cannot be looked at: ${(error as Error).message}` }
+    const above = nearestAbove(path)
+    const real = realpathSync(above)
+    if (real !== above) return { state: 'unusable', why: `${path} is below ${above}, a link to ${real}` }
+    const ids = await Promise.all([userId(owner), groupId(group)])
+    return { state: 'missing', ownerExists: !ids.includes(null) }
+  }
+}
+
+/** Names of a directory's owner and group, and its mode, as a folder of the cluster has them. */
+export async function ownershipOf(path: string): Promise<Pick<Folder, 'owner' | 'group' | 'mode'>> {
+  const { uid, gid, mode } = statSync(path)
+  const [owner, group] = await Promise.all([nameOfId('passwd', uid), nameOfId('group', gid)])
+  return { owner, group, mode: (mode & 0o7777).toString(8).padStart(4, '0') }
+}
+
+/** The nearest directory above a path that is there. */
+function nearestAbove(path: string): string {
+  const above = dirname(path)
+  return existsSync(above) ? above : nearestAbove(above)
+}
+
+/** How many conflict files there are below a path, see https://docs.syncthing.net/users/syncing.html#conflicting-changes. */
+export function countConflicts(path: string): number {
+  let count = 0
+  const pending = [path]
+  for (let directory = pending.pop(); directory !== undefined; directory = pending.pop()) {
+    for (const entry of entriesOf(directory)) {
+      if (entry.isDirectory()) {
+        if (!isSyncthings(entry.name)) pending.push(join(directory, entry.name))
+      } else if (entry.name.includes('.sync-conflict-') && !entry.name.startsWith('.syncthing.')) count++
+    }
+  }
+  return count
+}
+
+/** Nothing where the directory went away meanwhile. */
+function entriesOf(directory: string): Dirent[] {
+  try {
+    return readdirSync(directory, { withFileTypes: true })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw error
+  }
+}

@@ -1,0 +1,150 @@
+#!/usr/bin/env zx
+// understudy folders: which directories every machine has the same files in.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { commandArguments } from '#lib/arguments'
+import { EXIT, explain, UnderstudyError } from '#lib/errors'
+import { readSharedFolders } from '#lib/files/document'
+import { parseFoldersCommand } from '#lib/files/folder-options'
+import { changeFolders, describeDirectory, uniquePart, withFolder, withoutFolder } from '#lib/files/folders'
+import { observeFiles } from '#lib/files/observe'
+import { readReport } from '#lib/files/report'
+import { runSyncthingHandler } from '#lib/files/run'
+import { requireSettings } from '#lib/settings'
+import { copyText } from '#lib/status/text'
+import { Consul } from '#lib/world/consul'
+import { localSyncthing } from '#lib/world/syncthing'
+
+const help = `understudy folders: the directories that every machine has the same files in
+
+  understudy folders list [--json]
+  understudy folders add PATH [settings]     on a machine that has the directory
+  understudy folders remove LABEL|PATH       the files stay on every machine
+
+Settings of a folder; add with the same path again changes them:
+  --label LABEL      what it is called (the last part of PATH)
+  --ignore PATTERN   what is not replicated, as often as needed, see
+                     https://docs.syncthing.net/users/ignoring.html
+  --versioning       keep for a year what other machines replace or delete, ever less of it, in .stversions
+  --merge-files      take in what other machines already have in a directory of that path; without it they do not
+                     share the folder, and say so
+  --help             this text
+
+Where other machines lack the directory it is made, with its owner and mode. A file belongs on every machine to whom
+its directory belongs to there. A deleted file is deleted everywhere; an emptied or missing disk is not.
+
+Exit codes: 0 done; 64 wrong arguments or a directory that cannot be replicated, 78 not a member, not root, or a disk
+that is full or cannot be written: nothing was changed; 69 Consul or Syncthing does not answer; 75 others were quicker
+every time, try again; 1 it is a folder of the cluster now, but this machine could not share it yet.
+
+Examples:
+  understudy folders add /srv/uploads --label uploads --ignore '*.part' --versioning
+  understudy folders list
+  understudy folders remove uploads
+`
+
+/** How long the other machines are given to take part before it is said that they do not. */
+const OTHERS_MS = 15_000
+const LOOK_AGAIN_MS = 300
+
+const print = (/** @type {string} */ line) => process.stdout.write(`${line}\n`)
+
+/** @param {import('#lib/files/observe').FolderCopies} folder @param {string} node */
+const copiesOf = ({ here, others }, node) =>
+  [...others, /** @type {const} */ ([node, here])].sort(([one], [other]) => (one < other ? -1 : 1))
+
+/** Every folder of the cluster with what each machine has of it. @param {Consul} consul @param {string} node */
+async function look(consul, node) {
+  const shared = await readSharedFolders(consul)
+  const { folders: copies } = await observeFiles(localSyncthing())
+  const folders = [...(shared?.valid ?? [])].map(([label, { id: _id, ...folder }]) => {
+    const found = copies.find((one) => one.label === label)
+    return { label, ...folder, machines: found ? Object.fromEntries(copiesOf(found, node)) : null }
+  })
+  return { schema: 1, folders, problems: readReport()?.problems ?? [] }
+}
+
+/** @param {Awaited<ReturnType<typeof look>>} seen @param {string} node */
+function linesOf({ folders, problems }, node) {
+  const lines = folders.flatMap(({ label, path, owner, group, mode, ignore, versioning, machines }) => [
+    `${label}  ${path}  (${owner}:${group} ${mode}${versioning ? ', versions are kept' : ''}${ignore.length > 0 ? `, ignores ${ignore.join(' ')}` : ''})`,
+    ...Object.entries(machines ?? {}).map(
+      ([name, copy]) => `  ${name}  ${copyText(copy)}${copy.why === undefined ? '' : `: ${copy.why}`}`,
+    ),
+    ...(machines === null ? [`  ${node}  not shared`] : []),
+  ])
+  return [
+    ...(folders.length === 0 ? ['no folder is replicated'] : lines),
+    ...problems.map((one) => `problem: ${one}`),
+  ]
+}
+
+/**
+ * @param {Consul} consul
+ * @param {string} node
+ * @param {Extract<import('#lib/files/folder-options').FoldersCommand, { verb: 'add' }>} command
+ */
+async function add(consul, node, command) {
+  const path = command.path.replace(/(.)\/+$/, '$1')
+  const directory = await describeDirectory(path)
+  const daemon = localSyncthing()
+  // Whatever cannot be shared here should not become a folder of the cluster.
+  await daemon.deviceId()
+  const unique = uniquePart()
+  const label = await changeFolders(consul, (document) =>
+    withFolder(document, { ...command, path }, directory, unique),
+  )
+  // What is here is what the folder begins with.
+  await runSyncthingHandler(path)
+  const deadline = performance.now() + OTHERS_MS
+  for (;;) {
+    const folder = (await observeFiles(daemon)).folders.find((one) => one.label === label)
+    if (!folder) {
+      const why = readReport()?.problems.join('; ') || 'the handler syncthing has not shared it'
+      throw new UnderstudyError(
+        EXIT.failed,
+        `${label} is a folder of the cluster now, but not on ${node}: ${why}`,
+      )
+    }
+    const others = [...folder.others]
+    const away = others.filter(([, { state }]) => state === 'not-shared' || state === 'disconnected')
+    if (away.length > 0 && performance.now() < deadline) {
+      await sleep(LOOK_AGAIN_MS)
+      continue
+    }
+    print(`${label} is replicated: ${path}`)
+    for (const [name, copy] of copiesOf(folder, node)) print(`  ${name}  ${copyText(copy)}`)
+    for (const [name, { state }] of away)
+      if (state === 'not-shared') print(`${name} does not share it yet; the check of ${name} says why`)
+    return
+  }
+}
+
+async function main() {
+  const argv = commandArguments()
+  if (argv.includes('--help')) {
+    process.stdout.write(help)
+    return
+  }
+  const command = parseFoldersCommand(argv)
+  const { node, kvPrefix } = requireSettings()
+  if (process.getuid?.() !== 0)
+    throw new UnderstudyError(EXIT.config, 'this needs root: run it with sudo or as root')
+  const consul = new Consul({ prefix: kvPrefix })
+  if (command.verb === 'list') {
+    const seen = await look(consul, node)
+    print(command.json ? JSON.stringify(seen, null, 2) : linesOf(seen, node).join('\n'))
+  } else if (command.verb === 'add') await add(consul, node, command)
+  else {
+    const label = await changeFolders(consul, (document) => withoutFolder(document, command.what))
+    await runSyncthingHandler(null)
+    print(`${label} is no longer replicated; its files stay where they are`)
+  }
+}
+
+main().then(
+  () => process.exit(),
+  (error) => {
+    process.stderr.write(`understudy folders: ${explain(error)}\n`)
+    process.exit(error instanceof UnderstudyError ? error.exitCode : EXIT.failed)
+  },
+)

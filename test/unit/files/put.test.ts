@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict'
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { checkSource, isStill, placeOf, writeFile } from '../../../lib/files/put.ts'
+import type { SharedFolder } from '../../../lib/world/syncthing.ts'
+
+let top = ''
+let folder: SharedFolder
+before(() => {
+  top = realpathSync(mkdtempSync(join(tmpdir(), 'understudy-put-')))
+  mkdirSync(join(top, 'folder/sub'), { recursive: true })
+  mkdirSync(join(top, 'outside'))
+  symlinkSync(join(top, 'outside'), join(top, 'folder/away'))
+  symlinkSync(join(top, 'folder'), join(top, 'link'))
+  writeFileSync(join(top, 'source'), 'new')
+  chmodSync(join(top, 'source'), 0o640)
+  folder = { id: 'f-1', label: 'f', path: join(top, 'folder'), devices: [] }
+})
+after(() => rmSync(top, { recursive: true }))
+
+const place = (destination: string, source = join(top, 'source')) =>
+  placeOf(source, join(top, destination), [folder])
+
+describe('where a file is put', () => {
+  const places: readonly (readonly [destination: string, path: string])[] = [
+    ['folder/x', 'x'],
+    ['folder', 'source'],
+    ['folder/', 'source'],
+    ['folder/sub', 'sub/source'],
+    ['folder/sub/', 'sub/source'],
+    ['folder/sub/x', 'sub/x'],
+    ['folder/sub/../x', 'x'],
+    // A link that leads into the folder.
+    ['link/x', 'x'],
+  ]
+  for (const [destination, path] of places) {
+    test(`${destination} is ${path}`, () => {
+      assert.deepEqual(place(destination), { folder, path, file: join(top, 'folder', path) })
+    })
+  }
+  const refused: readonly (readonly [destination: string, says: RegExp])[] = [
+    ['outside/x', /outside\/x is not in a replicated folder; they are: .*folder$/],
+    ['folder/../outside/x', /is not in a replicated folder/],
+    // What a link in the folder leads to is not replicated.
+    ['folder/away/x', /outside\/x is not in a replicated folder/],
+    ['folderx', /is not in a replicated folder/],
+    ['folder/none/x', /there is no directory .*none; make it first/],
+    ['folder/none/', /there is no directory .*none; make it first/],
+  ]
+  for (const [destination, says] of refused)
+    test(`not ${destination}`, () => assert.throws(() => place(destination), { exitCode: 64, message: says }))
+  test('standard input has no name for a directory', () => {
+    assert.throws(() => place('folder/sub', '-'), { exitCode: 64, message: /is a directory; name the file/ })
+  })
+})
+
+test('what can be put: a file, and standard input', () => {
+  checkSource(join(top, 'source'))
+  checkSource('-')
+  assert.throws(() => checkSource(join(top, 'none')), { exitCode: 64, message: /there is no file/ })
+  assert.throws(() => checkSource(join(top, 'folder')), { exitCode: 64, message: /is not a file/ })
+})
+
+describe('how it is written', () => {
+  test('a new file has the mode of its source', async () => {
+    const to = place('folder/sub/made')
+    const written = await writeFile(join(top, 'source'), to)
+    assert.equal(readFileSync(to.file, 'utf8'), 'new')
+    assert.equal(statSync(to.file).mode & 0o7777, 0o640)
+    assert.ok(isStill(written, to))
+    assert.deepEqual(readdirSync(join(top, 'folder/sub')), ['made'])
+  })
+  test('one that replaces another has the mode of that, and is another file', async () => {
+    const to = place('folder/replaced')
+    writeFileSync(to.file, 'old')
+    chmodSync(to.file, 0o604)
+    const before = statSync(to.file)
+    const written = await writeFile(join(top, 'source'), to)
+    assert.equal(statSync(to.file).mode & 0o7777, 0o604)
+    assert.ok(!isStill(before, to))
+    assert.ok(isStill(written, to))
+  })
+  test('what somebody else has changed, or removed, is no longer what we have written', async () => {
+    const to = place('folder/changed')
+    const written = await writeFile(join(top, 'source'), to)
+    utimesSync(to.file, 1, 1)
+    assert.ok(!isStill(written, to))
+    rmSync(to.file)
+    assert.ok(!isStill(written, to))
+  })
+  test('where it fails, what was there still is, and nothing else', async () => {
+    const to = place('folder/kept')
+    writeFileSync(to.file, 'old')
+    // A directory cannot be read as a file.
+    await assert.rejects(writeFile(join(top, 'outside'), to), {
+      exitCode: 1,
+      message: /what was there before still is/,
+    })
+    assert.equal(readFileSync(to.file, 'utf8'), 'old')
+    assert.ok(readdirSync(join(top, 'folder')).every((name) => !name.startsWith('.syncthing.')))
+  })
+})
