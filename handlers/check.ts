@@ -14,7 +14,6 @@ import { readAway, writeAway } from '../lib/files/away.ts'
 import { observeFiles } from '../lib/files/observe.ts'
 import { readReport } from '../lib/files/report.ts'
 import { main, noArguments } from '../lib/handler.ts'
-import { log } from '../lib/log.ts'
 import { paths, units } from '../lib/paths.ts'
 import { mayNeedFollow, observeFollow } from '../lib/reconcile/follow.ts'
 import { trimHistory } from '../lib/reconcile/history.ts'
@@ -85,7 +84,7 @@ async function repairDatabase(context: Context, dryRun: boolean): Promise<string
   return why ?? (runs ? null : 'PostgreSQL does not answer')
 }
 
-/** For each question to Syncthing. */
+/** For all questions to Syncthing. */
 const FILES_MS = 3000
 
 /** What a rejoin fails on needs a person, if it goes on. */
@@ -103,7 +102,7 @@ async function checkFiles({ consul }: Context, dryRun: boolean): Promise<void> {
   if (!existsSync(paths.syncthingKey)) return
   const problems = await lookAtFiles(consul, dryRun).catch((error: unknown) => [explain(error)])
   const said = problems.join('; ') || 'as it should be'
-  if (dryRun) log('check', { files: said })
+  if (dryRun) process.stdout.write(`files: ${said}\n`)
   else await consul.setCheck('files', problems.length === 0 ? 'passing' : 'warning', said)
 }
 
@@ -164,9 +163,13 @@ Compares this machine with what the cluster wants, repairs what differs and repo
       await pause(LOOK_AGAIN_MS)
       problems = await look(context, dryRun)
     }
-    await checkFiles(context, dryRun).catch((error: unknown) => log('check', { error: explain(error) }))
     if (!dryRun) await trimHistory(context).catch(() => {})
     process.stdout.write(`${problems.join('\n') || 'as it should be'}\n`)
+    // Last, and not for long: a slow Syncthing must not cost the database its check.
+    await Promise.race([
+      checkFiles(context, dryRun).catch(() => {}),
+      pause(FILES_MS, undefined, { ref: false }),
+    ])
     return problems.length > 0 ? EXIT.failed : EXIT.ok
   },
 })

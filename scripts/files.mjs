@@ -72,11 +72,14 @@ async function carryOut(daemon, command) {
   const place = placeOf(command.source, command.destination, folders)
   await prepare(daemon, [place.folder], minCopies)
   const written = await writeFile(command.source, place)
-  const waited = await waitForCopies(daemon, {
-    folders: [place.folder],
-    path: place.path,
-    minCopies,
-    timeoutMs,
+  const what = { folders: [place.folder], path: place.path, minCopies, timeoutMs }
+  const waited = await waitForCopies(daemon, what).catch((cause) => {
+    // Only now can it be known: nobody but Syncthing understands its patterns.
+    if (cause instanceof UnderstudyError && cause.exitCode === EXIT.usage)
+      throw new UnderstudyError(EXIT.failed, `${place.file} was written, but stays on this machine`, {
+        cause,
+      })
+    throw cause
   })
   if (!isStill(written, place))
     throw new UnderstudyError(

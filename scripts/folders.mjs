@@ -55,8 +55,10 @@ const copiesOf = ({ here, others }, node) =>
 /** Every folder of the cluster with what each machine has of it. @param {Consul} consul @param {string} node */
 async function look(consul, node) {
   const shared = await readSharedFolders(consul)
+  if (shared === null)
+    throw new UnderstudyError(EXIT.data, "Consul's key syncthing/folders is not there or malformed")
   const { folders: copies } = await observeFiles(localSyncthing())
-  const folders = [...(shared?.valid ?? [])].map(([label, { id: _id, ...folder }]) => {
+  const folders = [...shared.valid].map(([label, { id: _id, ...folder }]) => {
     const found = copies.find((one) => one.label === label)
     return { label, ...folder, machines: found ? Object.fromEntries(copiesOf(found, node)) : null }
   })

@@ -19,6 +19,8 @@ export function whyLookAgain(
   if (report.problems.length > 0) return 'there were problems'
   const ageMs = nowMs - Date.parse(report.at)
   if (!(ageMs < LOOKED_MS && ageMs > -LOOKED_MS)) return 'nobody has looked for a while'
+  // A disk may be back.
+  if (folders.some(({ here }) => here.state === 'stopped')) return 'a folder is stopped'
   const changed = folders.some(({ label, sequence }) => report.folders[label]?.sequence !== sequence)
   return changed && ageMs > COUNTED_MS ? 'folders have changed' : null
 }

@@ -53,20 +53,20 @@ export interface SyncthingPlan {
   why: string
   /** In the order in which they are done. */
   changes: Change[]
-  /** What a person has to see to, one sentence each. All else goes on. */
-  problems: string[]
+  /** What a person has to see to, one sentence each; null: not known. All else goes on. */
+  problems: string[] | null
 }
 
 /** The devices and folders of this machine's Syncthing are those of the members; only what differs is changed. */
 export function decideSyncthing(facts: SyncthingFacts): SyncthingPlan {
   const { node, address, members, folders, syncthing } = facts
-  const wait = (why: string, problems: string[] = []): SyncthingPlan => ({
+  const wait = (why: string, problems: string[] | null): SyncthingPlan => ({
     do: 'nothing',
     why,
     changes: [],
     problems,
   })
-  if (members === UNKNOWN || folders === UNKNOWN) return wait('Consul does not answer')
+  if (members === UNKNOWN || folders === UNKNOWN) return wait('Consul does not answer', null)
   if (syncthing === UNKNOWN)
     return wait('Syncthing does not answer', [`Syncthing on ${node} does not answer`])
   const own = members.valid.get(node)

@@ -109,8 +109,8 @@ export async function changeFolders(
     const entry = await consul.get(kv.folders)
     if (entry === null)
       throw new UnderstudyError(
-        EXIT.config,
-        'files are not replicated in this cluster yet; run understudy join again',
+        EXIT.data,
+        "Consul's key syncthing/folders is not there; nothing can be changed until it is put back",
       )
     const { document, label } = change(entry.value)
     if (isDeepStrictEqual(document, entry.value)) return label

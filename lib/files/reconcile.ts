@@ -22,12 +22,12 @@ export async function reconcileFiles(
   options: { dryRun: boolean; mergeFiles: string | null },
 ): Promise<boolean> {
   const work = syncthing(options)
-  let problems: string[] = []
+  let problems = readReport()?.problems ?? []
   let failed: string | null = null
   try {
     for (let round = 0; round < MOST_ROUNDS; round++) {
       const plan = await runReconciler(work, context, { ...options, patienceMs: PATIENCE_MS })
-      problems = plan.problems
+      problems = plan.problems ?? problems
       if (plan.do === 'nothing' || options.dryRun) break
     }
   } catch (error) {

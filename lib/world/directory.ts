@@ -1,14 +1,15 @@
-import { type Dirent, existsSync, lstatSync, readdirSync, realpathSync, statSync } from 'node:fs'
+import { type Dirent, lstatSync, readdirSync, realpathSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { DirectoryFact } from '../decide/syncthing.ts'
 import type { Folder } from '../kv.ts'
+import { exists } from './files.ts'
 import { groupId, nameOfId, userId } from './users.ts'
 
 /** Syncthing's own files in a folder. */
 const isSyncthings = (name: string): boolean => /^\.st(folder(\.removed-.*)?|ignore|versions)$/.test(name)
 
 /** Is it the directory that it was? Syncthing makes this mark when the folder is added, and looks for it ever after. */
-export const isMarked = (path: string): boolean => existsSync(join(path, '.stfolder'))
+export const isMarked = (path: string): boolean => exists(join(path, '.stfolder'))
 
 /** What is at a path that is to become a replicated folder. */
 export async function inspectDirectory({
@@ -27,8 +28,8 @@ export async function inspectDirectory({
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
       return { state: 'unusable', why: `${path} cannot be looked at: ${(error as Error).message}` }
     const above = nearestAbove(path)
-    const real = realpathSync(above)
-    if (real !== above) return { state: 'unusable', why: `${path} is below ${above}, a link to ${real}` }
+    if (!isPlain(above))
+      return { state: 'unusable', why: `${path} is below ${above}, which is a link or below one` }
     const ids = await Promise.all([userId(owner), groupId(group)])
     return { state: 'missing', ownerExists: !ids.includes(null) }
   }
@@ -44,7 +45,17 @@ export async function ownershipOf(path: string): Promise<Pick<Folder, 'owner' | 
 /** The nearest directory above a path that is there. */
 function nearestAbove(path: string): string {
   const above = dirname(path)
-  return existsSync(above) ? above : nearestAbove(above)
+  return exists(above) ? above : nearestAbove(above)
+}
+
+/** Does a path that is there lead through no link? One that leads nowhere is a link as well. */
+function isPlain(path: string): boolean {
+  try {
+    return realpathSync(path) === path
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false
+    throw error
+  }
 }
 
 /** How many conflict files there are below a path, see https://docs.syncthing.net/users/syncing.html#conflicting-changes. */

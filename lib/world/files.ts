@@ -2,8 +2,8 @@ import {
   chmodSync,
   chownSync,
   closeSync,
-  existsSync,
   fsyncSync,
+  lstatSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -78,9 +78,12 @@ function isAsWanted(
   return (found.mode & 0o777) === mode && (uid ?? found.uid) === found.uid && (gid ?? found.gid) === found.gid
 }
 
+/** Is there anything at this path? Not existsSync, which asks access(2): that leaves the capabilities of a user out. */
+export const exists = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false }) !== undefined
+
 /** Makes a directory, and those above it, with this owner and mode. One that is there already stays as it is. */
 export function makeOwned(path: string, { mode, uid, gid }: Required<FileOptions>): void {
-  if (existsSync(path)) return
+  if (exists(path)) return
   makeOwned(dirname(path), { mode, uid, gid })
   const temporary = `${path}.understudy.tmp`
   mkdirSync(temporary, { recursive: true, mode: 0o700 })

@@ -36,7 +36,7 @@ export async function untilCheckSays(
   says: RegExp | null,
   seenFrom = machine,
 ): Promise<void> {
-  await waitFor(`the check of ${machine} says ${says ?? 'nothing'}`, 90_000, async () => {
+  await waitFor(`the check of ${machine} says ${says ?? 'nothing'}`, 120_000, async () => {
     const status = await statusFrom(lab, seenFrom)
     const checks = status.machines.find(({ name }) => name === machine)?.checks
     const check = checks === 'unknown' ? undefined : checks?.find(({ id }) => id === 'files')

@@ -68,6 +68,13 @@ describe('files-check: whether to look again', () => {
     ],
     ['Only the second has changed', {}, [...unchanged, folder('new')], 30 * SECOND, CHANGED],
     ['A folder is new', {}, [...unchanged, folder('new', { sequence: 0 })], 30 * SECOND, CHANGED],
+    [
+      'A folder is stopped: its disk may be back',
+      {},
+      [folder('resources', { here: { state: 'stopped', files: 0, bytes: 0, why: 'no marker' } })],
+      0,
+      'a folder is stopped',
+    ],
     ['A folder is new, and it was looked a moment ago', {}, [...unchanged, folder('new')], SECOND, null],
     ['A folder is gone: there is nothing to count', {}, [], 30 * SECOND, null],
     [

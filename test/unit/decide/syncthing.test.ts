@@ -89,7 +89,7 @@ const withMore = (at: DirectoryFact | null, folder: Partial<Folder> = {}): Parti
 })
 
 type Expected = Case<SyncthingFacts, SyncthingPlan>[2]
-const nothing = (why: string, problems: readonly string[] = []): Expected => ({
+const nothing = (why: string, problems: readonly string[] | null = []): Expected => ({
   do: 'nothing',
   why,
   changes: [],
@@ -109,7 +109,7 @@ const addMore = (folder: Partial<Folder> = {}): Change => ({
 })
 const USED = { state: 'used', entries: 2, example: 'report.pdf' } as const
 const USED_TEXT =
-  '/srv/more holds files of this machine (2 entries, such as report.pdf); move them away, or run understudy folders add /srv/more --merge-files'
+  '/srv/more holds files of this machine (2 entries, such as report.pdf); move them away, or run understudy join again here with --merge-files'
 const notShared = (why: string): string => `the folder more is not shared on n1: ${why}`
 const sharedWith = (nodes: readonly string[]): Change => ({
   what: 'change-folder',
@@ -119,8 +119,8 @@ const sharedWith = (nodes: readonly string[]): Change => ({
 
 const general: readonly Case<SyncthingFacts, SyncthingPlan>[] = [
   ['All is as it should be', {}, nothing('as it should be')],
-  ['Consul does not tell the members', { members: UNKNOWN }, nothing('Consul does not answer')],
-  ['Consul does not tell the folders', { folders: UNKNOWN }, nothing('Consul does not answer')],
+  ['Consul does not tell the members', { members: UNKNOWN }, nothing('Consul does not answer', null)],
+  ['Consul does not tell the folders', { folders: UNKNOWN }, nothing('Consul does not answer', null)],
   [
     'Syncthing does not answer',
     { syncthing: UNKNOWN },
@@ -129,7 +129,7 @@ const general: readonly Case<SyncthingFacts, SyncthingPlan>[] = [
   [
     'Neither answers: what Consul says comes first, as without it nobody knows what should be',
     { members: UNKNOWN, syncthing: UNKNOWN },
-    nothing('Consul does not answer'),
+    nothing('Consul does not answer', null),
   ],
   [
     'This machine is not among the members',
@@ -376,7 +376,7 @@ const folders: readonly Case<SyncthingFacts, SyncthingPlan>[] = [
     withMore({ ...USED, entries: 1 }),
     nothing('(1 entry, such as report.pdf)', [
       notShared(
-        '/srv/more holds files of this machine (1 entry, such as report.pdf); move them away, or run understudy folders add /srv/more --merge-files',
+        '/srv/more holds files of this machine (1 entry, such as report.pdf); move them away, or run understudy join again here with --merge-files',
       ),
     ]),
   ],
@@ -514,7 +514,7 @@ const folders: readonly Case<SyncthingFacts, SyncthingPlan>[] = [
       directories: new Map([['/srv/new', { state: 'empty' }]]),
     },
     nothing('is at /srv/files here', [
-      'the folder files is at /srv/files here, not at /srv/new; remove it and add it again',
+      'the folder files is at /srv/files here, not at /srv/new; correct syncthing/folders',
     ]),
   ],
   [
@@ -530,7 +530,9 @@ const folders: readonly Case<SyncthingFacts, SyncthingPlan>[] = [
   [
     'The document is gone: nothing is given up',
     { folders: null },
-    nothing('not there', ["Consul's key syncthing/folders is not there; run understudy join again"]),
+    nothing('not there', [
+      "Consul's key syncthing/folders is not there or malformed; nothing is changed until it is put back",
+    ]),
   ],
   [
     'The document is gone, and a machine has joined: it becomes a device, and no folder is touched',
@@ -538,7 +540,7 @@ const folders: readonly Case<SyncthingFacts, SyncthingPlan>[] = [
     configure(
       'add the device of n4',
       [{ what: 'add-device', id: deviceOf('n4'), values: wantedDevice(deviceOf('n4'), 'n4', '10.77.0.14') }],
-      ["Consul's key syncthing/folders is not there; run understudy join again"],
+      ["Consul's key syncthing/folders is not there or malformed; nothing is changed until it is put back"],
     ),
   ],
   [
@@ -886,8 +888,8 @@ test('syncthing: it says what it does, and "nothing" is nothing', () => {
       assert.equal(plan.do === 'nothing', plan.changes.length === 0)
       assert.notEqual(plan.why, '')
       if (plan.do === 'nothing')
-        for (const problem of plan.problems) assert.ok(plan.why.includes(problem), problem)
-      for (const text of [plan.why, ...plan.problems]) assert.doesNotMatch(text, /undefined|null|\n/)
+        for (const problem of plan.problems ?? []) assert.ok(plan.why.includes(problem), problem)
+      for (const text of [plan.why, ...(plan.problems ?? [])]) assert.doesNotMatch(text, /undefined|null|\n/)
     }),
   )
 })
@@ -959,7 +961,7 @@ test('syncthing: a folder at another path than in the document is not changed', 
         const has = facts.syncthing.folders.find((folder) => folder.id === id)
         if (has === undefined || has.path === path) continue
         assert.ok(!touched.includes(id), `${id} is changed`)
-        const said = plan.problems.some((problem) => problem.startsWith(`the folder ${label} is at `))
+        const said = plan.problems?.some((problem) => problem.startsWith(`the folder ${label} is at `))
         assert.ok(said, `nothing is said of ${id}`)
       }
     }),
@@ -1093,7 +1095,7 @@ test('syncthing: a device that two claim is not taken in, and is said to be clai
       const claimed = [...facts.members.valid.values()].map(({ deviceId }) => deviceId)
       for (const id of claimed) {
         const twice = claimed.indexOf(id) !== claimed.lastIndexOf(id)
-        const said = plan.problems.some(
+        const said = plan.problems?.some(
           (problem) => problem.includes('claim the same') && problem.endsWith(`(${id.slice(0, 7)})`),
         )
         assert.equal(said, twice)

@@ -163,8 +163,13 @@ test('nothing below a link is unusable: it would be made where the link leads to
   symlinkSync(join(base, 'real'), join(base, 'link'))
   assert.deepEqual(await inspect('link/files/new'), {
     state: 'unusable',
-    why: `${base}/link/files/new is below ${base}/link, a link to ${base}/real`,
+    why: `${base}/link/files/new is below ${base}/link, which is a link or below one`,
   })
+})
+
+test('nor is what is below a link that leads nowhere', async () => {
+  symlinkSync(join(base, 'nowhere'), join(base, 'link'))
+  assert.equal((await inspect('link/new')).state, 'unusable')
 })
 
 test('a file that Syncthing is only fetching is no conflict', () => {
