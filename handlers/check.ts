@@ -84,8 +84,9 @@ async function repairDatabase(context: Context, dryRun: boolean): Promise<string
   return why ?? (runs ? null : 'PostgreSQL does not answer')
 }
 
-/** For all questions to Syncthing. */
-const FILES_MS = 3000
+/** For each question to Syncthing, and for all that concerns files. */
+const SYNCTHING_MS = 2000
+const FILES_MS = 4000
 
 /** What a rejoin fails on needs a person, if it goes on. */
 function checkRejoin(): string | null {
@@ -109,7 +110,7 @@ async function checkFiles({ consul }: Context, dryRun: boolean): Promise<void> {
 async function lookAtFiles(consul: Consul, dryRun: boolean): Promise<string[]> {
   const report = readReport()
   const [{ folders, connected }, members] = await Promise.all([
-    observeFiles(localSyncthing(FILES_MS)),
+    observeFiles(localSyncthing(SYNCTHING_MS)),
     consul.members().catch(() => null),
   ])
   const nowMs = Date.now()

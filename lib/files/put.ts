@@ -74,7 +74,7 @@ export function checkSource(source: string): void {
 /**
  * Writes the file beside its destination, under a name that Syncthing takes for one of its own and clears away where we are
  * killed; then fsync and rename, so that the others get the old file or the new one. Keeps the mode of what it replaces,
- * else of the source; the owner, where we are root, of what it replaces, else of the directory.
+ * else of the source; owner and group, as far as we may, of what it replaces, else of the directory.
  * @returns what was written, for {@link isStill}.
  */
 export async function writeFile(source: string, { file }: Place): Promise<Stats> {
@@ -86,7 +86,7 @@ export async function writeFile(source: string, { file }: Place): Promise<Stats>
   try {
     const input = source === STDIN ? process.stdin : createReadStream(source)
     await pipeline(input, createWriteStream(temporary, { mode: 0o600, flags: 'wx' }))
-    if (process.getuid?.() === 0) chownSync(temporary, uid, gid)
+    own(temporary, uid, gid)
     chmodSync(temporary, mode & 0o7777)
     syncFile(temporary)
     renameSync(temporary, file)
@@ -106,6 +106,16 @@ export function isStill(written: Stats, { file }: Place): boolean {
   return (
     now !== null && now.ino === written.ino && now.mtimeMs === written.mtimeMs && now.size === written.size
   )
+}
+
+/** Only root may give a file away; to a group of its own anybody may. */
+function own(path: string, uid: number, gid: number): void {
+  const us = process.getuid?.() ?? 0
+  try {
+    chownSync(path, us === 0 ? uid : us, gid)
+  } catch (error) {
+    if (us === 0 || (error as NodeJS.ErrnoException).code !== 'EPERM') throw error
+  }
 }
 
 function syncFile(path: string): void {

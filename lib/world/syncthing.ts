@@ -156,11 +156,9 @@ export class Syncthing {
   }
 
   async folderStatus(folder: string): Promise<FolderStatus> {
-    return (await this.#ask(
-      'ask for a folder',
-      'GET',
-      `/rest/db/status?folder=${part(folder)}`,
-    )) as FolderStatus
+    const said = await this.#ask('ask for a folder', 'GET', `/rest/db/status?folder=${part(folder)}`)
+    // 1.19 leaves these out where there is nothing to say.
+    return { error: '', watchError: '', ...(said as Omit<FolderStatus, 'error' | 'watchError'>) }
   }
 
   /** Files of a folder that could not be read or written here, and why; the first of them where there are many. */

@@ -122,10 +122,10 @@ describe('what cannot be a folder is refused with one sentence, and nothing is c
   }
 })
 
-/** Every file of a folder with what is in it, its owner and its mode; one line each. */
+/** Every file of a folder that is replicated, with what is in it, its owner and its mode; one line each. */
 async function fingerprint(machine: string, path: string): Promise<string[]> {
-  const hashes = `find . -type f -not -path './.st*' -print0 | sort -z | xargs -0 sha256sum`
-  const owners = `find . -not -path './.st*' -printf '%p %u:%g %m\\n' | sort`
+  const hashes = `find . -type f -not -path './.st*' -not -name '*.part' -print0 | sort -z | xargs -0 sha256sum`
+  const owners = `find . -not -path './.st*' -not -name '*.part' -printf '%p %u:%g %m\\n' | sort`
   return (await sh(machine, `cd ${path}; ${hashes}; ${owners}`)).split('\n')
 }
 
@@ -243,7 +243,7 @@ test('who may: a user of the group understudy-files, and no other', async () => 
   const stranger = await as()
   assert.equal(stranger.exitCode, 78)
   assert.match(stranger.stderr, /needs root, or a user of the group understudy-files/)
-  const member = await as('-G', 'understudy-files')
+  const member = await as('-g', 'service', '-G', 'understudy-files')
   assert.equal(member.exitCode, 0, member.stderr)
 })
 
@@ -341,7 +341,7 @@ test('what is deleted while a machine is away is deleted there too; what was cha
   await sh('n1', `rm ${SHARED}/deleted ${SHARED}/changed`)
   const { exitCode, stderr } = await files(lab, 'n1', ['wait', '--path', `${SHARED}/deleted`])
   assert.equal(exitCode, 0, stderr)
-  await sh('n3', `echo new > ${SHARED}/changed`)
+  await sh('n3', `echo new > ${SHARED}/changed; chown service:service ${SHARED}/changed`)
   await lab.heal('n3')
   await untilInSync(lab, all)
   for (const machine of all) {

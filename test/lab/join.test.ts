@@ -237,11 +237,12 @@ test('secrets are nowhere to be read: not in argv, logs or world-readable files;
       string | number
     >,
   )
-  const words = secrets.filter((value) => typeof value === 'string').join('|')
+  const passwords = secrets.filter((value) => typeof value === 'string')
   const argvs = (pattern: string): string =>
     `for file in /proc/[0-9]*/cmdline; do tr '\\0' ' ' <"$file"; echo; done 2>/dev/null | grep -v grep | grep -cE '${pattern}' || true`
   for (const machine of ['n1', 'n4']) {
-    const readable = `grep -rlE '${words}' /etc /run/understudy /var/log 2>/dev/null | xargs -r ls -l | grep -E '^.{7}r' || true`
+    const words = [...passwords, await sh(machine, 'cat /etc/understudy/syncthing.key')].join('|')
+    const readable = `grep -rlE '${words}' /etc /run/understudy /var/lib/understudy /var/log 2>/dev/null | xargs -r ls -l | grep -E '^.{7}r' || true`
     assert.equal(await sh(machine, readable), '')
     assert.equal(await sh(machine, `journalctl --no-pager | grep -cE '${words}' || true`), '0')
     assert.equal(await sh(machine, argvs(words)), '0')

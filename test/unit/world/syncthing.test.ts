@@ -109,8 +109,16 @@ describe('Syncthing: what it is asked', () => {
       'GET /rest/db/status?folder=files-1',
       (one) => one.folderStatus('files-1'),
       undefined,
+      // As 1.19 says it.
       { state: 'idle' },
-      { state: 'idle' },
+      { state: 'idle', error: '', watchError: '' },
+    ],
+    [
+      'GET /rest/db/status?folder=files-1',
+      (one) => one.folderStatus('files-1'),
+      undefined,
+      { state: 'error', error: 'no marker', watchError: 'no watches left' },
+      { state: 'error', error: 'no marker', watchError: 'no watches left' },
     ],
     [
       'GET /rest/folder/errors?folder=files-1&perpage=1000',
