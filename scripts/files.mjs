@@ -1,6 +1,6 @@
 #!/usr/bin/env zx
 // understudy files: what was written into a replicated folder is on the other machines, or it is said that it is not.
-import { relative } from 'node:path'
+import { relative, resolve } from 'node:path'
 import { commandArguments } from '#lib/arguments'
 import { isWithin } from '#lib/cluster/folders'
 import { EXIT, explain, UnderstudyError, usageError } from '#lib/errors'
@@ -52,11 +52,13 @@ function scopeOf(folders, { folder: label, path }) {
   const named = label === null ? folders : folders.filter((folder) => folder.label === label)
   if (label !== null && named.length === 0)
     throw usageError(`there is no folder ${label}; they are: ${known}`)
-  if (path === null || !path.startsWith('/')) return { folders: named, path }
-  const [around] = named.filter((folder) => isWithin(path, folder.path))
+  if (path === null) return { folders: named, path }
+  // Where it is not absolute, a folder is named.
+  const at = resolve(named[0]?.path ?? '/', path)
+  const around = named.find((folder) => isWithin(at, folder.path))
   if (!around)
-    throw usageError(`${path} is not in ${label === null ? 'a replicated folder' : `the folder ${label}`}`)
-  return { folders: [around], path: relative(around.path, path.replace(/\/+$/, '')) || null }
+    throw usageError(`${at} is not in ${label === null ? 'a replicated folder' : `the folder ${label}`}`)
+  return { folders: [around], path: relative(around.path, at) || null }
 }
 
 /**

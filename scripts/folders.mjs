@@ -92,11 +92,11 @@ async function add(consul, node, command) {
   // Whatever cannot be shared here should not become a folder of the cluster.
   await daemon.deviceId()
   const unique = uniquePart()
-  const label = await changeFolders(consul, (document) =>
+  const { label, isNew } = await changeFolders(consul, (document) =>
     withFolder(document, { ...command, path }, directory, unique),
   )
-  // What is here is what the folder begins with.
-  await runSyncthingHandler(path)
+  // What is here is what a new folder begins with.
+  await runSyncthingHandler(isNew || command.mergeFiles ? path : null)
   const deadline = performance.now() + OTHERS_MS
   for (;;) {
     const folder = (await observeFiles(daemon)).folders.find((one) => one.label === label)
@@ -137,7 +137,7 @@ async function main() {
     print(command.json ? JSON.stringify(seen, null, 2) : linesOf(seen, node).join('\n'))
   } else if (command.verb === 'add') await add(consul, node, command)
   else {
-    const label = await changeFolders(consul, (document) => withoutFolder(document, command.what))
+    const { label } = await changeFolders(consul, (document) => withoutFolder(document, command.what))
     await runSyncthingHandler(null)
     print(`${label} is no longer replicated; its files stay where they are`)
   }

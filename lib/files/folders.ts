@@ -59,7 +59,7 @@ export function withFolder(
   command: AddCommand,
   directory: Pick<Folder, 'owner' | 'group' | 'mode'>,
   unique: string,
-): { document: FoldersDocument; label: string } {
+): { document: FoldersDocument; label: string; isNew: boolean } {
   const { valid } = readFolders(document)
   const { path, ignore, versioning, mergeFiles } = command
   const there = [...valid].find(([, other]) => other.path === path)
@@ -78,7 +78,8 @@ export function withFolder(
     ...(there?.[1] ?? { id: `${label}-${unique}`.replace(/[^a-z0-9-]/g, '-'), path, ...directory }),
     ...{ ignore, versioning, mergeFiles },
   }
-  return { document: { schema: 1, folders: { ...document.folders, [label]: folder } }, label }
+  const after: FoldersDocument = { schema: 1, folders: { ...document.folders, [label]: folder } }
+  return { document: after, label, isNew: there === undefined }
 }
 
 /** The document without a folder, named by its label or path. @throws where there is none. */
@@ -100,11 +101,11 @@ export function withoutFolder(
 
 const ATTEMPTS = 20
 
-/** Changes the document by compare-and-set, against others who do the same. @returns the label that it is about. */
-export async function changeFolders(
+/** Changes the document by compare-and-set, against others who do the same. @returns the change that was made. */
+export async function changeFolders<C extends { document: FoldersDocument }>(
   consul: Consul,
-  change: (document: FoldersDocument) => { document: FoldersDocument; label: string },
-): Promise<string> {
+  change: (document: FoldersDocument) => C,
+): Promise<C> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const entry = await consul.get(kv.folders)
     if (entry === null)
@@ -112,9 +113,9 @@ export async function changeFolders(
         EXIT.data,
         "Consul's key syncthing/folders is not there; nothing can be changed until it is put back",
       )
-    const { document, label } = change(entry.value)
-    if (isDeepStrictEqual(document, entry.value)) return label
-    if (await consul.compareAndSet(kv.folders, document, entry.modifyIndex)) return label
+    const changed = change(entry.value)
+    if (isDeepStrictEqual(changed.document, entry.value)) return changed
+    if (await consul.compareAndSet(kv.folders, changed.document, entry.modifyIndex)) return changed
   }
   throw new UnderstudyError(EXIT.retry, 'others have changed the folders every time; try again')
 }

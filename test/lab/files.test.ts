@@ -181,6 +181,30 @@ test('a file of 1 MB is confirmed in less than 3 s (median of ten)', async (cont
   assert.ok(median < 3000, `${Math.round(median)} ms`)
 })
 
+test('a member with files of its own where a folder is added elsewhere keeps them, until it is said that they may be merged', async () => {
+  await sh('n3', 'mkdir /srv/own; echo three > /srv/own/three')
+  await sh('n1', 'mkdir /srv/own; echo one > /srv/own/one')
+  const added = await folders('n1', 'add', '/srv/own')
+  assert.equal(added.exitCode, 0, added.stderr)
+  assert.match(added.stdout, /n3 does not share it yet/)
+  await untilCheckSays(lab, 'n3', /\/srv\/own holds files of this machine \(1 entry, such as three\)/)
+  await waitFor('n2 has it', 30_000, async () => (await textOf(lab, 'n2', '/srv/own/one')) ?? null)
+  // Nor by adding it there once more.
+  assert.equal((await folders('n3', 'add', '/srv/own')).exitCode, 1)
+  assert.deepEqual(
+    [await textOf(lab, 'n3', '/srv/own/one'), await textOf(lab, 'n1', '/srv/own/three')],
+    [null, null],
+  )
+  assert.equal((await folders('n1', 'add', '/srv/own', '--merge-files')).exitCode, 0)
+  for (const machine of all) {
+    await waitFor(`${machine} has both`, 60_000, async () => {
+      const found = [await textOf(lab, machine, '/srv/own/one'), await textOf(lab, machine, '/srv/own/three')]
+      return found.join() === 'one,three' || null
+    })
+  }
+  assert.equal((await folders('n2', 'remove', 'own')).exitCode, 0)
+})
+
 describe('understudy files: bad input is refused with one sentence, and nothing is written', () => {
   const cases: [args: string[], says: RegExp][] = [
     [[], /say understudy files wait or put$|say understudy files wait or put;/],
@@ -196,6 +220,8 @@ describe('understudy files: bad input is refused with one sentence, and nothing 
     [['wait', '--folder', 'nothing'], /there is no folder nothing/],
     [['wait', '--path', `${SHARED}/nothing`], /is not replicated/],
     [['wait', '--path', '/etc/hostname'], /not in a replicated folder/],
+    [['wait', '--path', `${SHARED}/../shared2`], /\/srv\/shared2 is not in a replicated folder/],
+    [['wait', '--folder', 'shared', '--path', '../x'], /\/srv\/x is not in the folder shared/],
   ]
   for (const [args, says] of cases) {
     test(args.join(' ') || 'nothing', async () => {
@@ -405,7 +431,9 @@ test('Syncthing that is away, or does not take our key, is said in one sentence'
   assert.equal(stopped.exitCode, 69)
   assert.match(stopped.stderr, /Syncthing does not answer/)
   await untilCheckSays(lab, 'n1', /understudy-syncthing.service|Syncthing does not answer/)
-  await sh('n1', 'systemctl start understudy-syncthing; echo wrong > /etc/understudy/syncthing.key')
+  // One that starts slowly is waited for.
+  await sh('n1', '(sleep 4; systemctl start understudy-syncthing) & systemctl start understudy-files')
+  await sh('n1', 'echo wrong > /etc/understudy/syncthing.key')
   const wrong = await waitFor('it starts', 30_000, async () => {
     const result = await files(lab, 'n1', ['wait'])
     return result.exitCode === 69 ? null : result

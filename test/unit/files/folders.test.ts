@@ -29,8 +29,8 @@ const add = (difference: Partial<Command> = {}) => {
 
 describe('a folder is added', () => {
   test('with the label of its path, an id of its own, and its directory as it is here', () => {
-    const { document: after, label } = add({ ignore: ['*.part'], versioning: true })
-    assert.equal(label, 'uploads')
+    const { document: after, label, isNew } = add({ ignore: ['*.part'], versioning: true })
+    assert.deepEqual([label, isNew], ['uploads', true])
     assert.deepEqual(readFolders(after).valid.get('uploads'), {
       ...{ id: 'uploads-abc', path: '/srv/uploads', ...directory },
       ...{ ignore: ['*.part'], versioning: true, mergeFiles: false },
@@ -46,8 +46,9 @@ describe('a folder is added', () => {
     assert.equal(readFolders(after).valid.get(label)?.id, 'up-loads-1-abc')
   })
   test('once more, with other settings: id, owner and mode stay', () => {
-    const { document: after, label } = add({ path: resources.path, versioning: true })
-    assert.equal(label, 'resources')
+    const { document: after, label, isNew } = add({ path: resources.path, versioning: true })
+    // What another machine has at the path is not merged by that.
+    assert.deepEqual([label, isNew], ['resources', false])
     assert.deepEqual(after.folders['resources'], { ...resources, versioning: true })
   })
 
