@@ -4,7 +4,6 @@
  * a check of its own, `files`.
  * Exit codes, as Consul understands them: 0 passing, 1 warning, anything else critical.
  */
-import { existsSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 
 import { currentPrimary, UNKNOWN } from '../lib/decide/facts.ts'
@@ -25,7 +24,7 @@ import type { Context, Plan, Reconciler } from '../lib/reconciler.ts'
 import type { Consul } from '../lib/world/consul.ts'
 import { run } from '../lib/world/exec.ts'
 import { readFailure } from '../lib/world/failure.ts'
-import { localSyncthing } from '../lib/world/syncthing.ts'
+import { localSyncthing, replicatesFiles } from '../lib/world/syncthing.ts'
 import { queueUnit, unitState } from '../lib/world/systemd.ts'
 
 /** Where a reconciler has something to do, runs its handler under its lock. @returns what a person should know, or null. */
@@ -84,23 +83,22 @@ async function repairDatabase(context: Context, dryRun: boolean): Promise<string
   return why ?? (runs ? null : 'PostgreSQL does not answer')
 }
 
-/** For each question to Syncthing, and for all that concerns files. */
-const SYNCTHING_MS = 2000
-const FILES_MS = 4000
-
 /** What a rejoin fails on needs a person, if it goes on. */
 function checkRejoin(): string | null {
   const failed = readFailure(paths.rejoinFailed)
   return failed && `rejoin has failed ${failed.count} times since ${failed.since}: ${failed.reason}`
 }
 
+/** For each question to Syncthing, and for all that concerns files. */
+const SYNCTHING_MS = 2000
+const FILES_MS = 4000
+
 /**
  * Says in a check of its own how the replicated folders are, so that a conflict of files hides nothing else. Starts the unit that
  * brings them into line where that is due; what it cannot do, it has written down.
  */
 async function checkFiles({ consul }: Context, dryRun: boolean): Promise<void> {
-  // A member from before files were replicated.
-  if (!existsSync(paths.syncthingKey)) return
+  if (!replicatesFiles()) return
   const problems = await lookAtFiles(consul, dryRun).catch((error: unknown) => [explain(error)])
   const said = problems.join('; ') || 'as it should be'
   if (dryRun) process.stdout.write(`files: ${said}\n`)
@@ -125,7 +123,7 @@ async function lookAtFiles(consul: Consul, dryRun: boolean): Promise<string[]> {
 
 async function checkUnits(): Promise<string | null> {
   const watched: string[] = [units.pgbouncer, units.keepalived, units.repmgrd]
-  if (existsSync(paths.syncthingKey)) watched.push(units.syncthing)
+  if (replicatesFiles()) watched.push(units.syncthing)
   const states = await Promise.all(watched.map(unitState))
   const down = watched.filter(
     (_unit, index) => !['active', 'activating', 'reloading'].includes(states[index] ?? ''),

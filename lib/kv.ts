@@ -134,6 +134,8 @@ export const folder = v.object({
   mergeFiles: v.boolean(),
 })
 export type Folder = v.InferOutput<typeof folder>
+/** What a directory is made like. */
+export type Ownership = Pick<Folder, 'owner' | 'group' | 'mode'>
 
 const folders = v.object({
   schema: v.literal(1),

@@ -1,9 +1,9 @@
 #!/usr/bin/env zx
 // understudy files: what was written into a replicated folder is on the other machines, or it is said that it is not.
 import { relative, resolve } from 'node:path'
-import { commandArguments } from '#lib/arguments'
+import { runCommand } from '#lib/arguments'
 import { isWithin } from '#lib/cluster/folders'
-import { EXIT, explain, UnderstudyError, usageError } from '#lib/errors'
+import { EXIT, UnderstudyError, usageError } from '#lib/errors'
 import { parseFilesCommand } from '#lib/files/options'
 import { checkSource, isStill, placeOf, writeFile } from '#lib/files/put'
 import { prepare, waitForCopies } from '#lib/files/wait'
@@ -98,22 +98,12 @@ function sentenceOf({ complete, lacking, ms }) {
   return `confirmed ${where}, after ${(ms / 1000).toFixed(1)} s${lacking.length > 0 ? ` (${lacking.join('; ')})` : ''}`
 }
 
-async function main() {
-  const argv = commandArguments()
-  if (argv.includes('--help')) {
-    process.stdout.write(help)
-    return
-  }
+/** @param {string[]} argv */
+async function main(argv) {
   const command = parseFilesCommand(argv)
   requireSettings()
   const result = await carryOut(localSyncthing(), command)
   process.stdout.write(command.json ? `${JSON.stringify(result)}\n` : `${sentenceOf(result)}\n`)
 }
 
-main().then(
-  () => process.exit(),
-  (error) => {
-    process.stderr.write(`understudy files: ${explain(error)}\n`)
-    process.exit(error instanceof UnderstudyError ? error.exitCode : EXIT.failed)
-  },
-)
+await runCommand('understudy files', help, main)

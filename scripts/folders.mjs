@@ -1,8 +1,8 @@
 #!/usr/bin/env zx
 // understudy folders: which directories every machine has the same files in.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { commandArguments } from '#lib/arguments'
-import { EXIT, explain, UnderstudyError } from '#lib/errors'
+import { runCommand } from '#lib/arguments'
+import { EXIT, UnderstudyError } from '#lib/errors'
 import { readSharedFolders } from '#lib/files/document'
 import { parseFoldersCommand } from '#lib/files/folder-options'
 import { changeFolders, describeDirectory, uniquePart, withFolder, withoutFolder } from '#lib/files/folders'
@@ -121,12 +121,8 @@ async function add(consul, node, command) {
   }
 }
 
-async function main() {
-  const argv = commandArguments()
-  if (argv.includes('--help')) {
-    process.stdout.write(help)
-    return
-  }
+/** @param {string[]} argv */
+async function main(argv) {
   const command = parseFoldersCommand(argv)
   const { node, kvPrefix } = requireSettings()
   if (process.getuid?.() !== 0)
@@ -143,10 +139,4 @@ async function main() {
   }
 }
 
-main().then(
-  () => process.exit(),
-  (error) => {
-    process.stderr.write(`understudy folders: ${explain(error)}\n`)
-    process.exit(error instanceof UnderstudyError ? error.exitCode : EXIT.failed)
-  },
-)
+await runCommand('understudy folders', help, main)

@@ -1,8 +1,7 @@
 #!/usr/bin/env zx
 // understudy join: makes this machine a member. Run as root; running it again changes nothing or finishes the work.
 import { chalk } from 'zx'
-import { commandArguments } from '#lib/arguments'
-import { EXIT, explain, UnderstudyError } from '#lib/errors'
+import { runCommand } from '#lib/arguments'
 import { planJoin } from '#lib/join/join'
 import { parseJoinOptions } from '#lib/join/options'
 import { requireSettings } from '#lib/settings'
@@ -41,12 +40,8 @@ const started = performance.now()
 const seconds = (/** @type {number} */ since) => `${((performance.now() - since) / 1000).toFixed(1)} s`
 const { stdout } = process
 
-async function main() {
-  const argv = commandArguments()
-  if (argv.includes('--help')) {
-    stdout.write(help)
-    return
-  }
+/** @param {string[]} argv */
+async function main(argv) {
   const options = parseJoinOptions(argv)
   stdout.write(
     options.as === 'first'
@@ -71,10 +66,4 @@ async function main() {
   stdout.write(`${tableLines(documentOf(await observeStatus(requireSettings()))).join('\n')}\n`)
 }
 
-main().then(
-  () => process.exit(),
-  (error) => {
-    process.stderr.write(`understudy join: ${explain(error)}\n`)
-    process.exit(error instanceof UnderstudyError ? error.exitCode : EXIT.failed)
-  },
-)
+await runCommand('understudy join', help, main)

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { type Folder, type FoldersDocument, folder } from '../kv.ts'
+import { type Folder, type FoldersDocument, folder, type Ownership } from '../kv.ts'
 
 /** What every cluster replicates from its first day. */
 export const DEFAULT_PATHS = ['/opt/manager/resources', '/opt/mgmtworker/env/plugins'] as const
@@ -55,7 +55,7 @@ const isPattern = (pattern: string): boolean => ignoreProblem(pattern) === null
 
 /** The document of a new cluster, from what its directories are like. `unique` makes an id that was never used. */
 export function defaultFolders(
-  directories: readonly (readonly [path: string, directory: Pick<Folder, 'owner' | 'group' | 'mode'>])[],
+  directories: readonly (readonly [path: string, directory: Ownership])[],
   unique: () => string,
 ): FoldersDocument {
   const entries = directories.map(([path, directory]) => {

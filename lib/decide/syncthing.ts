@@ -177,9 +177,9 @@ function decideFolders(
       ...[...folders.valid].filter(([other]) => other !== label),
       ...kept.map((other) => [other.label, other] as const),
     ]
-    const problem = whyNotHere(label, folder, facts, others)
-    if (problem !== null) {
-      problems.push(problem)
+    const why = whyNotHere(folder, facts, others)
+    if (why !== null) {
+      problems.push(`the folder ${label} is not shared on ${facts.node}: ${why}`)
       continue
     }
     if (facts.directories.get(folder.path)?.state === 'missing')
@@ -191,13 +191,12 @@ function decideFolders(
 
 /** Why a folder cannot be shared on this machine now, or null. */
 function whyNotHere(
-  label: string,
   folder: Folder,
-  { node, directories, mergeFiles }: SyncthingFacts,
+  { directories, mergeFiles }: SyncthingFacts,
   others: Iterable<readonly [label: string, folder: { path: string }]>,
 ): string | null {
   const wrong = pathProblem(folder.path) ?? overlapProblem(folder.path, others)
-  if (wrong !== null) return `the folder ${label} is not shared on ${node}: ${wrong}`
+  if (wrong !== null) return wrong
   const directory = directories.get(folder.path) ?? {
     state: 'unusable',
     why: `${folder.path} was not looked at`,
@@ -207,12 +206,12 @@ function whyNotHere(
       return null
     case 'missing':
       if (directory.ownerExists) return null
-      return `the folder ${label} is not shared on ${node}: there is no user ${folder.owner} or no group ${folder.group} here`
+      return `there is no user ${folder.owner} or no group ${folder.group} here`
     case 'unusable':
-      return `the folder ${label} is not shared on ${node}: ${directory.why}`
+      return directory.why
     case 'used':
       if (folder.mergeFiles || (mergeFiles !== null && isWithin(folder.path, mergeFiles))) return null
-      return `the folder ${label} is not shared on ${node}: ${usedText(folder.path, directory)}; move them away, or run understudy join again here with --merge-files`
+      return `${usedText(folder.path, directory)}; move them away, or run understudy join again here with --merge-files`
   }
 }
 

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { labelFor, labelProblem, overlapProblem, pathProblem, readFolders } from '../cluster/folders.ts'
 import { EXIT, UnderstudyError, usageError } from '../errors.ts'
-import { type Folder, type FoldersDocument, kv } from '../kv.ts'
+import { type Folder, type FoldersDocument, kv, type Ownership } from '../kv.ts'
 import type { Consul } from '../world/consul.ts'
 import { ownershipOf } from '../world/directory.ts'
 import type { FoldersCommand } from './folder-options.ts'
@@ -18,7 +18,7 @@ const LEAST_FREE_PERCENT = 1
  * What a directory on this machine is like as a folder of the cluster.
  * @throws one sentence where it cannot be one.
  */
-export async function describeDirectory(path: string): Promise<Pick<Folder, 'owner' | 'group' | 'mode'>> {
+export async function describeDirectory(path: string): Promise<Ownership> {
   const wrong = pathProblem(path)
   if (wrong !== null) throw usageError(`${wrong}, which cannot be replicated`)
   checkDirectory(path)
@@ -57,7 +57,7 @@ function checkWritable(path: string): void {
 export function withFolder(
   document: FoldersDocument,
   command: AddCommand,
-  directory: Pick<Folder, 'owner' | 'group' | 'mode'>,
+  directory: Ownership,
   unique: string,
 ): { document: FoldersDocument; label: string; isNew: boolean } {
   const { valid } = readFolders(document)
@@ -120,4 +120,5 @@ export async function changeFolders<C extends { document: FoldersDocument }>(
   throw new UnderstudyError(EXIT.retry, 'others have changed the folders every time; try again')
 }
 
+/** Makes an id that was never used. */
 export const uniquePart = (): string => randomBytes(3).toString('hex')

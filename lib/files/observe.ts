@@ -30,13 +30,11 @@ export interface FilesSeen {
 
 /** Asks this machine's Syncthing for every folder and machine. @throws where it does not answer. */
 export async function observeFiles(daemon: Syncthing): Promise<FilesSeen> {
-  const [own, devices, folders, connected] = await Promise.all([
-    daemon.deviceId(),
-    daemon.devices(),
+  const [peers, folders, connected] = await Promise.all([
+    daemon.peers(),
     daemon.folders(),
     daemon.connected(),
   ])
-  const peers = devices.filter(({ deviceID }) => deviceID !== own)
   const copies = folders.map(async ({ id, label, path }): Promise<FolderCopies> => {
     const status = await daemon.folderStatus(id)
     const [error] = status.pullErrors > 0 ? await daemon.errors(id) : []

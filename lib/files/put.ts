@@ -3,12 +3,9 @@ import {
   accessSync,
   chmodSync,
   chownSync,
-  closeSync,
   constants,
   createReadStream,
   createWriteStream,
-  fsyncSync,
-  openSync,
   realpathSync,
   renameSync,
   rmSync,
@@ -19,7 +16,7 @@ import { basename, dirname, join, relative, resolve } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { isWithin } from '../cluster/folders.ts'
 import { EXIT, UnderstudyError, usageError } from '../errors.ts'
-import { syncDirectory } from '../world/files.ts'
+import { syncToDisk } from '../world/files.ts'
 import type { SharedFolder } from '../world/syncthing.ts'
 
 /** Where a file is to be written. */
@@ -88,9 +85,9 @@ export async function writeFile(source: string, { file }: Place): Promise<Stats>
     await pipeline(input, createWriteStream(temporary, { mode: 0o600, flags: 'wx' }))
     own(temporary, uid, gid)
     chmodSync(temporary, mode & 0o7777)
-    syncFile(temporary)
+    syncToDisk(temporary)
     renameSync(temporary, file)
-    syncDirectory(dirname(file))
+    syncToDisk(dirname(file))
   } catch (cause) {
     rmSync(temporary, { force: true })
     throw new UnderstudyError(EXIT.failed, `could not write ${file}; what was there before still is`, {
@@ -118,22 +115,8 @@ function own(path: string, uid: number, gid: number): void {
   }
 }
 
-function syncFile(path: string): void {
-  const file = openSync(path, 'r')
-  try {
-    fsyncSync(file)
-  } finally {
-    closeSync(file)
-  }
-}
-
-function statOrNull(path: string): Stats | null {
-  return orNull(() => statSync(path))
-}
-
-function realOrNull(path: string): string | null {
-  return orNull(() => realpathSync(path))
-}
+const statOrNull = (path: string): Stats | null => orNull(() => statSync(path))
+const realOrNull = (path: string): string | null => orNull(() => realpathSync(path))
 
 /** null where there is no such file. */
 function orNull<T>(look: () => T): T | null {

@@ -70,8 +70,7 @@ export async function prepare(
   folders: readonly SharedFolder[],
   minCopies: MinCopies,
 ): Promise<{ peers: Device[]; needed: number }> {
-  const [own, devices] = await Promise.all([daemon.deviceId(), daemon.devices()])
-  const peers = devices.filter(({ deviceID }) => deviceID !== own)
+  const peers = await daemon.peers()
   const needed = copiesNeeded(minCopies, peers.length)
   if (needed === null) {
     const others = peers.length === 1 ? 'is 1 other machine' : `are ${peers.length} other machines`

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { DEFAULT_PATHS, defaultFolders, type Folders } from '../cluster/folders.ts'
 import { usedText } from '../decide/syncthing.ts'
 import { EXIT, UnderstudyError } from '../errors.ts'
+import { uniquePart } from '../files/folders.ts'
 import { runSyncthingHandler } from '../files/run.ts'
 import { type FoldersDocument, kv } from '../kv.ts'
 import { paths, units } from '../paths.ts'
@@ -77,7 +78,7 @@ async function firstFolders(): Promise<FoldersDocument> {
   const found = DEFAULT_PATHS.map(
     async (path) => [path, existsSync(path) ? await ownershipOf(path) : made] as const,
   )
-  return defaultFolders(await Promise.all(found), () => randomBytes(3).toString('hex'))
+  return defaultFolders(await Promise.all(found), uniquePart)
 }
 
 /**

@@ -39,13 +39,14 @@ export const syncthing = (
   decide: decideSyncthing,
 
   async apply({ changes }) {
+    const daemon = localSyncthing()
     const failed: unknown[] = []
     const notMade = new Set<string>()
     for (const change of changes) {
       // Syncthing would make it itself, with another owner.
       if (change.what === 'add-folder' && notMade.has(change.path)) continue
       try {
-        await applyChange(localSyncthing(), change)
+        await applyChange(daemon, change)
       } catch (error) {
         // One that fails must not keep the others from being done.
         failed.push(error)

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs'
 import { type FilesSeen, observeFiles } from '../files/observe.ts'
 import { readReport } from '../files/report.ts'
 import { kv } from '../kv.ts'
@@ -7,7 +6,7 @@ import type { Settings } from '../settings.ts'
 import { Consul } from '../world/consul.ts'
 import { localDatabase, remoteDatabase } from '../world/database.ts'
 import { holdsAddress } from '../world/interfaces.ts'
-import { localSyncthing } from '../world/syncthing.ts'
+import { localSyncthing, replicatesFiles } from '../world/syncthing.ts'
 import { readVoters } from '../world/voters.ts'
 import { askPgbouncer, askPostgresql } from './ask.ts'
 import { assemble, type ConsulReadings, type MachineReadings, rollCall, type Seat } from './assemble.ts'
@@ -71,9 +70,9 @@ async function readConsul(consul: Consul): Promise<ConsulReadings> {
   return { leader, members, voters, config, nodes, databases, keepalived, lock, published, sync, checks }
 }
 
-/** null on a member from before files were replicated. */
+/** null where files are not replicated. */
 async function readFiles(): Promise<Reading<FilesSeen | null>> {
-  if (!existsSync(paths.syncthingKey)) return { value: null }
+  if (!replicatesFiles()) return { value: null }
   return read(MACHINE_MS, (async () => observeFiles(localSyncthing(MACHINE_MS)))())
 }
 

@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 import { paths } from '../paths.ts'
 import { slotName, standbyLines } from '../render/postgresql.ts'
 import { repmgrConninfo } from '../render/repmgr.ts'
-import { syncDirectory } from './files.ts'
+import { syncToDisk } from './files.ts'
 
 /** What a start would find. */
 export function inspectData(version: number): {
@@ -21,7 +21,7 @@ export function inspectData(version: number): {
 
 function mark(path: string, text: string): void {
   writeFileSync(path, text)
-  syncDirectory(dirname(path))
+  syncToDisk(dirname(path))
 }
 
 /** A directory that pg_rewind left half-way cannot be used. */
@@ -53,7 +53,7 @@ export function makeStandby(
   const conninfo = repmgrConninfo(member.node, upstream.host, upstream.port)
   appendFileSync(`${directory}/postgresql.auto.conf`, standbyLines(conninfo, slotName(member.repmgrId)))
   writeFileSync(`${directory}/standby.signal`, '')
-  syncDirectory(directory)
+  syncToDisk(directory)
 }
 
 /**
@@ -71,7 +71,7 @@ export function swapIn(version: number): void {
     renameSync(current, outgoing)
   }
   renameSync(incoming, current)
-  syncDirectory(dirname(current))
+  syncToDisk(dirname(current))
   unmarkRewind(version)
   unmarkPromotion(version)
   rmSync(outgoing, { recursive: true, force: true })

@@ -1,7 +1,7 @@
 import { type Dirent, lstatSync, readdirSync, realpathSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { DirectoryFact } from '../decide/syncthing.ts'
-import type { Folder } from '../kv.ts'
+import type { Folder, Ownership } from '../kv.ts'
 import { exists } from './files.ts'
 import { groupId, nameOfId, userId } from './users.ts'
 
@@ -36,7 +36,7 @@ export async function inspectDirectory({
 }
 
 /** Names of a directory's owner and group, and its mode, as a folder of the cluster has them. */
-export async function ownershipOf(path: string): Promise<Pick<Folder, 'owner' | 'group' | 'mode'>> {
+export async function ownershipOf(path: string): Promise<Ownership> {
   const { uid, gid, mode } = statSync(path)
   const [owner, group] = await Promise.all([nameOfId('passwd', uid), nameOfId('group', gid)])
   return { owner, group, mode: (mode & 0o7777).toString(8).padStart(4, '0') }

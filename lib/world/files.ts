@@ -56,17 +56,17 @@ export function replaceFile(
   } finally {
     closeSync(file)
   }
-  syncDirectory(dirname(path))
+  syncToDisk(dirname(path))
   return true
 }
 
-/** Makes a rename in this directory survive a power cut. */
-export function syncDirectory(path: string): void {
-  const directory = openSync(path, 'r')
+/** Makes what is in a file, or a rename in a directory, survive a power cut. */
+export function syncToDisk(path: string): void {
+  const file = openSync(path, 'r')
   try {
-    fsyncSync(directory)
+    fsyncSync(file)
   } finally {
-    closeSync(directory)
+    closeSync(file)
   }
 }
 

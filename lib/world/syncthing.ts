@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { EXIT, UnderstudyError } from '../errors.ts'
 import { paths } from '../paths.ts'
 import { SYNCTHING_API_PORT, type Values } from '../render/syncthing.ts'
@@ -47,7 +47,6 @@ export interface NeededFile {
   name: string
   size: number
   deleted: boolean
-  version: string[] | null
 }
 
 export interface FileInfo {
@@ -98,6 +97,12 @@ export class Syncthing {
 
   async devices(): Promise<(Device & Values)[]> {
     return (await this.#ask('list devices', 'GET', '/rest/config/devices')) as (Device & Values)[]
+  }
+
+  /** The devices of the other machines. */
+  async peers(): Promise<Device[]> {
+    const [own, devices] = await Promise.all([this.deviceId(), this.devices()])
+    return devices.filter(({ deviceID }) => deviceID !== own)
   }
 
   async addDevice(values: Values): Promise<void> {
@@ -236,6 +241,9 @@ export class Syncthing {
     }
   }
 }
+
+/** Are files replicated on this machine? Not on a member from before they were. */
+export const replicatesFiles = (): boolean => existsSync(paths.syncthingKey)
 
 /** The Syncthing of this machine. @throws one sentence where it is not set up, or where this user may not use it. */
 export function localSyncthing(timeoutMs?: number): Syncthing {

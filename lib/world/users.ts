@@ -7,10 +7,16 @@ export interface SystemUser {
 }
 
 /** A user's number, or null where there is no such user. */
-export const userId = (name: string): Promise<number | null> => idOf('passwd', name)
+export const userId = async (name: string): Promise<number | null> =>
+  (await lookUp('passwd', name))?.id ?? null
 
 /** A group's number, or null where there is no such group. */
-export const groupId = (name: string): Promise<number | null> => idOf('group', name)
+export const groupId = async (name: string): Promise<number | null> =>
+  (await lookUp('group', name))?.id ?? null
+
+/** The name of a user or group by its number; the number itself where it has none. */
+export const nameOfId = async (database: 'passwd' | 'group', id: number): Promise<string> =>
+  (await lookUp(database, String(id)))?.name ?? String(id)
 
 /** A group's number. @throws where there is no such group. */
 export async function systemGroup(name: string): Promise<number> {
@@ -20,25 +26,22 @@ export async function systemGroup(name: string): Promise<number> {
   return id
 }
 
-/** The third field of passwd(5) and of group(5). */
-async function idOf(database: 'passwd' | 'group', name: string): Promise<number | null> {
-  const id = (await tryRun('getent', [database, name])).stdout.split(':')[2]
-  return id === undefined ? null : Number(id)
-}
-
-/** The name of a user or group by its number; the number itself where it has none. */
-export async function nameOfId(database: 'passwd' | 'group', id: number): Promise<string> {
-  return (await tryRun('getent', [database, String(id)])).stdout.split(':')[0] || String(id)
-}
-
 /** A system user's ids. @throws where there is no such user. */
 export async function systemUser(name: string): Promise<SystemUser> {
-  const { stdout } = await tryRun('getent', ['passwd', name])
-  const [, , uid, gid] = stdout.split(':')
-  if (!uid || !gid)
+  const found = await lookUp('passwd', name)
+  if (found === null)
     throw new UnderstudyError(
       EXIT.config,
       `there is no system user ${name}; install the package that makes it`,
     )
-  return { uid: Number(uid), gid: Number(gid) }
+  return { uid: found.id, gid: found.gid }
+}
+
+/** An entry of passwd(5) or group(5), by its name or number, or null; only of a user the fourth field is a group's number. */
+async function lookUp(
+  database: 'passwd' | 'group',
+  key: string,
+): Promise<{ name: string; id: number; gid: number } | null> {
+  const [name, , id, gid] = (await tryRun('getent', [database, key])).stdout.split(':')
+  return name && id ? { name, id: Number(id), gid: Number(gid) } : null
 }

@@ -2,18 +2,10 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { readFolders } from '../../../lib/cluster/folders.ts'
 import { withFolder, withoutFolder } from '../../../lib/files/folders.ts'
-import type { Folder, FoldersDocument } from '../../../lib/kv.ts'
+import type { FoldersDocument } from '../../../lib/kv.ts'
+import { folderAt } from '../support/documents.ts'
 
-const resources: Folder = {
-  id: 'resources-1',
-  path: '/opt/manager/resources',
-  owner: 'root',
-  group: 'root',
-  mode: '0755',
-  ignore: [],
-  versioning: false,
-  mergeFiles: false,
-}
+const resources = folderAt('resources', '/opt/manager/resources')
 const odd = { of: 'another version' }
 const document: FoldersDocument = { schema: 1, folders: { resources, odd } }
 const directory = { owner: 'app', group: 'app', mode: '0750' }
