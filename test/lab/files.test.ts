@@ -1,11 +1,12 @@
 /** Replicated files: they are on every machine, a confirmed upload stays, and nothing is lost by a cut, a crash or a mistake. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { after, before, describe, test } from 'node:test'
+import { after, afterEach, before, describe, test } from 'node:test'
 import { waitFor } from '../../lib/wait.ts'
 import { formCluster, join, mustJoin, packageFile, statusFrom, untilHealthy } from './lib/cluster.ts'
 import { files, put, RESOURCES, textOf, untilCheckSays, untilInSync } from './lib/files.ts'
 import { Lab } from './lib/lab.ts'
+import { putRight } from './lib/restore.ts'
 
 const name = 'files'
 const all = ['n1', 'n2', 'n3']
@@ -25,6 +26,8 @@ before(async () => {
   await formCluster(lab)
   await untilHealthy(lab, 'n1')
 })
+// One that fails halfway must not take the others with it.
+afterEach(() => putRight(lab, console.error))
 after(() => Lab.remove(name))
 
 test('every machine has the default folders, and its Syncthing talks to the members and to nobody else', async () => {

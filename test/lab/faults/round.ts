@@ -2,6 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { explain } from '../../../lib/errors.ts'
 import { waitFor } from '../../../lib/wait.ts'
+import { putRight } from '../lib/restore.ts'
 import { steadyNow } from '../lib/steady-clock.ts'
 import { askRoles, rowsOf, viewAll } from './ask.ts'
 import { faultNamed } from './catalogue.ts'
@@ -10,7 +11,6 @@ import type { Aim, Fault, Heal, Role } from './fault.ts'
 import { longestGapMs } from './gaps.ts'
 import { deviations } from './order.ts'
 import type { Random } from './random.ts'
-import { putRight } from './restore.ts'
 import type { Scenario, Step } from './scenario.ts'
 import type { Stage } from './stage.ts'
 import { judge } from './verdict.ts'
@@ -44,7 +44,8 @@ export async function playRound(stage: Stage, scenario: Scenario, random: Random
     healingAt = await playFaults(stage, scenario, random)
   } catch (error) {
     violations.push({ rule: 'not played', detail: explain(error) })
-    await putRight(stage)
+    events.note('everything is put right')
+    await putRight(stage.lab, (what) => events.note(what))
   }
   const healedAt = events.note('all is healed')
   const late = await untilInOrder(stage, healedAt)

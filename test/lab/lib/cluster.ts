@@ -1,6 +1,7 @@
 /** A cluster on a lab: what a person would do on the machines, in functions. Used by the tests and by the demo. */
 import { readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { explain } from '../../../lib/errors.ts'
 import type { StatusDocument } from '../../../lib/status/facts.ts'
 import { waitFor } from '../../../lib/wait.ts'
 import type { ExecResult } from './exec.ts'
@@ -118,6 +119,29 @@ export async function sqlThroughVirtualIp(
 ): Promise<string> {
   const env = { PGPASSWORD: password, PGCONNECT_TIMEOUT: '10' }
   return (await lab.clientExec(psql(app, VIRTUAL_IP, text), { env, timeoutMs: 20_000 })).stdout.trim()
+}
+
+let triedRows = 0
+
+/**
+ * Waits until a client's write through the virtual IP is acknowledged. Each try writes a row of its own: one whose answer was
+ * lost may be there all the same.
+ *
+ * @throws after the deadline, with what became of every try.
+ */
+export async function untilWritable(lab: Lab, password: string, timeoutMs: number, app = APP): Promise<void> {
+  const tries: string[] = []
+  await waitFor('a client can write through the virtual IP', timeoutMs, async () => {
+    const started = performance.now()
+    triedRows += 1
+    try {
+      await sqlThroughVirtualIp(lab, password, `insert into written (value) values (${-triedRows})`, app)
+      return true
+    } catch (cause) {
+      tries.push(`after ${Math.round(performance.now() - started)} ms: ${explain(cause)}`)
+      throw new Error(tries.join('\n'), { cause })
+    }
+  })
 }
 
 /** SQL of a service on a machine, through its own PgBouncer on localhost. @returns what it printed. */

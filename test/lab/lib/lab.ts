@@ -121,6 +121,11 @@ export class Lab {
     return this.#state.machines.map((number) => ({ name: `n${number}`, address: addressOf(number) }))
   }
 
+  /** Each machine's wall clock can be moved. */
+  get clocks(): boolean {
+    return this.#state.clocks === true
+  }
+
   get suite(): Suite {
     return this.#state.suite
   }
@@ -224,7 +229,7 @@ export class Lab {
 
   /** Sets how many seconds a machine's wall clock is ahead: 0 is right again. Only in a lab with `clocks`. */
   async moveClock(machine: string, seconds: number): Promise<void> {
-    if (!this.#state.clocks) {
+    if (!this.clocks) {
       throw new Error(`the clocks of lab ${this.name} cannot be moved; start it with clocks`)
     }
     await setClock(this.#door(machine), seconds)
