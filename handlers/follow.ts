@@ -2,7 +2,8 @@
  * Called by: understudy-follow.service (started by `lead-changed` and by the periodic check) and by
  * repmgrd's `follow_command`, both as postgres.
  * argv: none. stdin: nothing.
- * Exit codes: 0 done or nothing to do (also where Consul does not answer), 1 failed, 64 usage, 75 deadline.
+ * Exit codes: 0 done or nothing to do (also where Consul does not answer), 1 failed, 64 usage, 75 deadline, or another machine
+ * leads by now.
  */
 import { mainReconciler } from '../lib/handler.ts'
 import { follow } from '../lib/reconcile/follow.ts'

@@ -1,5 +1,6 @@
 import { currentPrimary, UNKNOWN } from '../decide/facts.ts'
 import { decideFollow, type FollowFacts, type FollowPlan } from '../decide/follow.ts'
+import { EXIT, UnderstudyError } from '../errors.ts'
 import { setAndReload } from '../failover/setting.ts'
 import { units } from '../paths.ts'
 import type { Context, Reconciler } from '../reconciler.ts'
@@ -81,7 +82,8 @@ export const follow: Reconciler<FollowFacts, FollowPlan> = {
     )
     await withDatabase(localDatabase('postgres', settings.postgresqlPort), DATABASE_MS, async (own) => {
       // A standby that was counted as standing still must not go back to a primary that has lost the lock meanwhile.
-      if (currentPrimary(await readLeadership(consul))?.epoch !== epoch) return
+      if (currentPrimary(await readLeadership(consul))?.epoch !== epoch)
+        throw new UnderstudyError(EXIT.retry, `${host} is no longer the primary under epoch ${epoch}`)
       await setAndReload(own, {
         primary_conninfo: repmgrConninfo(settings.node, host, port),
         primary_slot_name: slot,

@@ -284,6 +284,52 @@ test('repmgrd is the second initiator: it promotes where the watch cannot', asyn
   assert.equal(primaryIn(await untilHealthy(lab, promoted)), promoted)
 })
 
+test('a run of the gate or of follow that dies is repeated at once: clients do not wait for the periodic check', async (t) => {
+  const primary = primaryIn(await untilHealthy(lab, 'n2'))
+  const survivors = others(primary)
+  const units = ['failover', 'follow'].map((handler) => `understudy-${handler}.service`)
+  const dropIn = (unit: string) => `/run/systemd/system/${unit}.d/dies-once.conf`
+  const times = (unit: string) => `/var/lib/postgresql/starts-of-${unit}`
+  const onSurvivors = async (script: (unit: string) => string) => {
+    for (const machine of survivors)
+      await lab.exec(machine, ['sh', '-euc', `${units.map(script).join('\n')}\nsystemctl daemon-reload`])
+  }
+  t.after(() => onSurvivors((unit) => `rm -f ${dropIn(unit)} ${times(unit)}`))
+  // The first start of each fails, and every one notes when it was.
+  await onSurvivors(
+    (unit) => `mkdir -p $(dirname ${dropIn(unit)})
+      echo '[Service]\nExecStartPre=/bin/sh -c "date +%%s%%3N >> ${times(unit)}; [ $$(wc -l < ${times(unit)}) -gt 1 ]"' > ${dropIn(unit)}`,
+  )
+  const writer = await Writer.start(lab, password, 3_000_000)
+  const { killedAt } = await lab.poweroff(primary)
+  await writer.untilWritten(killedAt + 50, OUTAGE_MS)
+  await writer.stop()
+  console.log(`runs that die once: longest gap between acknowledged writes ${writer.longestGapMs()} ms`)
+  const startsOf = async (machine: string, unit: string): Promise<number[]> => {
+    const { stdout } = await lab.exec(machine, ['cat', times(unit)], { reject: false })
+    return stdout.trim().split('\n').filter(Boolean).map(Number)
+  }
+  const died: string[] = []
+  for (const machine of survivors) {
+    for (const unit of units) {
+      if ((await startsOf(machine, unit)).length === 0) continue
+      died.push(unit)
+      const [first = 0, second = 0] = await waitFor(
+        `${unit} starts again on ${machine}`,
+        20_000,
+        async () => {
+          const starts = await startsOf(machine, unit)
+          return starts.length > 1 ? starts : null
+        },
+      )
+      assert.ok(second - first < 3000, `${unit} on ${machine} started again after ${second - first} ms`)
+    }
+  }
+  assert.deepEqual([...new Set(died)].sort(), units)
+  await lab.poweron(primary)
+  await untilHealthy(lab, survivors[0] as string)
+})
+
 test('nothing is promoted without a quorum; when a majority is back, the cluster has a primary again', async () => {
   const primary = primaryIn(await untilHealthy(lab, 'n2'))
   const [alone, second] = others(primary) as [string, string]
