@@ -8,7 +8,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 
 import { currentPrimary, UNKNOWN } from '../lib/decide/facts.ts'
 import { awayProblems, filesProblems, stillAway, whyLookAgain } from '../lib/decide/files-check.ts'
-import { EXIT, explain } from '../lib/errors.ts'
+import { EXIT, explain, UnderstudyError } from '../lib/errors.ts'
 import { readAway, writeAway } from '../lib/files/away.ts'
 import { observeFiles } from '../lib/files/observe.ts'
 import { readReport } from '../lib/files/report.ts'
@@ -22,10 +22,12 @@ import { vipState } from '../lib/reconcile/vip-state.ts'
 import { vipWeight } from '../lib/reconcile/vip-weight.ts'
 import type { Context, Plan, Reconciler } from '../lib/reconciler.ts'
 import type { Consul } from '../lib/world/consul.ts'
-import { run } from '../lib/world/exec.ts'
 import { readFailure } from '../lib/world/failure.ts'
+import { runHandler } from '../lib/world/handlers.ts'
 import { localSyncthing, replicatesFiles } from '../lib/world/syncthing.ts'
 import { queueUnit, unitState } from '../lib/world/systemd.ts'
+
+const REPAIR_MS = 10_000
 
 /** Where a reconciler has something to do, runs its handler under its lock. @returns what a person should know, or null. */
 async function repair<Facts, P extends Plan>(
@@ -37,10 +39,10 @@ async function repair<Facts, P extends Plan>(
     const plan = work.decide(await work.observe(context))
     if (plan.do === 'nothing') return null
     if (!dryRun) {
-      // Through the journal, as Consul's watches do: what a handler says belongs there.
       const lock = paths.lock(work.name === 'keepalived-notify' ? work.name : 'lead')
-      const handler = ['flock', '--wait', '5', lock, paths.handler(work.name)]
-      await run('systemd-cat', ['--identifier=understudy', ...handler])
+      const code = await runHandler(work.name, lock, { waitS: 5, timeoutMs: REPAIR_MS })
+      if (code !== 0)
+        throw new UnderstudyError(EXIT.failed, `ended with ${code}, see journalctl -t understudy`)
     }
     return `${work.name}: ${plan.do}, ${plan.why}`
   } catch (error) {

@@ -9,6 +9,7 @@ import { changeFolders, describeDirectory, uniquePart, withFolder, withoutFolder
 import { observeFiles } from '#lib/files/observe'
 import { readReport } from '#lib/files/report'
 import { runSyncthingHandler } from '#lib/files/run'
+import { byKey } from '#lib/order'
 import { requireSettings } from '#lib/settings'
 import { copyText } from '#lib/status/text'
 import { Consul } from '#lib/world/consul'
@@ -49,8 +50,7 @@ const LOOK_AGAIN_MS = 300
 const print = (/** @type {string} */ line) => process.stdout.write(`${line}\n`)
 
 /** @param {import('#lib/files/observe').FolderCopies} folder @param {string} node */
-const copiesOf = ({ here, others }, node) =>
-  [...others, /** @type {const} */ ([node, here])].sort(([one], [other]) => (one < other ? -1 : 1))
+const copiesOf = ({ here, others }, node) => [...others, /** @type {const} */ ([node, here])].sort(byKey)
 
 /** Every folder of the cluster with what each machine has of it. @param {Consul} consul @param {string} node */
 async function look(consul, node) {

@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import { type Folder, type FoldersDocument, folder, type Ownership } from '../kv.ts'
+import { byKey } from '../order.ts'
 
 /** What every cluster replicates from its first day. */
 export const DEFAULT_PATHS = ['/opt/manager/resources', '/opt/mgmtworker/env/plugins'] as const
@@ -33,9 +34,7 @@ export interface Folders {
 export function readFolders(document: FoldersDocument): Folders {
   const valid = new Map<string, Folder>()
   const malformed: string[] = []
-  for (const [label, value] of Object.entries(document.folders).sort(([one], [other]) =>
-    one < other ? -1 : 1,
-  )) {
+  for (const [label, value] of Object.entries(document.folders).sort(byKey)) {
     const parsed = v.safeParse(folder, value)
     if (parsed.success && labelProblem(label) === null && parsed.output.ignore.every(isPattern))
       valid.set(label, parsed.output)

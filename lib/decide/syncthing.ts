@@ -1,5 +1,6 @@
 import { type Folders, isWithin, overlapProblem, pathProblem } from '../cluster/folders.ts'
 import type { Folder, SyncthingNode } from '../kv.ts'
+import { byKey } from '../order.ts'
 import { difference, type Values, wantedDevice, wantedFolder, wantedOptions } from '../render/syncthing.ts'
 import { UNKNOWN, type Unknown } from './facts.ts'
 
@@ -98,7 +99,7 @@ function decideDevices(
   syncthing: SyncthingConfig,
 ) {
   const claims = new Map<string, string[]>()
-  for (const [name, { deviceId }] of [...valid].sort(([one], [other]) => (one < other ? -1 : 1)))
+  for (const [name, { deviceId }] of [...valid].sort(byKey))
     claims.set(deviceId, [...(claims.get(deviceId) ?? []), name])
   const problems = malformed.map(
     (name) => `Consul's key syncthing/nodes/${name} holds something that is not ours`,

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto'
-import { lstatSync, mkdtempSync, realpathSync, rmdirSync, statfsSync } from 'node:fs'
+import { mkdtempSync, rmdirSync, statfsSync } from 'node:fs'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { labelFor, labelProblem, overlapProblem, pathProblem, readFolders } from '../cluster/folders.ts'
 import { EXIT, UnderstudyError, usageError } from '../errors.ts'
 import { type Folder, type FoldersDocument, kv, type Ownership } from '../kv.ts'
 import type { Consul } from '../world/consul.ts'
-import { ownershipOf } from '../world/directory.ts'
+import { lookAtDirectory, ownershipOf } from '../world/directory.ts'
 import type { FoldersCommand } from './folder-options.ts'
 
 type AddCommand = Extract<FoldersCommand, { verb: 'add' }>
@@ -21,21 +21,11 @@ const LEAST_FREE_PERCENT = 1
 export async function describeDirectory(path: string): Promise<Ownership> {
   const wrong = pathProblem(path)
   if (wrong !== null) throw usageError(`${wrong}, which cannot be replicated`)
-  checkDirectory(path)
-  return ownershipOf(path)
-}
-
-function checkDirectory(path: string): void {
-  try {
-    if (!lstatSync(path).isDirectory() && !lstatSync(path).isSymbolicLink())
-      throw usageError(`${path} is not a directory`)
-    const real = realpathSync(path)
-    if (real !== path) throw usageError(`${path} is a link; name ${real}`)
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause
-    throw usageError(`there is no directory ${path} on this machine; make it first`)
-  }
+  const there = lookAtDirectory(path)
+  if (there === null) throw usageError(`there is no directory ${path} on this machine; make it first`)
+  if (there.state === 'unusable') throw usageError(`${there.why}; name a directory itself`)
   checkWritable(path)
+  return ownershipOf(path)
 }
 
 /** Tries it, as nothing else tells of every reason why it could not be written. */

@@ -1,6 +1,7 @@
 import { explain } from '../errors.ts'
 import { kv } from '../kv.ts'
 import { log } from '../log.ts'
+import { byKey } from '../order.ts'
 import type { Context } from '../reconciler.ts'
 
 /** How many events are kept. */
@@ -35,7 +36,7 @@ export async function recordNews(context: Context, event: string, message: strin
   try {
     const own = [...(await consul.list(kv.histories))]
       .filter(([, { value }]) => value.node === settings.node && value.event === event)
-      .sort(([one], [other]) => (one < other ? -1 : 1))
+      .sort(byKey)
     if (own.at(-1)?.[1].value.message === message) return
   } catch (error) {
     // Consul is silent: a second wait for it would cost a caller with a deadline its answer.

@@ -11,28 +11,37 @@ const isSyncthings = (name: string): boolean => /^\.st(folder(\.removed-.*)?|ign
 /** Is it the directory that it was? Syncthing makes this mark when the folder is added, and looks for it ever after. */
 export const isMarked = (path: string): boolean => exists(join(path, '.stfolder'))
 
+/** What is at a path, where there is anything; null where there is nothing. */
+export function lookAtDirectory(path: string): Exclude<DirectoryFact, { state: 'missing' }> | null {
+  const unusable = (why: string) => ({ state: 'unusable', why }) as const
+  try {
+    const found = lstatSync(path)
+    if (!found.isDirectory() && !found.isSymbolicLink()) return unusable(`${path} is not a directory`)
+    const real = realpathSync(path)
+    if (real !== path) return unusable(`${path} is a link to ${real}`)
+    const own = readdirSync(path).filter((name) => !isSyncthings(name))
+    const [example] = own
+    return example === undefined ? { state: 'empty' } : { state: 'used', entries: own.length, example }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
+      return unusable(`${path} cannot be looked at: ${(error as Error).message}`)
+    return exists(path) ? unusable(`${path} is a link that leads nowhere`) : null
+  }
+}
+
 /** What is at a path that is to become a replicated folder. */
 export async function inspectDirectory({
   path,
   owner,
   group,
 }: Pick<Folder, 'path' | 'owner' | 'group'>): Promise<DirectoryFact> {
-  try {
-    if (!lstatSync(path).isDirectory()) return { state: 'unusable', why: `${path} is not a directory` }
-    const real = realpathSync(path)
-    if (real !== path) return { state: 'unusable', why: `${path} is a link to ${real}` }
-    const own = readdirSync(path).filter((name) => !isSyncthings(name))
-    const [example] = own
-    return example === undefined ? { state: 'empty' } : { state: 'used', entries: own.length, example }
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
-      return { state: 'unusable', why: `${path} cannot be looked at: ${(error as Error).message}` }
-    const above = nearestAbove(path)
-    if (!isPlain(above))
-      return { state: 'unusable', why: `${path} is below ${above}, which is a link or below one` }
-    const ids = await Promise.all([userId(owner), groupId(group)])
-    return { state: 'missing', ownerExists: !ids.includes(null) }
-  }
+  const there = lookAtDirectory(path)
+  if (there !== null) return there
+  const above = nearestAbove(path)
+  if (!isPlain(above))
+    return { state: 'unusable', why: `${path} is below ${above}, which is a link or below one` }
+  const ids = await Promise.all([userId(owner), groupId(group)])
+  return { state: 'missing', ownerExists: !ids.includes(null) }
 }
 
 /** Names of a directory's owner and group, and its mode, as a folder of the cluster has them. */

@@ -83,7 +83,13 @@ describe('what cannot be a folder is refused with one sentence, and nothing is c
     [['add', '/var'], 64, /path of the system/],
     [['add', 'srv'], 64, /not an absolute path/],
     [['add', '/srv/file'], 64, /is not a directory/, 'touch /srv/file', 'rm /srv/file'],
-    [['add', '/srv/link'], 64, /is a link; name \/srv\/shared/, `ln -s ${SHARED} /srv/link`, 'rm /srv/link'],
+    [
+      ['add', '/srv/link'],
+      64,
+      /is a link to \/srv\/shared; name/,
+      `ln -s ${SHARED} /srv/link`,
+      'rm /srv/link',
+    ],
     [
       ['add', `${SHARED}/inside`],
       64,

@@ -87,13 +87,13 @@ describe('what is at the path of a folder', () => {
         symlinkSync(join(base, 'real'), join(base, 'files'))
       },
       'files',
-      /\/files is not a directory$/,
+      /\/files is a link to .*\/real$/,
     ],
     [
       'a link to nothing',
       () => symlinkSync(join(base, 'real'), join(base, 'files')),
       'files',
-      /\/files is not a directory$/,
+      /\/files is a link that leads nowhere$/,
     ],
     [
       'a directory below a link',
