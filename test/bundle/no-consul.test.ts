@@ -5,8 +5,9 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { after, describe, test } from 'node:test'
+import { settings } from '../unit/support/settings.ts'
 import { logged } from './support/handlers.ts'
-import { type Away, cannotRun, Member, settings } from './support/member.ts'
+import { type Away, cannotRun, Member } from './support/member.ts'
 
 interface Case {
   handler: string

@@ -274,7 +274,7 @@ test('repmgrd is the second initiator: it promotes where the watch cannot', asyn
       if ((await sqlAsPostgres(lab, machine, 'select pg_is_in_recovery()')) === 'f') return machine
     return null
   })
-  await untilWritable(lab, password, 30_000)
+  await untilWritable(lab, password, 60_000)
   const log = (
     await lab.exec(promoted, ['journalctl', '--no-pager', '-o', 'cat', '-u', 'understudy-repmgrd'])
   ).stdout
@@ -352,7 +352,7 @@ test('nothing is promoted without a quorum; when a majority is back, the cluster
     }
     return null
   })
-  await untilWritable(lab, password, 30_000)
+  await untilWritable(lab, password, 60_000)
   await lab.poweron(primary)
   assert.equal(primaryIn(await untilHealthy(lab, promoted)), promoted)
 })

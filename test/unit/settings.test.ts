@@ -3,27 +3,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { readSettings, requireSettings, type Settings } from '../../lib/settings.ts'
+import { readSettings, requireSettings } from '../../lib/settings.ts'
+import { settings } from './support/settings.ts'
 
 let directory = ''
 let path = ''
 
-const settings: Settings = {
-  schema: 1,
-  node: 'n1',
-  machineId: 'x',
-  address: '10.77.0.11',
-  interface: 'eth0',
-  network: '10.77.0.0/24',
-  kvPrefix: 'understudy/',
-  virtualIp: '10.77.0.100/24',
-  repmgrId: 1,
-  vipPriority: 100,
-  database: 'app',
-  user: 'app',
-  postgresqlVersion: 17,
-  postgresqlPort: 5432,
-}
 const refused = (exitCode: number, message: RegExp) => ({ name: 'UnderstudyError', exitCode, message })
 
 describe('settings of a member', () => {

@@ -19,25 +19,8 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Settings } from '../../../lib/settings.ts'
+import { settings } from '../../unit/support/settings.ts'
 import { built, type Ended, type RunOptions, repository, run, shellHandlers } from './handlers.ts'
-
-export const settings: Settings = {
-  schema: 1,
-  node: 'n1',
-  machineId: '0123456789abcdef0123456789abcdef',
-  address: '10.77.0.11',
-  interface: 'eth0',
-  network: '10.77.0.0/24',
-  kvPrefix: 'understudy/',
-  virtualIp: '10.77.0.100/24',
-  repmgrId: 1,
-  vipPriority: 150,
-  database: 'app',
-  user: 'app',
-  postgresqlVersion: 17,
-  postgresqlPort: 5432,
-}
 
 /** How Consul is away: nothing listens, or something does and never says a word. */
 export type Away = 'refuses' | 'silent'

@@ -3,7 +3,6 @@ import { describe, test } from 'node:test'
 import type { Copy, FilesSeen, FolderCopies } from '../../../lib/files/observe.ts'
 import type { FilesReport } from '../../../lib/files/report.ts'
 import type { Entry } from '../../../lib/kv.ts'
-import type { Settings } from '../../../lib/settings.ts'
 import {
   assemble,
   type ConsulReadings,
@@ -13,24 +12,8 @@ import {
 } from '../../../lib/status/assemble.ts'
 import type { Report } from '../../../lib/status/facts.ts'
 import { judge } from '../../../lib/status/judge.ts'
+import { settings } from '../support/settings.ts'
 import { passing } from './healthy.ts'
-
-const settings: Settings = {
-  schema: 1,
-  node: 'n1',
-  machineId: '0123',
-  address: '10.77.0.11',
-  interface: 'eth0',
-  network: '10.77.0.0/24',
-  kvPrefix: 'understudy/',
-  virtualIp: '10.77.0.100/24',
-  repmgrId: 1,
-  vipPriority: 150,
-  database: 'app',
-  user: 'app',
-  postgresqlVersion: 17,
-  postgresqlPort: 5432,
-}
 
 const NAMES = ['n1', 'n2', 'n10'] as const
 const addressOf = (name: string): string => `10.77.0.1${name.slice(1)}`
