@@ -20,12 +20,24 @@ import type { Context, Plan, Reconciler } from '../lib/reconciler.ts'
 const ELECTION_MS = 4000
 const LOOK_AGAIN_MS = 50
 
-/** Waits for it where nobody leads: clients are held back by then, and the start of another process would cost them more. */
-async function newPrimary({ consul }: Context, deadline: number): Promise<boolean> {
+/**
+ * Waits for it where nobody leads: clients are held back by then, and the start of another process would cost them more.
+ * @param onLock is run once, when somebody has the lock who is not published yet.
+ */
+async function newPrimary(
+  { consul }: Context,
+  deadline: number,
+  onLock: () => Promise<void>,
+): Promise<boolean> {
+  let locked = false
   for (let waited = false; performance.now() < deadline; waited = true) {
     const leadership = await known(readLeadership(consul))
     if (leadership === UNKNOWN || leadership.primary === null) return false
     if (currentPrimary(leadership)) return waited
+    if (leadership.leader?.session && !locked) {
+      locked = true
+      await onLock()
+    }
     await pause(LOOK_AGAIN_MS)
   }
   return false
@@ -34,8 +46,8 @@ async function newPrimary({ consul }: Context, deadline: number): Promise<boolea
 main({
   name: 'lead-changed',
   help: `lead-changed [--dry-run]
-Lets everything on this machine follow the primary, in the order in which clients miss it: PgBouncer, the virtual IP's
-weight, replication, the service's tag. One process, as each start of Node delays the others.
+Lets everything on this machine follow the primary, in the order in which clients miss it: the virtual IP's weight,
+PgBouncer, replication, the service's tag. One process, as each start of Node delays the others.
 Called by Consul's watches on postgresql/primary and config, and by leader-released.`,
   timeoutMs: 25_000,
   parse: noArguments,
@@ -52,14 +64,16 @@ Called by Consul's watches on postgresql/primary and config, and by leader-relea
     const settle = <Facts extends object, P extends Plan>(work: Reconciler<Facts, P>) =>
       attempt(work.name, () => runReconciler(work, context, { ...options, patienceMs: EVENT_PATIENCE_MS }))
     const all = async (): Promise<void> => {
-      await settle(pgbouncer)
+      // First: it may send clients away, which PgBouncer lets in again.
       await settle(vipWeight)
+      await settle(pgbouncer)
       await attempt('follow', () => followIfNeeded(context, options.dryRun))
       await settle(serviceTag)
     }
     const deadline = performance.now() + ELECTION_MS
     await all()
-    if (!options.dryRun && (await newPrimary(context, deadline))) await all()
+    // The address goes ahead, so that clients wait where they will be served.
+    if (!options.dryRun && (await newPrimary(context, deadline, () => settle(vipWeight)))) await all()
     return code
   },
 })

@@ -1,5 +1,5 @@
 import type { PlacementPolicy } from '../kv.ts'
-import { currentPrimary, type Leadership, UNKNOWN, type Unknown } from './facts.ts'
+import { type Leadership, UNKNOWN, type Unknown } from './facts.ts'
 
 /** Added to the primary's VRRP priority. More than the largest gap between priorities, so that it always decides. */
 export const PRIMARY_WEIGHT = 100
@@ -22,15 +22,20 @@ export interface VipWeightPlan {
   do: 'nothing' | 'write'
   why: string
   file?: string
+  /** The address leaves this machine, which lives on: the clients that came through it are sent away first. */
+  sendAway?: true
 }
 
 /**
- * With policy `with-primary` the primary weighs more than all others, and while there is one, nobody else claims the address: a
- * machine that no longer hears the holder may only be cut off from it. With `fixed` the address stays by priority.
+ * With policy `with-primary` one machine claims the address: who holds the lock, as it is the primary or is about to be; while the
+ * lock is free, who was published last, as only it may still be the primary. With `fixed` the address stays by priority.
  */
 export function decideVipWeight({ node, policy, leadership, fenced, file }: VipWeightFacts): VipWeightPlan {
-  const plan = (weight: number, why: string): VipWeightPlan =>
-    file === `${weight}\n` ? { do: 'nothing', why } : { do: 'write', why, file: `${weight}\n` }
+  const plan = (weight: number, why: string): VipWeightPlan => {
+    if (file === `${weight}\n`) return { do: 'nothing', why }
+    const leaves = weight === NO_CLAIM && file !== null
+    return { do: 'write', why, file: `${weight}\n`, ...(leaves ? { sendAway: true } : {}) }
+  }
 
   if (fenced || leadership === null) return plan(NO_CLAIM, 'this machine is cut off')
   if (policy === UNKNOWN || leadership === UNKNOWN) {
@@ -38,8 +43,9 @@ export function decideVipWeight({ node, policy, leadership, fenced, file }: VipW
     return { do: 'nothing', why: 'Consul does not answer' }
   }
   if (policy === 'fixed') return plan(0, 'the virtual IP stays by priority')
-  const { primary } = leadership
-  if (primary?.node === node) return plan(PRIMARY_WEIGHT, `${node} is the primary`)
-  const current = currentPrimary(leadership)
-  return current ? plan(NO_CLAIM, `${current.node} is the primary`) : plan(0, 'there is no primary')
+  const { leader, primary } = leadership
+  const claims = leader?.session ? leader.value.node : primary?.node
+  if (claims === undefined) return plan(NO_CLAIM, 'there is no primary')
+  const why = claims === primary?.node ? `${claims} is the primary` : `${claims} has the lock`
+  return plan(claims === node ? PRIMARY_WEIGHT : NO_CLAIM, why)
 }

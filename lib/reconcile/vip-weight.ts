@@ -3,9 +3,13 @@ import { decideVipWeight, type VipWeightFacts, type VipWeightPlan } from '../dec
 import { kv } from '../kv.ts'
 import { paths } from '../paths.ts'
 import type { Reconciler } from '../reconciler.ts'
+import { pgbouncerConsole } from '../world/database.ts'
 import { isFenced } from '../world/fence.ts'
 import { readText, replaceFile } from '../world/files.ts'
+import { withDatabase } from '../world/postgres.ts'
 import { known, readLeadership } from './observe.ts'
+
+const SEND_AWAY_MS = 500
 
 /** Keeps keepalived's track file true, which moves the virtual IP without a reload. */
 export const vipWeight: Reconciler<VipWeightFacts, VipWeightPlan> = {
@@ -26,7 +30,14 @@ export const vipWeight: Reconciler<VipWeightFacts, VipWeightPlan> = {
 
   decide: decideVipWeight,
 
-  async apply(plan) {
-    if (plan.file !== undefined) replaceFile(paths.vipWeight, plan.file)
+  async apply({ file, sendAway }, { settings }) {
+    // They would wait for ever: what we answer once the address has gone does not leave this machine. A PgBouncer that does not
+    // answer must not keep the address here.
+    if (sendAway) {
+      await withDatabase(pgbouncerConsole, SEND_AWAY_MS, (console) =>
+        console.query(`KILL ${settings.database}`),
+      ).catch(() => {})
+    }
+    if (file !== undefined) replaceFile(paths.vipWeight, file)
   },
 }

@@ -330,6 +330,50 @@ test('a run of the gate or of follow that dies is repeated at once: clients do n
   await untilHealthy(lab, survivors[0] as string)
 })
 
+for (const [title, fault, cure, from] of [
+  [
+    'loses power',
+    (machine: string) => lab.poweroff(machine),
+    (machine: string) => lab.poweron(machine),
+    4_000_000,
+  ],
+  [
+    'lives on without its database',
+    (machine: string) => lab.exec(machine, ['systemctl', 'stop', 'postgresql@17-main']),
+    () => Promise.resolve(),
+    5_000_000,
+  ],
+] as const) {
+  test(`the active machine ${title}: every client that comes then is answered, also one without patience of its own`, async () => {
+    const primary = primaryIn(await untilHealthy(lab, 'n2'))
+    const [observer = ''] = others(primary)
+    const survivors = others(primary).map((machine) => addressOf(lab, machine))
+    let moved = 0
+    /** @returns the address of the database that has taken the row, or why there is none. */
+    const ask = async (value: number): Promise<string> => {
+      const insert = `insert into written (value) values (${value}) returning host(inet_server_addr())`
+      const answer = await sqlThroughVirtualIp(lab, password, insert, { connectS: 0 }).catch(({ message }) =>
+        /no end after/.test(message) ? 'left waiting' : 'sent away',
+      )
+      if (survivors.includes(answer)) moved += 1
+      return answer
+    }
+    await fault(primary)
+    const clients: Promise<string>[] = []
+    await waitFor('clients are served by another machine', 60_000, async () => {
+      clients.push(ask(from + clients.length))
+      return moved >= 5 || null
+    })
+    const answers = await Promise.all(clients)
+    const count = (answer: string): number => answers.filter((one) => one === answer).length
+    console.log(`${title}: ${answers.length} clients, ${count('sent away')} sent away`)
+    assert.equal(count('left waiting'), 0)
+    await cure(primary)
+    const after = await untilHealthy(lab, observer)
+    assert.notEqual(primaryIn(after), primary)
+  })
+}
+
 test('nothing is promoted without a quorum; when a majority is back, the cluster has a primary again', async () => {
   const primary = primaryIn(await untilHealthy(lab, 'n2'))
   const [alone, second] = others(primary) as [string, string]

@@ -29,7 +29,8 @@ before(async () => {
 })
 after(() => Lab.remove(name))
 
-const sql = (password: string, text: string): Promise<string> => sqlThroughVirtualIp(lab, password, text, APP)
+const sql = (password: string, text: string): Promise<string> =>
+  sqlThroughVirtualIp(lab, password, text, { app: APP })
 
 test('the virtual IP stays by priority: it leaves with its machine, and comes back with it, not with the primary', async () => {
   await untilHealthy(lab, 'n1')

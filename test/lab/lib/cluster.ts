@@ -110,14 +110,18 @@ const psql = ({ database, user }: typeof APP, host: string, text: string): strin
   ],
 ]
 
-/** SQL of a client somewhere in the network, through the virtual IP. @returns what it printed. */
+/**
+ * SQL of a client somewhere in the network, through the virtual IP.
+ * @param options.connectS how long it waits for a connection, in seconds; 0: as long as it is let.
+ * @returns what it printed.
+ */
 export async function sqlThroughVirtualIp(
   lab: Lab,
   password: string,
   text: string,
-  app = APP,
+  { app = APP, connectS = 10 } = {},
 ): Promise<string> {
-  const env = { PGPASSWORD: password, PGCONNECT_TIMEOUT: '10' }
+  const env = { PGPASSWORD: password, PGCONNECT_TIMEOUT: String(connectS) }
   return (await lab.clientExec(psql(app, VIRTUAL_IP, text), { env, timeoutMs: 20_000 })).stdout.trim()
 }
 
@@ -135,7 +139,7 @@ export async function untilWritable(lab: Lab, password: string, timeoutMs: numbe
     const started = performance.now()
     triedRows += 1
     try {
-      await sqlThroughVirtualIp(lab, password, `insert into written (value) values (${-triedRows})`, app)
+      await sqlThroughVirtualIp(lab, password, `insert into written (value) values (${-triedRows})`, { app })
       return true
     } catch (cause) {
       tries.push(`after ${Math.round(performance.now() - started)} ms: ${explain(cause)}`)

@@ -30,7 +30,7 @@ const cases: readonly Case<VipWeightFacts, VipWeightPlan>[] = [
   [
     'We are the primary no longer',
     { leadership: leadOfN2 },
-    { do: 'write', why: 'n2 is the primary', file: NONE },
+    { do: 'write', why: 'n2 is the primary', file: NONE, sendAway: true },
   ],
   [
     'A standby claims nothing while there is a primary',
@@ -38,31 +38,36 @@ const cases: readonly Case<VipWeightFacts, VipWeightPlan>[] = [
     { do: 'nothing', why: 'n1 is the primary' },
   ],
   [
-    'The primary has lost its lock: it stays heavy until another one is published',
+    'The primary has lost its lock: it stays heavy until another one has it',
     { leadership: lockReleased },
     { do: 'nothing', why: 'n1 is the primary' },
   ],
   [
-    'Another one has taken its lock and is not published yet',
+    'Another one has taken its lock and is not published yet: clients wait there',
     { leadership: lockTaken },
+    { do: 'write', why: 'n2 has the lock', file: NONE, sendAway: true },
+  ],
+  [
+    'The primary has gone: nobody knows who is next, and clients could not be moved',
+    { node: 'n2', leadership: lockReleased, file: NONE },
     { do: 'nothing', why: 'n1 is the primary' },
   ],
   [
-    'The primary has gone: any standby may have the address, so that there is one',
-    { node: 'n2', leadership: lockReleased, file: NONE },
-    { do: 'write', why: 'there is no primary', file: LIGHT },
+    'We have the lock and are not published yet: clients wait here',
+    { node: 'n2', leadership: lockTaken, file: NONE },
+    { do: 'write', why: 'n2 has the lock', file: HEAVY },
   ],
   [
-    'A standby has the lock and is not published yet: it is as light as the others',
-    { node: 'n2', leadership: lockTaken, file: LIGHT },
-    { do: 'nothing', why: 'there is no primary' },
+    'Neither the last primary nor who has the lock',
+    { node: 'n3', leadership: lockTaken, file: NONE },
+    { do: 'nothing', why: 'n2 has the lock' },
   ],
   ['After a boot there is no file', { file: null }, { do: 'write', why: 'n1 is the primary', file: HEAVY }],
   ['Something else is in the file', { file: '100' }, { do: 'write', why: 'n1 is the primary', file: HEAVY }],
   [
-    'Before the first primary nobody is heavy',
-    { leadership: { leader: null, primary: null } },
-    { do: 'write', why: 'there is no primary', file: LIGHT },
+    'Before the first primary nobody has a claim',
+    { leadership: { leader: null, primary: null }, file: null },
+    { do: 'write', why: 'there is no primary', file: NONE },
   ],
   [
     'Fixed placement: the primary is light, too',
@@ -102,12 +107,12 @@ const cases: readonly Case<VipWeightFacts, VipWeightPlan>[] = [
   [
     'It has stopped its database as it was cut off: it claims no address',
     { policy: null, leadership: null, fenced: true },
-    { do: 'write', why: 'this machine is cut off', file: NONE },
+    { do: 'write', why: 'this machine is cut off', file: NONE, sendAway: true },
   ],
   [
     'Cut off, and the policy is not known, either',
     { policy: UNKNOWN, fenced: true },
-    { do: 'write', why: 'this machine is cut off', file: NONE },
+    { do: 'write', why: 'this machine is cut off', file: NONE, sendAway: true },
   ],
   [
     'Cut off after a boot',
@@ -127,7 +132,7 @@ const cases: readonly Case<VipWeightFacts, VipWeightPlan>[] = [
   [
     'Cut off, with fixed placement: no claim, either',
     { policy: 'fixed', fenced: true, file: LIGHT },
-    { do: 'write', why: 'this machine is cut off', file: NONE },
+    { do: 'write', why: 'this machine is cut off', file: NONE, sendAway: true },
   ],
   [
     'The database starts again, and this is the primary still',
@@ -184,7 +189,7 @@ test('vip-weight: one that is cut off claims no address, whatever Consul says', 
   )
 })
 
-test('vip-weight: by the same news at most the published primary is heavy, and beside a current one nobody claims the address', () => {
+test('vip-weight: by the same news one machine claims the address, and that is the current primary where there is one', () => {
   fc.assert(
     fc.property(
       fc.record({ policy, leadership }),
@@ -195,13 +200,12 @@ test('vip-weight: by the same news at most the published primary is heavy, and b
           return decideVipWeight({ node: name, ...news, fenced: false, file: before }).file ?? before
         })
         const those = (weight: string): string[] => NODES.filter((_name, index) => weights[index] === weight)
-        const primary = news.policy === 'with-primary' ? news.leadership.primary?.node : undefined
-        assert.deepEqual(those(HEAVY), primary === undefined ? [] : [primary])
-        const lonely = news.policy === 'with-primary' && currentPrimary(news.leadership) !== null
-        assert.deepEqual(
-          those(lonely ? NONE : LIGHT),
-          NODES.filter((name) => name !== primary),
-        )
+        if (news.policy === 'fixed') return assert.deepEqual(those(LIGHT), NODES)
+        assert.equal(those(HEAVY).length + those(NONE).length, NODES.length)
+        const { leader, primary } = news.leadership
+        assert.equal(those(HEAVY).length, leader?.session || primary ? 1 : 0)
+        const current = currentPrimary(news.leadership)
+        if (current) assert.deepEqual(those(HEAVY), [current.node])
       },
     ),
   )
