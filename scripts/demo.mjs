@@ -18,7 +18,7 @@ import {
   untilHealthy,
   VIRTUAL_IP,
 } from '../test/lab/lib/cluster.ts'
-import { files, RESOURCES } from '../test/lab/lib/files.ts'
+import { files, RESOURCES, untilInSync } from '../test/lab/lib/files.ts'
 import { Lab } from '../test/lab/lib/lab.ts'
 import { CREATE_TABLE, Writer } from '../test/lab/lib/writer.ts'
 
@@ -223,7 +223,9 @@ async function demo() {
   )
 
   await stage('n1 is powered on again', () => machines.poweron('n1'))
-  const after = await stage('n1 comes back as a standby', () => untilHealthy(machines, 'n1', 120_000))
+  await stage('n1 comes back as a standby', () => untilHealthy(machines, 'n1', 120_000))
+  await stage('n1 has the same files as the others', () => untilInSync(machines, ['n1', ...survivors]))
+  const after = await untilHealthy(machines, 'n1')
   const returned = after.machines.find(({ name }) => name === 'n1')?.postgresql
   expect(
     returned !== undefined && returned !== 'unknown' && returned.role === 'standby',
