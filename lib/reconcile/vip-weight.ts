@@ -3,13 +3,17 @@ import { decideVipWeight, type VipWeightFacts, type VipWeightPlan } from '../dec
 import { kv } from '../kv.ts'
 import { paths } from '../paths.ts'
 import type { Reconciler } from '../reconciler.ts'
+import type { Settings } from '../settings.ts'
 import { pgbouncerConsole } from '../world/database.ts'
 import { isFenced } from '../world/fence.ts'
 import { readText, replaceFile } from '../world/files.ts'
+import { holdsAddress } from '../world/interfaces.ts'
 import { withDatabase } from '../world/postgres.ts'
 import { known, readLeadership } from './observe.ts'
 
 const SEND_AWAY_MS = 500
+/** keepalived takes the address away some milliseconds after it was told. */
+const LEAVE_MS = 100
 
 /** Keeps keepalived's track file true, which moves the virtual IP without a reload. */
 export const vipWeight: Reconciler<VipWeightFacts, VipWeightPlan> = {
@@ -31,13 +35,23 @@ export const vipWeight: Reconciler<VipWeightFacts, VipWeightPlan> = {
   decide: decideVipWeight,
 
   async apply({ file, sendAway }, { settings }) {
-    // They would wait for ever: what we answer once the address has gone does not leave this machine. A PgBouncer that does not
-    // answer must not keep the address here.
-    if (sendAway) {
-      await withDatabase(pgbouncerConsole, SEND_AWAY_MS, (console) =>
-        console.query(`KILL ${settings.database}`),
-      ).catch(() => {})
-    }
-    if (file !== undefined) replaceFile(paths.vipWeight, file)
+    if (file === undefined) return
+    // A PgBouncer that does not answer must not keep the address here.
+    if (sendAway) await giveUp(file, settings).catch(() => {})
+    replaceFile(paths.vipWeight, file)
   },
+}
+
+/**
+ * Writes the weight while PgBouncer closes all connections. A client that it left open would wait for ever: what we answer once
+ * the address has gone does not leave this machine. Some come back before it has gone.
+ */
+async function giveUp(file: string, { database, virtualIp }: Settings): Promise<void> {
+  await withDatabase(pgbouncerConsole, SEND_AWAY_MS, async (console) => {
+    const close = () => console.query(`KILL ${database}`)
+    await close()
+    replaceFile(paths.vipWeight, file)
+    const deadline = performance.now() + LEAVE_MS
+    while (holdsAddress(virtualIp) && performance.now() < deadline) await close()
+  })
 }

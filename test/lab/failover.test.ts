@@ -352,9 +352,10 @@ for (const [title, fault, cure, from] of [
     /** @returns the address of the database that has taken the row, or why there is none. */
     const ask = async (value: number): Promise<string> => {
       const insert = `insert into written (value) values (${value}) returning host(inet_server_addr())`
-      const answer = await sqlThroughVirtualIp(lab, password, insert, { connectS: 0 }).catch(({ message }) =>
-        /no end after/.test(message) ? 'left waiting' : 'sent away',
-      )
+      const answer = await sqlThroughVirtualIp(lab, password, insert, {
+        connectS: 0,
+        timeoutMs: 45_000,
+      }).catch(({ message }) => (/no end after/.test(message) ? 'left waiting' : 'sent away'))
       if (survivors.includes(answer)) moved += 1
       return answer
     }

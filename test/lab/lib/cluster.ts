@@ -119,10 +119,10 @@ export async function sqlThroughVirtualIp(
   lab: Lab,
   password: string,
   text: string,
-  { app = APP, connectS = 10 } = {},
+  { app = APP, connectS = 10, timeoutMs = 20_000 } = {},
 ): Promise<string> {
   const env = { PGPASSWORD: password, PGCONNECT_TIMEOUT: String(connectS) }
-  return (await lab.clientExec(psql(app, VIRTUAL_IP, text), { env, timeoutMs: 20_000 })).stdout.trim()
+  return (await lab.clientExec(psql(app, VIRTUAL_IP, text), { env, timeoutMs })).stdout.trim()
 }
 
 let triedRows = 0
