@@ -78,10 +78,11 @@ export const labelFor = (path: string): string =>
 const RESERVED = ['constructor', 'prototype']
 
 /** Why a label cannot be one, or null. */
-export const labelProblem = (label: string): string | null =>
-  LABEL.test(label) && !RESERVED.includes(label)
-    ? null
-    : `a label is up to 40 of a-z, 0-9, ".", "_" and "-", and begins with a letter or digit, not "${label}"`
+export function labelProblem(label: string): string | null {
+  if (RESERVED.includes(label)) return `"${label}" cannot be a label`
+  if (LABEL.test(label)) return null
+  return `a label is up to 40 of a-z, 0-9, ".", "_" and "-", and begins with a letter or digit, not "${label}"`
+}
 
 /** Is `inner` the same path as `outer`, or below it? */
 export const isWithin = (inner: string, outer: string): boolean =>

@@ -197,11 +197,17 @@ describe('the label of a folder', () => {
     test(`${JSON.stringify(label)} is none`, () =>
       assert.ok(labelProblem(label)?.includes(`not "${label}"`), labelProblem(label) ?? 'no problem'))
 
-  test('whatever the path, it is one or none at all', () => {
+  const reserved = ['constructor', 'prototype']
+  for (const label of reserved)
+    test(`${label} is none, though it looks like one`, () =>
+      assert.equal(labelProblem(label), `"${label}" cannot be a label`))
+
+  test('whatever the path, it looks like one or is none at all', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme' }), (name) => {
         const label = labelFor(`/srv/${name}`)
-        if (label !== '') assert.equal(labelProblem(label), null)
+        // What a path is called, a label may not be: a person has to say one.
+        if (label !== '' && !reserved.includes(label)) assert.equal(labelProblem(label), null)
       }),
     )
   })
