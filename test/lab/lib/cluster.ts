@@ -131,16 +131,24 @@ let triedRows = 0
  * Waits until a client's write through the virtual IP is acknowledged. Each try writes a row of its own: one whose answer was
  * lost may be there all the same.
  *
+ * @param timeoutMs 0: one try.
+ * @returns the row that was acknowledged.
  * @throws after the deadline, with what became of every try.
  */
-export async function untilWritable(lab: Lab, password: string, timeoutMs: number, app = APP): Promise<void> {
+export async function untilWritable(
+  lab: Lab,
+  password: string,
+  timeoutMs: number,
+  app = APP,
+): Promise<number> {
   const tries: string[] = []
-  await waitFor('a client can write through the virtual IP', timeoutMs, async () => {
+  return waitFor('a client can write through the virtual IP', timeoutMs, async () => {
     const started = performance.now()
     triedRows += 1
+    const row = -triedRows
     try {
-      await sqlThroughVirtualIp(lab, password, `insert into written (value) values (${-triedRows})`, { app })
-      return true
+      await sqlThroughVirtualIp(lab, password, `insert into written (value) values (${row})`, { app })
+      return row
     } catch (cause) {
       tries.push(`after ${Math.round(performance.now() - started)} ms: ${explain(cause)}`)
       throw new Error(tries.join('\n'), { cause })
