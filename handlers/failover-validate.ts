@@ -3,9 +3,16 @@
  * argv: %n, the candidate's repmgr id. stdin: nothing. stdout: at most one line, which repmgrd logs.
  * Exit codes: 0 the candidate may be promoted, anything else: repmgrd holds another election later.
  */
-import { EXIT, usageError } from '../lib/errors.ts'
-import { runFailover, showFailover } from '../lib/failover/run.ts'
-import { main } from '../lib/handler.ts'
+import { main } from '../lib/consul/handler.ts'
+import { EXIT, usageError } from '../lib/core/errors.ts'
+import { failoverGate } from '../lib/postgresql/failover.ts'
+
+// The lock is enough: repmgrd calls the handler failover next.
+const { observe, decide, apply, next } = failoverGate({
+  handler: 'failover-validate',
+  deadlineMs: 5000,
+  until: 'promote',
+})
 
 main({
   name: 'failover-validate',
@@ -18,11 +25,21 @@ Takes the lock if the gate lets this machine pass. Called by repmgrd's failover_
       throw usageError(`expected the candidate's repmgr id, got: ${argv[0] ?? 'nothing'}`)
     return id
   },
-  async run(id, context, { dryRun }) {
-    if (id !== context.settings.repmgrId) return EXIT.failed
-    if (dryRun) return showFailover(context)
-    const outcome = await runFailover('failover-validate', context, 5000, 'promote')
-    process.stdout.write(`${outcome === 'primary' ? 'may be promoted' : 'refused'}\n`)
-    return outcome === 'primary' ? EXIT.ok : EXIT.failed
+  async observe(context, run, id) {
+    const { repmgrId } = context.settings
+    return { candidate: id, repmgrId, gate: id === repmgrId ? await observe(context, run) : null }
+  },
+  decide: ({ candidate, repmgrId, gate }) =>
+    gate === null
+      ? { do: 'refuse' as const, why: `the candidate is ${candidate}, this machine is ${repmgrId}` }
+      : decide(gate),
+  apply: async (plan, context) => (plan.do === 'refuse' ? undefined : apply(plan, context)),
+  next({ plan }) {
+    const after = plan.do === 'refuse' ? { exitCode: EXIT.failed } : next(plan, exitCodeOf)
+    if ('exitCode' in after)
+      process.stdout.write(`${after.exitCode === EXIT.ok ? 'may be promoted' : 'refused'}\n`)
+    return after
   },
 })
+
+const exitCodeOf = (outcome: string) => (outcome === 'primary' ? EXIT.ok : EXIT.failed)

@@ -5,9 +5,11 @@
  * Exit codes: 0 settled (with --must-promote: this machine is the primary), 1 with --must-promote: another one is, 64 usage,
  * 75 undecided: try again later.
  */
-import { EXIT, usageError } from '../lib/errors.ts'
-import { runFailover, showFailover } from '../lib/failover/run.ts'
-import { main } from '../lib/handler.ts'
+import { main } from '../lib/consul/handler.ts'
+import { EXIT, usageError } from '../lib/core/errors.ts'
+import { failoverGate } from '../lib/postgresql/failover.ts'
+
+const { observe, decide, apply, next } = failoverGate({ handler: 'failover', deadlineMs: 30_000 })
 
 main({
   name: 'failover',
@@ -21,10 +23,12 @@ but a promotion is a failure.`,
     if (unknown !== undefined) throw usageError(`unexpected argument ${unknown}; see failover --help`)
     return { mustPromote: argv.includes('--must-promote') }
   },
-  async run({ mustPromote }, context, { dryRun }) {
-    if (dryRun) return showFailover(context)
-    const outcome = await runFailover('failover', context, 30_000)
-    if (outcome === 'undecided') return EXIT.retry
-    return mustPromote && outcome !== 'primary' ? EXIT.failed : EXIT.ok
-  },
+  observe,
+  decide,
+  apply,
+  next: ({ plan }, { mustPromote }) =>
+    next(plan, (outcome) => {
+      if (outcome === 'undecided') return EXIT.retry
+      return mustPromote && outcome !== 'primary' ? EXIT.failed : EXIT.ok
+    }),
 })

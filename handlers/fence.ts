@@ -4,12 +4,12 @@
  * argv: none. stdin: nothing.
  * Exit codes: 0 fenced, or nothing to do; 1 failed, 64 usage, 75 deadline.
  */
-import { setTimeout as pause } from 'node:timers/promises'
-import { decideFence } from '../lib/decide/fence.ts'
-import { EXIT } from '../lib/errors.ts'
-import { main, noArguments } from '../lib/handler.ts'
-import { log } from '../lib/log.ts'
-import { applyFence, observeFence } from '../lib/reconcile/fence.ts'
+import { main } from '../lib/consul/handler.ts'
+import { EXIT } from '../lib/core/errors.ts'
+import { noArguments } from '../lib/core/handler.ts'
+import { applyFence } from '../lib/postgresql/apply-fence.ts'
+import { decideFence } from '../lib/postgresql/decide-fence.ts'
+import { observeFence } from '../lib/postgresql/observe-fence.ts'
 
 const LOOK_AGAIN_MS = 250
 
@@ -20,17 +20,8 @@ Stops a primary that has neither its standbys nor its lock, and gives up its cla
 Called by understudy-fence.service.`,
   timeoutMs: 60_000,
   parse: noArguments,
-  async run(_event, context, { dryRun }) {
-    const started = performance.now()
-    for (;;) {
-      const seen = await observeFence(context)
-      const plan = decideFence({ ...seen, waitedMs: performance.now() - started })
-      if (dryRun) process.stdout.write(`${JSON.stringify(plan)}\n`)
-      if (dryRun) return EXIT.ok
-      if (plan.do !== 'wait') log('fence', { ...plan, ms: Math.round(performance.now() - started) })
-      if (plan.do === 'fence') await applyFence(context, plan.why)
-      if (plan.do !== 'wait') return EXIT.ok
-      await pause(LOOK_AGAIN_MS)
-    }
-  },
+  observe: observeFence,
+  decide: decideFence,
+  apply: applyFence,
+  next: ({ plan }) => (plan.do === 'wait' ? { lookAgainMs: LOOK_AGAIN_MS } : { exitCode: EXIT.ok }),
 })

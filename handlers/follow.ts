@@ -5,12 +5,21 @@
  * Exit codes: 0 done or nothing to do (also where Consul does not answer), 1 failed, 64 usage, 75 deadline, or another machine
  * leads by now.
  */
-import { mainReconciler } from '../lib/handler.ts'
-import { follow } from '../lib/reconcile/follow.ts'
+import { main, untilConsulAnswers } from '../lib/consul/handler.ts'
+import { noArguments } from '../lib/core/handler.ts'
+import { follow } from '../lib/postgresql/follow.ts'
 
-mainReconciler(
-  follow,
-  `follow [--dry-run]
+const { name, observe, decide, apply } = follow
+
+main({
+  name,
+  help: `follow [--dry-run]
 Points this standby at the primary; a former primary is sent to rejoin.
 Called by understudy-follow.service and by repmgrd's follow_command.`,
-)
+  timeoutMs: 20_000,
+  parse: noArguments,
+  observe,
+  decide,
+  apply,
+  next: untilConsulAnswers,
+})

@@ -3,9 +3,9 @@
  * argv: %n node id, %e event, %s 1 or 0, %t time, %d details. An unset one arrives as an empty argument.
  * Exit codes (repmgr only logs them): 0 recorded, 64 usage.
  */
-import { EXIT, usageError } from '../lib/errors.ts'
-import { main } from '../lib/handler.ts'
-import { recordHistory } from '../lib/reconcile/history.ts'
+import { main } from '../lib/consul/handler.ts'
+import { recordHistory } from '../lib/consul/history.ts'
+import { EXIT, usageError } from '../lib/core/errors.ts'
 
 main({
   name: 'repmgr-event',
@@ -17,11 +17,14 @@ Records an event of repmgr in the cluster's history. Called by repmgr's event_no
   parse([id, event, success, , details]) {
     if (!event || !/^[a-z_]+$/.test(event))
       throw usageError(`expected NODE_ID EVENT SUCCESS TIME DETAILS, got event: ${event ?? 'nothing'}`)
-    return { id: Number(id), event, success: success === '1', details: details ?? '' }
+    return { repmgrId: Number(id), event, success: success === '1', details: details ?? '' }
   },
-  async run({ id, event, success, details }, context, { dryRun }) {
-    if (dryRun) process.stdout.write(`${JSON.stringify({ do: 'record', why: `repmgr_${event}` })}\n`)
-    else await recordHistory(context, `repmgr_${event}`, details || event, { repmgrId: id, success })
-    return EXIT.ok
-  },
+  observe: async (_context, _run, event) => event,
+  decide: ({ event, details, repmgrId, success }) => ({
+    do: 'record',
+    why: details || event,
+    event: `repmgr_${event}`,
+    details: { repmgrId, success },
+  }),
+  apply: ({ event, why, details }, context) => recordHistory(context, event, why, details),
 })

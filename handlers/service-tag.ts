@@ -3,12 +3,21 @@
  * argv: none. stdin: nothing.
  * Exit codes (Consul only logs them): 0 done or nothing to do (also where Consul does not answer), 64 usage, 75 deadline.
  */
-import { mainReconciler } from '../lib/handler.ts'
-import { serviceTag } from '../lib/reconcile/service-tag.ts'
+import { main, untilConsulAnswers } from '../lib/consul/handler.ts'
+import { serviceTag } from '../lib/consul/service-tag.ts'
+import { noArguments } from '../lib/core/handler.ts'
 
-mainReconciler(
-  serviceTag,
-  `service-tag [--dry-run]
+const { name, observe, decide, apply } = serviceTag
+
+main({
+  name,
+  help: `service-tag [--dry-run]
 Tags this machine's postgresql service with its role, so that primary.postgresql.service.consul answers with the primary.
 Called by the periodic check; lead-changed does the same.`,
-)
+  timeoutMs: 20_000,
+  parse: noArguments,
+  observe,
+  decide,
+  apply,
+  next: untilConsulAnswers,
+})

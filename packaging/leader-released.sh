@@ -15,7 +15,7 @@ if [ "$1" = --dry-run ]; then
 fi
 systemctl start --no-block understudy-failover.service
 # Not before Consul, whose nice it has inherited, and which everything waits for.
-nice -n 10 flock --wait 10 /run/understudy/lock/lead /usr/lib/understudy/handlers/lead-changed &
+nice -n 10 flock --wait 10 /run/understudy/lock/lead-changed /usr/lib/understudy/handlers/lead-changed &
 # A run that was just about to end has not seen it, and systemd starts no second one beside it.
 sleep 1
 systemctl start --no-block understudy-failover.service

@@ -2,7 +2,7 @@
 // npm run bench: how long clients cannot write when something happens, beside what is promised. Exit 0 only if that is kept.
 import { parseArgs } from 'node:util'
 import { chalk } from 'zx'
-import { EXIT, explain, UnderstudyError, usageError } from '../lib/errors.ts'
+import { EXIT, explain, UnderstudyError, usageError } from '../lib/core/errors.ts'
 import { events } from '../test/lab/bench/events.ts'
 import { benchFailover } from '../test/lab/bench/failover.ts'
 import { benchFiles } from '../test/lab/bench/files.ts'

@@ -1,11 +1,12 @@
 #!/usr/bin/env tsx
-// npm run demo: three real machines become one cluster, and it survives losing its active machine. Exit 0 only if
-// everything that is said here was seen.
 import { parseArgs } from 'node:util'
 import { chalk } from 'zx'
-import { explain } from '../lib/errors.ts'
+// npm run demo: three real machines become one cluster, and it survives losing its active machine. Exit 0 only if
+// everything that is said here was seen.
+import { UNKNOWN } from '#lib/core/unknown'
+import { explain } from '../lib/core/errors.ts'
+import { waitFor } from '../lib/core/wait.ts'
 import { plain, tableLines } from '../lib/status/table.ts'
-import { waitFor } from '../lib/wait.ts'
 import {
   appPassword,
   holdersOf,
@@ -227,10 +228,7 @@ async function demo() {
   await stage('n1 has the same files as the others', () => untilInSync(machines, ['n1', ...survivors]))
   const after = await untilHealthy(machines, 'n1')
   const returned = after.machines.find(({ name }) => name === 'n1')?.postgresql
-  expect(
-    returned !== undefined && returned !== 'unknown' && returned.role === 'standby',
-    'n1 is not a standby',
-  )
+  expect(returned !== undefined && returned !== UNKNOWN && returned.role === 'standby', 'n1 is not a standby')
   say(`\n${tableLines(after, plain).join('\n')}\n`)
 
   const seconds = (/** @type {number} */ ms) => `${(ms / 1000).toFixed(1)} s`

@@ -4,7 +4,7 @@
 import { randomInt } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import { chalk } from 'zx'
-import { explain } from '../lib/errors.ts'
+import { explain } from '../lib/core/errors.ts'
 import { faultNamed } from '../test/lab/faults/catalogue.ts'
 import { scenarioByChance } from '../test/lab/faults/chance.ts'
 import { randomOf, seedOf } from '../test/lab/faults/random.ts'

@@ -1,14 +1,14 @@
 #!/usr/bin/env zx
 // understudy files: what was written into a replicated folder is on the other machines, or it is said that it is not.
 import { relative, resolve } from 'node:path'
-import { runCommand } from '#lib/arguments'
-import { isWithin } from '#lib/cluster/folders'
-import { EXIT, UnderstudyError, usageError } from '#lib/errors'
+import { runCommand } from '#lib/core/arguments'
+import { EXIT, UnderstudyError, usageError } from '#lib/core/errors'
+import { requireSettings } from '#lib/core/settings'
+import { localSyncthing } from '#lib/files/client'
+import { isWithin } from '#lib/files/decide-folders'
 import { parseFilesCommand } from '#lib/files/options'
 import { checkSource, isStill, placeOf, writeFile } from '#lib/files/put'
 import { prepare, waitForCopies } from '#lib/files/wait'
-import { requireSettings } from '#lib/settings'
-import { localSyncthing } from '#lib/world/syncthing'
 
 const help = `understudy files: confirm that files are on the other machines
 
@@ -39,8 +39,8 @@ Examples:
   understudy files wait --path /opt/manager/resources/blueprints --json
 `
 
-/** @typedef {import('#lib/world/syncthing').SharedFolder} SharedFolder */
-/** @typedef {import('#lib/world/syncthing').Syncthing} Syncthing */
+/** @typedef {import('#lib/files/api').SharedFolder} SharedFolder */
+/** @typedef {import('#lib/files/client').Syncthing} Syncthing */
 
 /**
  * The folders and the path in them that a wait is about.

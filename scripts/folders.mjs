@@ -1,19 +1,25 @@
 #!/usr/bin/env zx
 // understudy folders: which directories every machine has the same files in.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { runCommand } from '#lib/arguments'
-import { EXIT, UnderstudyError } from '#lib/errors'
+import { Consul } from '#lib/consul/client'
+import { runCommand } from '#lib/core/arguments'
+import { EXIT, UnderstudyError } from '#lib/core/errors'
+import { byKey } from '#lib/core/order'
+import { requireSettings } from '#lib/core/settings'
+import {
+  changeFolders,
+  describeDirectory,
+  uniquePart,
+  withFolder,
+  withoutFolder,
+} from '#lib/files/change-folders'
+import { localSyncthing } from '#lib/files/client'
+import { copyText } from '#lib/files/decide-copy'
 import { readSharedFolders } from '#lib/files/document'
 import { parseFoldersCommand } from '#lib/files/folder-options'
-import { changeFolders, describeDirectory, uniquePart, withFolder, withoutFolder } from '#lib/files/folders'
 import { observeFiles } from '#lib/files/observe'
 import { readReport } from '#lib/files/report'
 import { runSyncthingHandler } from '#lib/files/run'
-import { byKey } from '#lib/order'
-import { requireSettings } from '#lib/settings'
-import { copyText } from '#lib/status/text'
-import { Consul } from '#lib/world/consul'
-import { localSyncthing } from '#lib/world/syncthing'
 
 const help = `understudy folders: the directories that every machine has the same files in
 
@@ -49,7 +55,7 @@ const LOOK_AGAIN_MS = 300
 
 const print = (/** @type {string} */ line) => process.stdout.write(`${line}\n`)
 
-/** @param {import('#lib/files/observe').FolderCopies} folder @param {string} node */
+/** @param {import('#lib/files/decide-copy').FolderCopies} folder @param {string} node */
 const copiesOf = ({ here, others }, node) => [...others, /** @type {const} */ ([node, here])].sort(byKey)
 
 /** Every folder of the cluster with what each machine has of it. @param {Consul} consul @param {string} node */
@@ -101,7 +107,7 @@ async function add(consul, node, command) {
   for (;;) {
     const folder = (await observeFiles(daemon)).folders.find((one) => one.label === label)
     if (!folder) {
-      const why = readReport()?.problems.join('; ') || 'the handler syncthing has not shared it'
+      const why = readReport()?.problems.join('; ') || 'the handler files has not shared it'
       throw new UnderstudyError(
         EXIT.failed,
         `${label} is a folder of the cluster now, but not on ${node}: ${why}`,

@@ -1,10 +1,10 @@
 #!/usr/bin/env zx
 // understudy join: makes this machine a member. Run as root; running it again changes nothing or finishes the work.
 import { chalk } from 'zx'
-import { runCommand } from '#lib/arguments'
-import { planJoin } from '#lib/join/join'
-import { parseJoinOptions } from '#lib/join/options'
-import { requireSettings } from '#lib/settings'
+import { runCommand } from '#lib/core/arguments'
+import { requireSettings } from '#lib/core/settings'
+import { planJoin } from '#lib/operations/join'
+import { parseJoinOptions } from '#lib/operations/options'
 import { documentOf } from '#lib/status/judge'
 import { observeStatus } from '#lib/status/observe'
 import { tableLines } from '#lib/status/table'

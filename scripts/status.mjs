@@ -2,9 +2,10 @@
 // `understudy status`: what the cluster looks like from this machine. The fields of --json: docs/status.md.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { chalk } from 'zx'
-import { commandArguments, parseArguments } from '#lib/arguments'
-import { EXIT, explain, UnderstudyError, usageError } from '#lib/errors'
-import { requireSettings } from '#lib/settings'
+import { commandArguments, parseArguments } from '#lib/core/arguments'
+import { EXIT, explain, UnderstudyError, usageError } from '#lib/core/errors'
+import { requireSettings } from '#lib/core/settings'
+import { unknownInJson } from '#lib/core/unknown'
 import { documentOf, exitCodeOf } from '#lib/status/judge'
 import { observeStatus } from '#lib/status/observe'
 import { plain, tableLines } from '#lib/status/table'
@@ -82,18 +83,20 @@ const paint =
     : plain
 
 /**
- * @param {import('#lib/settings').Settings} settings
+ * @param {import('#lib/core/settings').Settings} settings
  * @param {boolean} json
  */
 async function showOnce(settings, json) {
   const status = documentOf(await observeStatus(settings))
-  await write(json ? `${JSON.stringify(status, null, 2)}\n` : `${tableLines(status, paint).join('\n')}\n`)
+  await write(
+    json ? `${JSON.stringify(status, unknownInJson, 2)}\n` : `${tableLines(status, paint).join('\n')}\n`,
+  )
   return exitCodeOf(status)
 }
 
 /**
  * Until a signal ends it.
- * @param {import('#lib/settings').Settings} settings
+ * @param {import('#lib/core/settings').Settings} settings
  * @param {{ json: boolean, watchSeconds: number }} options
  * @returns {Promise<never>}
  */
@@ -101,7 +104,7 @@ async function watch(settings, { json, watchSeconds }) {
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(EXIT.ok))
   for (let round = 0; ; round += 1) {
     const status = documentOf(await observeStatus(settings))
-    if (json) await write(`${JSON.stringify(status)}\n`)
+    if (json) await write(`${JSON.stringify(status, unknownInJson)}\n`)
     else {
       const lines = [...tableLines(status, paint), `${status.at.slice(0, 19).replace('T', ' ')} UTC`]
       // Home, and what is left of the old text goes line by line: clearing it all first would flicker.

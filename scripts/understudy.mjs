@@ -1,5 +1,5 @@
 #!/usr/bin/node
-import { version } from '#lib/version'
+import { version } from '#lib/core/version'
 
 // The command of an installed machine: `understudy join ...` is scripts/join.mjs and so on.
 

@@ -1,7 +1,7 @@
 import * as v from 'valibot'
-import type { Away } from '../decide/files-check.ts'
-import { paths } from '../paths.ts'
-import { readText, replaceFile } from '../world/files.ts'
+import { readText, replaceFile } from '../core/atomic-files.ts'
+import { paths } from '../core/paths.ts'
+import type { Away } from './decide-check.ts'
 
 /** Which machines the check has found without a connection; nobody where that was not written down, or cannot be read. */
 export function readAway(): Away {

@@ -1,7 +1,7 @@
-import { type Folders, readFolders } from '../cluster/folders.ts'
-import { EXIT, UnderstudyError } from '../errors.ts'
-import { kv } from '../kv.ts'
-import type { Consul } from '../world/consul.ts'
+import type { Consul } from '../consul/client.ts'
+import { kv } from '../consul/kv.ts'
+import { EXIT, UnderstudyError } from '../core/errors.ts'
+import { type Folders, readFolders } from './decide-folders.ts'
 
 /**
  * The replicated folders of the cluster; null where there is no such document, or one that is malformed as a whole.

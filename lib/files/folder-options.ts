@@ -1,7 +1,7 @@
 import type { ParseArgsConfig } from 'node:util'
-import { parseArguments } from '../arguments.ts'
-import { ignoreProblem, labelProblem } from '../cluster/folders.ts'
-import { usageError } from '../errors.ts'
+import { parseArguments } from '../core/arguments.ts'
+import { usageError } from '../core/errors.ts'
+import { ignoreProblem, labelProblem } from './decide-folders.ts'
 
 /** What a person asked of `understudy folders`. */
 export type FoldersCommand =

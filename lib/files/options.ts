@@ -1,6 +1,6 @@
-import { parseArguments } from '../arguments.ts'
-import type { MinCopies } from '../decide/copies.ts'
-import { usageError } from '../errors.ts'
+import { parseArguments } from '../core/arguments.ts'
+import { usageError } from '../core/errors.ts'
+import type { MinCopies } from './decide-copies.ts'
 
 interface Common {
   minCopies: MinCopies

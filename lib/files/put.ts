@@ -14,10 +14,10 @@ import {
 } from 'node:fs'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { isWithin } from '../cluster/folders.ts'
-import { EXIT, UnderstudyError, usageError } from '../errors.ts'
-import { syncToDisk } from '../world/files.ts'
-import type { SharedFolder } from '../world/syncthing.ts'
+import { syncToDisk } from '../core/atomic-files.ts'
+import { EXIT, UnderstudyError, usageError } from '../core/errors.ts'
+import type { SharedFolder } from './api.ts'
+import { isWithin } from './decide-folders.ts'
 
 /** Where a file is to be written. */
 export interface Place {

@@ -1,50 +1,59 @@
-import { explain } from '../errors.ts'
-import { runReconciler } from '../handler.ts'
-import { log } from '../log.ts'
-import { syncthing } from '../reconcile/syncthing.ts'
-import type { Context } from '../reconciler.ts'
-import { countConflicts, isMarked } from '../world/directory.ts'
-import { localSyncthing } from '../world/syncthing.ts'
+import type { Context } from '../consul/handler.ts'
+import { EXIT, explain } from '../core/errors.ts'
+import { log } from '../core/log.ts'
+import { type Next, type Step, untilAnswered } from '../core/reconciler.ts'
+import { applyConfiguration } from './apply-configuration.ts'
+import { localSyncthing } from './client.ts'
+import { decideSyncthing, type SyncthingFacts, type SyncthingPlan } from './decide.ts'
+import { countConflicts, isMarked } from './directory.ts'
+import { observeConfiguration } from './observe-configuration.ts'
 import { type FilesReport, readReport, writeReport } from './report.ts'
 
 /** An event that comes while a unit runs starts no second run: it is looked until there is nothing left to do. */
 const MOST_ROUNDS = 10
 /** Syncthing reads its database before it answers. */
-const PATIENCE_MS = 30_000
+const untilSyncthingAnswers = untilAnswered(30_000)
 const SCAN_MS = 5000
 
 /**
- * Brings this machine's Syncthing into line with Consul, and writes down what is left for a person.
- * @returns whether nothing has failed.
+ * One run that brings this machine's Syncthing into line with Consul, and writes down what is left for a person: also what has
+ * failed, which ends it.
  */
-export async function reconcileFiles(
-  context: Context,
-  options: { dryRun: boolean; mergeFiles: string | null },
-): Promise<boolean> {
-  const work = syncthing(options)
-  let problems = readReport()?.problems ?? []
-  let failed: string | null = null
-  try {
-    for (let round = 0; round < MOST_ROUNDS; round++) {
-      const plan = await runReconciler(work, context, { ...options, patienceMs: PATIENCE_MS })
-      problems = plan.problems ?? problems
-      if (plan.do === 'nothing' || options.dryRun) break
+export function filesRun() {
+  let rounds = 0
+  let failure: string | null = null
+
+  async function apply(plan: SyncthingPlan, _context: Context): Promise<void> {
+    rounds += 1
+    const problems = plan.problems ?? readReport()?.problems ?? []
+    try {
+      await applyConfiguration(plan)
+    } catch (error) {
+      failure = explain(error)
+      log('files', { error: failure })
     }
-  } catch (error) {
-    failed = explain(error)
-    log(work.name, { error: failed })
+    if (!isLast(plan)) return
+    const folders = await countAll().catch((error: unknown) => {
+      failure ??= explain(error)
+      return {}
+    })
+    const known = problems.filter((problem) => problem !== failure)
+    writeReport({
+      at: new Date().toISOString(),
+      problems: failure === null ? [...problems] : [...known, failure],
+      folders,
+    })
   }
-  if (options.dryRun) return failed === null
-  const folders = await countAll().catch((error: unknown) => {
-    failed ??= explain(error)
-    return {}
-  })
-  writeReport({
-    at: new Date().toISOString(),
-    problems: [...problems, ...(failed === null ? [] : [failed])],
-    folders,
-  })
-  return failed === null
+
+  const isLast = (plan: SyncthingPlan): boolean =>
+    failure !== null || plan.do === 'nothing' || rounds >= MOST_ROUNDS
+
+  function next(step: Step<SyncthingFacts, SyncthingPlan>): Next {
+    if (failure !== null) return { exitCode: EXIT.failed }
+    return isLast(step.plan) ? untilSyncthingAnswers(step) : { lookAgainMs: 0 }
+  }
+
+  return { observe: observeConfiguration, decide: decideSyncthing, apply, next }
 }
 
 /** Counts the conflict files of the folders that have changed since they were last counted. */

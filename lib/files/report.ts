@@ -1,8 +1,8 @@
 import * as v from 'valibot'
-import { paths } from '../paths.ts'
-import { readText, replaceFile } from '../world/files.ts'
+import { readText, replaceFile } from '../core/atomic-files.ts'
+import { paths } from '../core/paths.ts'
 
-/** What the last run of the handler `syncthing` found, for those who may not look into the folders. */
+/** What the last run of the handler `files` found, for those who may not look into the folders. */
 const report = v.object({
   /** When it ended, ISO 8601. */
   at: v.string(),

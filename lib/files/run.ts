@@ -1,13 +1,13 @@
-import { paths } from '../paths.ts'
-import { runHandler } from '../world/handlers.ts'
+import { paths } from '../core/paths.ts'
+import { runHandler } from '../core/run-handler.ts'
 
 const RECONCILE_MS = 190_000
 
 /**
- * Runs the handler `syncthing`; what this machine has at or below `mergeFiles` may be merged. What it could not do is in its
+ * Runs the handler `files`; what this machine has at or below `mergeFiles` may be merged. What it could not do is in its
  * report, which the check reads as well.
  */
 export async function runSyncthingHandler(mergeFiles: string | null): Promise<void> {
   const args = mergeFiles === null ? [] : [`--merge-files=${mergeFiles}`]
-  await runHandler('syncthing', paths.filesLock, { waitS: 60, args, timeoutMs: RECONCILE_MS })
+  await runHandler('files', paths.filesLock, { waitS: 60, args, timeoutMs: RECONCILE_MS })
 }

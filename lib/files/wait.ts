@@ -1,8 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { isWithin } from '../cluster/folders.ts'
-import { copiesNeeded, judgeCopies, type MinCopies, type PeerCopy } from '../decide/copies.ts'
-import { EXIT, UnderstudyError, usageError } from '../errors.ts'
-import type { Device, SharedFolder, Syncthing } from '../world/syncthing.ts'
+import { EXIT, UnderstudyError, usageError } from '../core/errors.ts'
+import type { Device, SharedFolder } from './api.ts'
+import type { Syncthing } from './client.ts'
+import { copiesNeeded, judgeCopies, type MinCopies, type PeerCopy } from './decide-copies.ts'
+import { isWithin } from './decide-folders.ts'
 
 export interface WaitOptions {
   /** Only these folders. */

@@ -1,8 +1,8 @@
-import { parseLsn } from '../cluster/lsn.ts'
-import type { LocalDatabase } from '../decide/facts.ts'
-import { nobodyListens, pgbouncerConsole, readRole } from '../world/database.ts'
-import { type Pooler, readPooler } from '../world/pooler.ts'
-import { type Connection, type Target, withDatabase } from '../world/postgres.ts'
+import { localConsole, type Pooler, readPooler } from '../pooler/console.ts'
+import { type Connection, type Target, withDatabase } from '../postgresql/client.ts'
+import { nobodyListens, readRole } from '../postgresql/database.ts'
+import { parseLsn } from '../postgresql/lsn.ts'
+import type { LocalDatabase } from '../postgresql/role.ts'
 
 /** What a database says of itself and of its replication. */
 export type DatabaseAnswer =
@@ -47,7 +47,7 @@ export async function askPgbouncer(
   database: string,
   timeoutMs: number,
 ): Promise<Pooler | null> {
-  const target: Target = { ...pgbouncerConsole, host: address, user: 'understudy_monitor' }
+  const target: Target = { ...localConsole, host: address, user: 'understudy_monitor' }
   return withDatabase(target, timeoutMs, async (console) => {
     const pooler = await readPooler(console, database)
     if (!pooler || pooler.paused) return pooler

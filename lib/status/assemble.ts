@@ -1,6 +1,4 @@
-import { currentPrimary, UNKNOWN, type Unknown } from '../decide/facts.ts'
-import type { FilesSeen } from '../files/observe.ts'
-import type { FilesReport } from '../files/report.ts'
+import type { Check } from '../consul/client.ts'
 import type {
   Config,
   Entry,
@@ -10,10 +8,13 @@ import type {
   PostgresqlNode,
   Primary,
   Sync,
-} from '../kv.ts'
-import type { Settings } from '../settings.ts'
-import type { Check } from '../world/consul.ts'
-import type { Pooler as PoolerAnswer } from '../world/pooler.ts'
+} from '../consul/kv.ts'
+import { currentPrimary } from '../consul/leadership.ts'
+import type { Settings } from '../core/settings.ts'
+import { UNKNOWN, type Unknown } from '../core/unknown.ts'
+import type { FilesSeen } from '../files/decide-copy.ts'
+import type { FilesReport } from '../files/report.ts'
+import type { Pooler as PoolerAnswer } from '../pooler/console.ts'
 import type { DatabaseAnswer } from './ask.ts'
 import type { Gap, Machine, MachineFiles, Pooler, Postgresql, Report } from './facts.ts'
 import { type Reading, valueFrom } from './reading.ts'

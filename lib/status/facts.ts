@@ -1,6 +1,6 @@
-import type { Unknown } from '../decide/facts.ts'
-import type { Copy } from '../files/observe.ts'
-import type { DurabilityMode, PlacementPolicy, Primary, Sync } from '../kv.ts'
+import type { DurabilityMode, PlacementPolicy, Primary, Sync } from '../consul/kv.ts'
+import type { Unknown } from '../core/unknown.ts'
+import type { Copy } from '../files/decide-copy.ts'
 
 /**
  * What `understudy status --json` prints; docs/status.md explains every field. One rule holds throughout: the string

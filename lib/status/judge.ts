@@ -1,9 +1,9 @@
 import services from '../../consul-config/services.json' with { type: 'json' }
-import { UNKNOWN } from '../decide/facts.ts'
-import { EXIT } from '../errors.ts'
-import { renderDatabases } from '../render/pgbouncer.ts'
+import { EXIT } from '../core/errors.ts'
+import { UNKNOWN } from '../core/unknown.ts'
+import { lackText } from '../files/decide-copy.ts'
+import { renderDatabases } from '../pooler/config.ts'
 import type { Machine, Pooler, Report, StatusDocument, Verdict } from './facts.ts'
-import { lackText } from './text.ts'
 
 /** Exit code of `understudy status` where the cluster can be looked at but is not healthy. */
 const UNHEALTHY = 2
@@ -55,7 +55,7 @@ export function targetOf({ host, port, target }: Pooler): string {
 function summaryOf({ primary, virtualIp, machines }: Report, problems: readonly string[]): string {
   if (problems.length > 0) return `not healthy: ${problems.join('; ')}`
   const holder = machines.find((machine) => machine.virtualIp === 'holder')?.name
-  return `healthy: ${primary} is the primary${holder === primary ? ' and' : `, ${holder}`} holds ${virtualIp}`
+  return `healthy: ${String(primary)} is the primary${holder === primary ? ' and' : `, ${holder}`} holds ${virtualIp}`
 }
 
 function notesOf({ machines, joining, consul, election }: Report): string[] {
@@ -115,7 +115,9 @@ function electionProblems({ election, primary, machines, durability }: Report): 
   if (machines.length < FAILOVER_MACHINES || election === UNKNOWN || primary === UNKNOWN || primary === null)
     return []
   if (election !== null && election.node === primary && election.voters.length > 0) return []
-  return [`nobody may take over from ${primary}: no standby is known to have all that was acknowledged`]
+  return [
+    `nobody may take over from ${String(primary)}: no standby is known to have all that was acknowledged`,
+  ]
 }
 
 function virtualIpProblems({ machines, virtualIp, policy, primary, consul }: Report): string[] {

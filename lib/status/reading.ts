@@ -1,4 +1,4 @@
-import { EXIT, explain, UnderstudyError } from '../errors.ts'
+import { EXIT, explain, UnderstudyError } from '../core/errors.ts'
 
 /** What came of one read: a value, or the reason why there is none. */
 export type Reading<T> = { value: T } | { why: string }

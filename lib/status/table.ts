@@ -1,7 +1,8 @@
-import { UNKNOWN } from '../decide/facts.ts'
+import { bytes, duration } from '../core/text.ts'
+import { UNKNOWN, type Unknown } from '../core/unknown.ts'
+import { copyText } from '../files/decide-copy.ts'
 import type { Gap, Machine, StatusDocument } from './facts.ts'
 import { targetOf } from './judge.ts'
-import { bytes, copyText, duration } from './text.ts'
 
 /** How parts of the text are set off; every function returns its text, with or without colour. */
 export interface Paint {
@@ -56,14 +57,16 @@ function headlines({ healthy, summary, problems }: StatusDocument, paint: Paint)
   ]
 }
 
-const POLICIES = {
-  'with-primary': 'follows the primary',
-  fixed: 'stays by priority',
-  unknown: 'policy unknown',
-}
+const POLICIES = { 'with-primary': 'follows the primary', fixed: 'stays by priority' }
+
+/** What could not be read, as a person reads it. */
+const textOf = (value: string | Unknown): string => (value === UNKNOWN ? 'unknown' : value)
 
 function clusterLine({ virtualIp, policy, durability, lock, consul, at }: StatusDocument): string {
-  const parts = [`virtual IP ${virtualIp} (${POLICIES[policy]})`, `durability ${durability}`]
+  const parts = [
+    `virtual IP ${virtualIp} (${policy === UNKNOWN ? 'policy unknown' : POLICIES[policy]})`,
+    `durability ${textOf(durability)}`,
+  ]
   if (lock === UNKNOWN) parts.push('epoch unknown')
   else if (lock === null) parts.push('no epoch yet')
   else {
@@ -76,7 +79,7 @@ function clusterLine({ virtualIp, policy, durability, lock, consul, at }: Status
   return parts.join(', ')
 }
 
-const unknownCell: Cell = { text: UNKNOWN, tone: 'bad' }
+const unknownCell: Cell = { text: textOf(UNKNOWN), tone: 'bad' }
 
 function cellsOf(machine: Machine, { primary }: StatusDocument): Cell[] {
   const { name, address, virtualIp } = machine
@@ -93,13 +96,13 @@ function cellsOf(machine: Machine, { primary }: StatusDocument): Cell[] {
 }
 
 function consulCell({ consul, voter }: Machine): Cell {
-  if (consul === 'failed' || consul === UNKNOWN) return { text: consul, tone: 'bad' }
+  if (consul === 'failed' || consul === UNKNOWN) return { text: textOf(consul), tone: 'bad' }
   return voter === false ? { text: `${consul}, no vote`, tone: 'bad' } : { text: consul }
 }
 
 function virtualIpCell(state: Machine['virtualIp']): Cell {
   if (state === 'holder') return { text: state, tone: 'good' }
-  return state === 'backup' ? { text: '-' } : { text: state, tone: 'bad' }
+  return state === 'backup' ? { text: '-' } : { text: textOf(state), tone: 'bad' }
 }
 
 /** Role, timeline and lag. */
@@ -108,12 +111,13 @@ function postgresqlCells({ postgresql }: Machine): Cell[] {
   if (postgresql.role === 'down') return [{ text: 'down', tone: 'bad' }, { text: '-' }, { text: '-' }]
   const timeline = { text: String(postgresql.timeline) }
   if (postgresql.role === 'primary') return [{ text: 'primary', tone: 'good' }, timeline, { text: '-' }]
-  const lag = postgresql.lagBytes === UNKNOWN ? UNKNOWN : bytes(postgresql.lagBytes)
+  const { lagBytes } = postgresql
+  const lag = lagBytes === UNKNOWN ? textOf(lagBytes) : bytes(lagBytes)
   const text = postgresql.streaming ? lag : `${lag}, not streaming`
   return [
     { text: 'standby' },
     timeline,
-    postgresql.streaming && lag !== UNKNOWN ? { text } : { text, tone: 'bad' },
+    postgresql.streaming && lagBytes !== UNKNOWN ? { text } : { text, tone: 'bad' },
   ]
 }
 

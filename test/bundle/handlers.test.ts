@@ -4,7 +4,7 @@ import { accessSync, constants, existsSync, readdirSync, readFileSync, statSync 
 import { builtinModules } from 'node:module'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
-import { paths } from '../../lib/paths.ts'
+import { paths } from '../../lib/core/paths.ts'
 import { built, handlers, Installed, logged, repository, run, shellHandlers } from './support/handlers.ts'
 
 /** Behind a condition that is never true here: pg's native driver, and its sockets on Cloudflare. */
@@ -16,7 +16,7 @@ const UNJOINED = ['repmgr-event', 'start-gate']
 /** Arguments that are right, where a handler wants some. */
 const RIGHT: Readonly<Record<string, readonly string[]>> = {
   'failover-validate': ['1'],
-  'keepalived-notify': ['INSTANCE', 'understudy', 'MASTER', '150'],
+  'virtual-ip-state': ['INSTANCE', 'understudy', 'MASTER', '150'],
   'repmgr-event': ['1', 'standby_promote', '1', '2026-01-02', ''],
   'start-gate': ['17-main'],
 }
@@ -30,11 +30,11 @@ const wrongArguments: readonly (readonly [handler: string, args: readonly string
   ['failover-validate', ['--surprise'], /got: --surprise/],
   ['failover-validate', ['0'], /got: 0/],
   ['failover-validate', ['1.5'], /got: 1\.5/],
-  ['keepalived-notify', ['--surprise'], /expected INSTANCE NAME MASTER\|.*, got: --surprise/],
+  ['virtual-ip-state', ['--surprise'], /expected INSTANCE NAME MASTER\|.*, got: --surprise/],
   ['start-gate', [], /expected VERSION-CLUSTER, got: nothing/],
   ['start-gate', ['--surprise'], /expected VERSION-CLUSTER, got: --surprise/],
   ['start-gate', ['main'], /expected VERSION-CLUSTER, got: main/],
-  ['keepalived-notify', ['INSTANCE', 'understudy', 'ELSEWHERE', '100'], /ELSEWHERE/],
+  ['virtual-ip-state', ['INSTANCE', 'understudy', 'ELSEWHERE', '100'], /ELSEWHERE/],
   ['repmgr-event', [], /expected NODE_ID EVENT SUCCESS TIME DETAILS, got event: nothing/],
   ['repmgr-event', ['1', 'rm -rf', '1', '', ''], /got event: rm -rf/],
 ]

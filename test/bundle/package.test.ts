@@ -7,10 +7,10 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { runInNewContext } from 'node:vm'
 import services from '../../consul-config/services.json' with { type: 'json' }
-import { paths, units } from '../../lib/paths.ts'
-import { pgbouncer } from '../../lib/reconcile/pgbouncer.ts'
-import { serviceTag } from '../../lib/reconcile/service-tag.ts'
-import { vipWeight } from '../../lib/reconcile/vip-weight.ts'
+import { serviceTag } from '../../lib/consul/service-tag.ts'
+import { paths, units } from '../../lib/core/paths.ts'
+import { pooler } from '../../lib/pooler/reconciler.ts'
+import { virtualIpWeight } from '../../lib/virtual-ip/weight.ts'
 import manifest from '../../package.json' with { type: 'json' }
 import { built, repository, shellHandlers } from './support/handlers.ts'
 
@@ -154,7 +154,7 @@ describe('what is named exists', () => {
     assert.ok(named.length > 3)
     for (const name of named) assert.ok(handlers.includes(name), name)
     // The periodic check runs these by the names of their reconcilers.
-    for (const { name } of [pgbouncer, serviceTag, vipWeight]) assert.ok(handlers.includes(name), name)
+    for (const { name } of [pooler, serviceTag, virtualIpWeight]) assert.ok(handlers.includes(name), name)
   })
 
   test('handlers in the units', () => {
@@ -163,7 +163,7 @@ describe('what is named exists', () => {
       matches(read(`packaging/systemd/${file}`), /\/usr\/lib\/understudy\/handlers\/(\S+)/g),
     )
     const expected = [
-      ...['failover', 'fence', 'follow', 'pgbouncer', 'rejoin', 'start-gate', 'syncthing', 'vip-weight'],
+      ...['failover', 'fence', 'files', 'follow', 'pooler', 'rejoin', 'start-gate', 'virtual-ip-weight'],
     ]
     assert.deepEqual(named.sort(), expected)
     for (const name of named) assert.ok(handlers.includes(name), name)
@@ -175,7 +175,7 @@ describe('what is named exists', () => {
     assert.deepEqual(named, ['lead-changed'])
     for (const name of named) assert.ok(handlers.includes(name), name)
     for (const lock of matches(scripts, /(\/run\/understudy\/lock\/\S+)/g))
-      assert.equal(lock, paths.lock('lead'))
+      assert.equal(lock, paths.lock('lead-changed'))
   })
 
   test('units of ours, wherever they are named', () => {

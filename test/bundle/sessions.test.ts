@@ -8,7 +8,7 @@ import type { AddressInfo } from 'node:net'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import services from '../../consul-config/services.json' with { type: 'json' }
 
-type Library = typeof import('../../lib/failover/session.ts') & typeof import('../../lib/world/consul.ts')
+type Library = typeof import('../../lib/consul/session.ts') & typeof import('../../lib/consul/client.ts')
 const load = (path: string) => import(new URL(`../../dist/lib/${path}.mjs`, import.meta.url).href)
 
 /** An agent of Consul that knows sessions and writes down what it is asked to create. */
@@ -34,7 +34,7 @@ const agent = createServer((request, response) => {
 let session: Library
 let consul: InstanceType<Library['Consul']>
 before(async () => {
-  session = { ...(await load('failover/session')), ...(await load('world/consul')) } as Library
+  session = { ...(await load('consul/session')), ...(await load('consul/client')) } as Library
   await new Promise<void>((resolve) => agent.listen(0, '127.0.0.1', resolve))
   consul = new session.Consul({ port: (agent.address() as AddressInfo).port })
 })

@@ -4,7 +4,7 @@ import { chmodSync, copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { paths } from '../../lib/paths.ts'
+import { paths } from '../../lib/core/paths.ts'
 import manifest from '../../package.json' with { type: 'json' }
 import { type Ended, repository, run } from './support/handlers.ts'
 import { cannotRun, Member } from './support/member.ts'

@@ -1,8 +1,10 @@
 /** A cluster of three loses machines, daemons and locks, and gets over it. Promises S3, S4, S6, S7 and S8. */
+
 import assert from 'node:assert/strict'
 import { after, afterEach, before, test } from 'node:test'
+import { UNKNOWN } from '../../lib/core/unknown.ts'
+import { waitFor } from '../../lib/core/wait.ts'
 import type { StatusDocument } from '../../lib/status/facts.ts'
-import { waitFor } from '../../lib/wait.ts'
 import {
   addressOf,
   appPassword,
@@ -42,16 +44,16 @@ afterEach(() => putRight(lab, console.error))
 after(() => Lab.remove(name))
 
 const epochOf = ({ published }: StatusDocument): number => {
-  assert.ok(published !== 'unknown' && published !== null, 'nobody is published')
+  assert.ok(published !== UNKNOWN && published !== null, 'nobody is published')
   return published.epoch
 }
 const timelinesOf = ({ machines }: StatusDocument): unknown[] =>
   machines.map(({ postgresql }) =>
-    postgresql !== 'unknown' && 'timeline' in postgresql ? postgresql.timeline : null,
+    postgresql !== UNKNOWN && 'timeline' in postgresql ? postgresql.timeline : null,
   )
 const primaryIn = (status: StatusDocument): string => {
   const [primary] = status.machines.filter(
-    ({ postgresql }) => postgresql !== 'unknown' && postgresql.role === 'primary',
+    ({ postgresql }) => postgresql !== UNKNOWN && postgresql.role === 'primary',
   )
   assert.ok(primary, 'there is no primary')
   return primary.name
@@ -113,7 +115,7 @@ test('a new cluster is in order: one primary, the virtual IP with it, every PgBo
 test('every handler may run twice, beside itself and be killed anywhere, and nothing changes', async () => {
   const before = await statusFrom(lab, 'n1')
   const users = {
-    consul: ['pgbouncer', 'vip-weight', 'service-tag', 'check'],
+    consul: ['pooler', 'virtual-ip-weight', 'service-tag', 'check'],
     postgres: ['failover', 'follow', 'rejoin'],
   }
   for (const machine of all) {
@@ -233,7 +235,7 @@ test('a healthy primary whose session died takes its lock back: a new epoch, the
 
 /** Our own client of Consul, beside the agent of a machine: takes a lock of its own as it was seen, and as it was before. */
 const LOCKS = (library: string): string => `
-  const [{ Consul }, { kv }] = await Promise.all(['world/consul', 'kv'].map((name) => import('${library}' + name + '.mjs')))
+  const [{ Consul }, { kv }] = await Promise.all(['consul/client', 'consul/kv'].map((name) => import('${library}' + name + '.mjs')))
   const consul = new Consul()
   const key = { ...kv.leader, path: 'test/lock' }
   const value = { schema: 1, node: 'n1', since: new Date().toISOString(), why: 'a test' }
@@ -408,7 +410,7 @@ test('a malformed document in Consul is one clear error; nothing changes, and th
   const good = (await lab.exec('n1', ['curl', '-s', `${url}?raw`])).stdout
   await lab.exec('n1', ['curl', '-s', '-X', 'PUT', '--data', '{"schema":1,"node":"somebody"}', url])
   try {
-    for (const handler of ['pgbouncer', 'vip-weight', 'service-tag']) {
+    for (const handler of ['pooler', 'virtual-ip-weight', 'service-tag']) {
       const { exitCode, stderr } = await lab.exec(
         'n1',
         ['runuser', '-u', 'consul', '--', `/usr/lib/understudy/handlers/${handler}`],

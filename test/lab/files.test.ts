@@ -1,8 +1,10 @@
 /** Replicated files: they are on every machine, a confirmed upload stays, and nothing is lost by a cut, a crash or a mistake. */
+
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { after, afterEach, before, describe, test } from 'node:test'
-import { waitFor } from '../../lib/wait.ts'
+import { UNKNOWN } from '../../lib/core/unknown.ts'
+import { waitFor } from '../../lib/core/wait.ts'
 import { formCluster, join, mustJoin, packageFile, statusFrom, untilHealthy } from './lib/cluster.ts'
 import { files, put, RESOURCES, textOf, untilCheckSays, untilInSync } from './lib/files.ts'
 import { Lab } from './lib/lab.ts'
@@ -363,7 +365,7 @@ test('a partition with writes on both sides heals without a lost version', async
   for (const machine of all) await untilCheckSays(lab, machine, /the folder shared has 1 conflict file$/)
   const status = await statusFrom(lab, 'n1')
   const { folders: seen } = status
-  assert.ok(seen !== null && seen !== 'unknown')
+  assert.ok(seen !== null && seen !== UNKNOWN)
   assert.equal(seen.find(({ label }) => label === 'shared')?.conflicts, 1)
   await sh('n3', `rm ${SHARED}/both.sync-conflict-*`)
   for (const machine of all) await untilCheckSays(lab, machine, null)

@@ -1,7 +1,7 @@
 /** The same on Debian 12, whose parts are older, with the virtual IP at its fixed place (promise S7). */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { waitFor } from '../../lib/wait.ts'
+import { waitFor } from '../../lib/core/wait.ts'
 import {
   addressOf,
   appPassword,
@@ -46,7 +46,7 @@ test('the virtual IP stays by priority: it leaves with its machine, and comes ba
   })
   const row = await untilWritable(lab, password, 60_000, APP)
   const primary = (await statusFrom(lab, 'n2')).primary
-  assert.ok(primary === 'n2' || primary === 'n3', `the primary is ${primary}`)
+  assert.ok(primary === 'n2' || primary === 'n3', `the primary is ${String(primary)}`)
 
   await lab.poweron('n1')
   const status = await untilHealthy(lab, 'n1')

@@ -1,19 +1,19 @@
-/** docs/fencing.md against the code: every number in its table of settings is the one that is in effect. */
+/** docs/design/fencing.md against the code: every number in its table of settings is the one that is in effect. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import services from '../../consul-config/services.json' with { type: 'json' }
-import { GIVE_WAY_MS, SILENT_PEER_MS, TAKE_BACK_MS } from '../../lib/decide/failover.ts'
-import { FENCE_AFTER_MS } from '../../lib/decide/fence.ts'
-import { IN_EFFECT_MS } from '../../lib/failover/apply.ts'
-import { GLANCE_MS, PROBE_MS } from '../../lib/failover/observe.ts'
-import { ALONE_AFTER_MS } from '../../lib/failover/upkeep.ts'
-import { renderConsulAgent } from '../../lib/render/consul.ts'
-import { renderKeepalived } from '../../lib/render/keepalived.ts'
-import { renderPostgresql } from '../../lib/render/postgresql.ts'
-import { renderRepmgr } from '../../lib/render/repmgr.ts'
+import { renderConsulAgent } from '../../lib/consul/config.ts'
+import { IN_EFFECT_MS } from '../../lib/postgresql/apply-failover.ts'
+import { renderPostgresql } from '../../lib/postgresql/config.ts'
+import { renderRepmgr } from '../../lib/postgresql/config-repmgr.ts'
+import { GIVE_WAY_MS, SILENT_PEER_MS, TAKE_BACK_MS } from '../../lib/postgresql/decide-failover.ts'
+import { FENCE_AFTER_MS } from '../../lib/postgresql/decide-fence.ts'
+import { ALONE_AFTER_MS } from '../../lib/postgresql/decide-upkeep.ts'
+import { PRIMARY_PROBE_MS, PROBE_MS } from '../../lib/postgresql/observe-failover.ts'
+import { renderKeepalived } from '../../lib/virtual-ip/config.ts'
 
-const page = readFileSync(new URL('../../docs/fencing.md', import.meta.url), 'utf8')
+const page = readFileSync(new URL('../../docs/design/fencing.md', import.meta.url), 'utf8')
 const documented = new Map(
   [...page.matchAll(/^\| `(\w+)` *\| (\d+) *\|/gm)].map(([, name, value]) => [name, Number(value)]),
 )
@@ -49,7 +49,7 @@ const inEffect: Readonly<Record<string, number>> = {
   raft_multiplier: agent.performance.raft_multiplier,
   check_interval: milliseconds(check.interval),
   failures_before_critical: check.failures_before_critical,
-  GLANCE_MS,
+  PRIMARY_PROBE_MS,
   PROBE_MS,
   GIVE_WAY_MS,
   SILENT_PEER_MS,
@@ -81,7 +81,7 @@ test('the formula for a silent machine gives what the page says', () => {
 })
 
 test('every scenario in the failure matrix exists, and every scenario is in it', async () => {
-  const matrix = readFileSync(new URL('../../docs/failure-matrix.md', import.meta.url), 'utf8')
+  const matrix = readFileSync(new URL('../../docs/design/failure-matrix.md', import.meta.url), 'utf8')
   const { scenarios } = await import('../lab/faults/scenarios.ts')
   const named = [...matrix.matchAll(/`([a-z]+(?:-[a-z]+)+)`/g)].map(([, name]) => name)
   const names = scenarios.map(({ name }) => name)

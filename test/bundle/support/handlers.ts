@@ -22,15 +22,15 @@ export const handlers: Readonly<Record<string, Budget>> = {
   'failover-validate': { kilobytes: 355, start: 1.8 },
   fence: { kilobytes: 680, start: 2.1 },
   follow: { kilobytes: 345, start: 1.8 },
-  'keepalived-notify': { kilobytes: 150, start: 1.6 },
+  'virtual-ip-state': { kilobytes: 150, start: 1.6 },
   'lead-changed': { kilobytes: 345, start: 1.8 },
-  pgbouncer: { kilobytes: 345, start: 1.8 },
+  pooler: { kilobytes: 345, start: 1.8 },
   rejoin: { kilobytes: 680, start: 2.1 },
   'repmgr-event': { kilobytes: 150, start: 1.6 },
   'service-tag': { kilobytes: 150, start: 1.6 },
-  syncthing: { kilobytes: 515, start: 1.8 },
+  files: { kilobytes: 515, start: 1.8 },
   'start-gate': { kilobytes: 155, start: 1.6 },
-  'vip-weight': { kilobytes: 345, start: 1.8 },
+  'virtual-ip-weight': { kilobytes: 345, start: 1.8 },
 }
 
 /** Handlers that are shell scripts, as they start in a tenth of the time: packaging/NAME.sh. */

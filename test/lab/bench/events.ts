@@ -1,5 +1,5 @@
 /** What can happen to a cluster, and how long a client may be unable to write then. */
-import { waitFor } from '../../../lib/wait.ts'
+import { waitFor } from '../../../lib/core/wait.ts'
 import type { Scene } from './stage.ts'
 
 export interface Event {

@@ -1,5 +1,5 @@
 /** All events, several times each. */
-import { explain } from '../../../lib/errors.ts'
+import { explain } from '../../../lib/core/errors.ts'
 import type { Suite } from '../lib/state.ts'
 import type { Event } from './events.ts'
 import { median } from './gap.ts'

@@ -1,6 +1,6 @@
 /** How long a confirmed upload takes, beside rsync over the same link. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { waitFor } from '../../../lib/wait.ts'
+import { waitFor } from '../../../lib/core/wait.ts'
 import { RESOURCES } from '../lib/files.ts'
 import type { Suite } from '../lib/state.ts'
 import { median } from './gap.ts'

@@ -1,7 +1,7 @@
 /** A cluster whose processors all have too much to do: nobody may be taken for dead. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { setTimeout as pause } from 'node:timers/promises'
-import { kv } from '../../../lib/kv.ts'
+import { kv } from '../../../lib/consul/kv.ts'
 import type { Suite } from '../lib/state.ts'
 import { longestGapMs } from './gap.ts'
 import { Stage } from './stage.ts'

@@ -1,5 +1,5 @@
 /** What a failover is made of. */
-import { kv } from '../../../lib/kv.ts'
+import { kv } from '../../../lib/consul/kv.ts'
 import { addressOf } from '../lib/cluster.ts'
 import type { Writer } from '../lib/writer.ts'
 import type { Scene } from './stage.ts'

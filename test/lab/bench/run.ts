@@ -1,7 +1,7 @@
 /** One event, once: what a client saw of it. */
 import { setTimeout as pause } from 'node:timers/promises'
-import { explain } from '../../../lib/errors.ts'
-import { waitFor } from '../../../lib/wait.ts'
+import { explain } from '../../../lib/core/errors.ts'
+import { waitFor } from '../../../lib/core/wait.ts'
 import type { Writer } from '../lib/writer.ts'
 import type { Event } from './events.ts'
 import { longestGapMs } from './gap.ts'

@@ -1,6 +1,8 @@
 /** The cluster that is measured. */
+
+import { UNKNOWN } from '../../../lib/core/unknown.ts'
+import { waitFor } from '../../../lib/core/wait.ts'
 import type { StatusDocument } from '../../../lib/status/facts.ts'
-import { waitFor } from '../../../lib/wait.ts'
 import { appPassword, formCluster, sqlThroughVirtualIp, untilHealthy } from '../lib/cluster.ts'
 import { Lab } from '../lib/lab.ts'
 import type { Suite } from '../lib/state.ts'
@@ -54,7 +56,7 @@ export class Stage {
 
   async #scene({ machines }: StatusDocument): Promise<Scene> {
     const found = machines.flatMap(({ name, postgresql }) =>
-      postgresql !== 'unknown' && postgresql.role === 'primary' ? [{ name, ...postgresql }] : [],
+      postgresql !== UNKNOWN && postgresql.role === 'primary' ? [{ name, ...postgresql }] : [],
     )
     const [primary] = found
     if (primary === undefined || found.length > 1)

@@ -1,7 +1,7 @@
 /** What Consul says about the primary while something happens, as it happens and without asking again and again. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { DEFAULT_PREFIX, kv } from '../../../lib/kv.ts'
-import { waitFor } from '../../../lib/wait.ts'
+import { DEFAULT_PREFIX, kv } from '../../../lib/consul/kv.ts'
+import { waitFor } from '../../../lib/core/wait.ts'
 import { onJsonLine } from '../lib/json-lines.ts'
 import type { Lab } from '../lib/lab.ts'
 

@@ -1,5 +1,5 @@
 /** Builds with one safeguard taken out, each with a scenario in which it is missed. */
-import { waitFor } from '../../../lib/wait.ts'
+import { waitFor } from '../../../lib/core/wait.ts'
 import { sqlAsPostgres } from '../lib/cluster.ts'
 import type { Lab } from '../lib/lab.ts'
 import type { Violation } from './evidence.ts'

@@ -1,7 +1,7 @@
 /** What whoever looks into a failed run wants to see. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { explain } from '../../../lib/errors.ts'
+import { explain } from '../../../lib/core/errors.ts'
 import type { Lab } from '../lib/lab.ts'
 import { steadyNow } from '../lib/steady-clock.ts'
 import { gapsOf } from './gaps.ts'

@@ -1,7 +1,7 @@
 /** One round: faults, healing, and then everything has to be in order again and every promise kept. */
 import { setTimeout as pause } from 'node:timers/promises'
-import { explain } from '../../../lib/errors.ts'
-import { waitFor } from '../../../lib/wait.ts'
+import { explain } from '../../../lib/core/errors.ts'
+import { waitFor } from '../../../lib/core/wait.ts'
 import { putRight } from '../lib/restore.ts'
 import { steadyNow } from '../lib/steady-clock.ts'
 import { askRoles, rowsOf, viewAll } from './ask.ts'

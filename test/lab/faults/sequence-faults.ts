@@ -1,6 +1,6 @@
 /** Faults that are whole sequences: cold starts, and machines that come back at a bad moment. */
 import { setTimeout as pause } from 'node:timers/promises'
-import { explain } from '../../../lib/errors.ts'
+import { explain } from '../../../lib/core/errors.ts'
 import { steadyNow } from '../lib/steady-clock.ts'
 import { askDatabase } from './ask.ts'
 import type { Fault } from './fault.ts'

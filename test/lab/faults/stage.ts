@@ -1,6 +1,6 @@
 /** A cluster with clients that write to it: what scenarios are played on. */
 import { spawn } from 'node:child_process'
-import { waitFor } from '../../../lib/wait.ts'
+import { waitFor } from '../../../lib/core/wait.ts'
 import { appPassword, formCluster, sqlThroughVirtualIp, untilHealthy } from '../lib/cluster.ts'
 import { killTree } from '../lib/host.ts'
 import { Lab } from '../lib/lab.ts'

@@ -1,7 +1,7 @@
 /** Clients that write all the time: one on every machine through its own PgBouncer, one through the virtual IP. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { setTimeout as pause } from 'node:timers/promises'
-import { waitFor } from '../../../lib/wait.ts'
+import { waitFor } from '../../../lib/core/wait.ts'
 import { VIRTUAL_IP } from '../lib/cluster.ts'
 import { killTree } from '../lib/host.ts'
 import { onJsonLine } from '../lib/json-lines.ts'

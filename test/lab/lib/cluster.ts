@@ -1,9 +1,10 @@
 /** A cluster on a lab: what a person would do on the machines, in functions. Used by the tests and by the demo. */
 import { readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { explain } from '../../../lib/errors.ts'
+import { explain } from '../../../lib/core/errors.ts'
+import { UNKNOWN } from '../../../lib/core/unknown.ts'
+import { waitFor } from '../../../lib/core/wait.ts'
 import type { StatusDocument } from '../../../lib/status/facts.ts'
-import { waitFor } from '../../../lib/wait.ts'
 import type { ExecResult } from './exec.ts'
 import type { Lab } from './lab.ts'
 
@@ -58,11 +59,13 @@ export function addressOf(lab: Lab, machine: string): string {
   return found.address
 }
 
+const withUnknown = (_key: string, value: unknown): unknown => (value === 'unknown' ? UNKNOWN : value)
+
 /** `understudy status --json` as a machine sees it. */
 export async function statusFrom(lab: Lab, machine: string): Promise<StatusDocument> {
   const { stdout, stderr } = await lab.exec(machine, ['understudy', 'status', '--json'], { reject: false })
   try {
-    return JSON.parse(stdout) as StatusDocument
+    return JSON.parse(stdout, withUnknown) as StatusDocument
   } catch (cause) {
     throw new Error(`${machine} has no status: ${stderr}`, { cause })
   }

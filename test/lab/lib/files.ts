@@ -1,5 +1,6 @@
 /** Replicated files on a lab: what a service or a person does with them. */
-import { waitFor } from '../../../lib/wait.ts'
+import { UNKNOWN } from '../../../lib/core/unknown.ts'
+import { waitFor } from '../../../lib/core/wait.ts'
 import { statusFrom } from './cluster.ts'
 import type { ExecResult } from './exec.ts'
 import type { Lab } from './lab.ts'
@@ -39,7 +40,7 @@ export async function untilCheckSays(
   await waitFor(`the check of ${machine} says ${says ?? 'nothing'}`, 120_000, async () => {
     const status = await statusFrom(lab, seenFrom)
     const checks = status.machines.find(({ name }) => name === machine)?.checks
-    const check = checks === 'unknown' ? undefined : checks?.find(({ id }) => id === 'files')
+    const check = checks === UNKNOWN ? undefined : checks?.find(({ id }) => id === 'files')
     const output = check?.output ?? ''
     if (says === null ? check?.status === 'passing' : says.test(output)) return true
     throw new Error(`it says ${output}`)

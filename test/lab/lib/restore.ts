@@ -1,5 +1,5 @@
 /** Ends whatever faults there are, wherever a test or a round was broken off. */
-import { explain } from '../../../lib/errors.ts'
+import { explain } from '../../../lib/core/errors.ts'
 import type { Lab } from './lab.ts'
 import { type MachineStatus, statusOf } from './status.ts'
 

@@ -1,7 +1,7 @@
 /** A client that writes through the virtual IP and remembers what was acknowledged. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { waitFor } from '../../../lib/wait.ts'
+import { waitFor } from '../../../lib/core/wait.ts'
 import { VIRTUAL_IP } from './cluster.ts'
 import { onJsonLine } from './json-lines.ts'
 import type { Lab } from './lab.ts'

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { afterEach, describe, test } from 'node:test'
-import { type Copy, copyHere, copyOfPeer, observeFiles } from '../../../lib/files/observe.ts'
-import { type Completion, type FolderStatus, Syncthing } from '../../../lib/world/syncthing.ts'
+import type { Completion, FolderStatus } from '../../../lib/files/api.ts'
+import { Syncthing } from '../../../lib/files/client.ts'
+import { type Copy, copyHere, copyOfPeer } from '../../../lib/files/decide-copy.ts'
+import { observeFiles } from '../../../lib/files/observe.ts'
 import { deviceOf } from '../support/documents.ts'
 import { answering, closeServers, listen } from '../support/server.ts'
 

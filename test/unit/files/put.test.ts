@@ -15,8 +15,8 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import type { SharedFolder } from '../../../lib/files/api.ts'
 import { checkSource, isStill, placeOf, writeFile } from '../../../lib/files/put.ts'
-import type { SharedFolder } from '../../../lib/world/syncthing.ts'
 
 let top = ''
 let folder: SharedFolder

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { Copy, FilesSeen, FolderCopies } from '../../../lib/files/observe.ts'
+import type { Entry } from '../../../lib/consul/kv.ts'
+import { UNKNOWN } from '../../../lib/core/unknown.ts'
+import type { Copy, FilesSeen, FolderCopies } from '../../../lib/files/decide-copy.ts'
 import type { FilesReport } from '../../../lib/files/report.ts'
-import type { Entry } from '../../../lib/kv.ts'
 import {
   assemble,
   type ConsulReadings,
@@ -83,7 +84,7 @@ const machine = (name: string): MachineReadings => ({
             role: 'standby',
             timeline: 2,
             receivedLsn: 5000n,
-            still: false,
+            receiverStopped: false,
             position: name === 'n2' ? 4000n : 5100n,
             streaming: true,
             upstream: '10.77.0.11',
@@ -140,7 +141,7 @@ const gossipWithout = (gone: string) => ({
 
 const lagsOf = ({ machines }: Report) =>
   machines.map(({ postgresql }) =>
-    postgresql !== 'unknown' && postgresql.role === 'standby' ? postgresql.lagBytes : null,
+    postgresql !== UNKNOWN && postgresql.role === 'standby' ? postgresql.lagBytes : null,
   )
 
 describe('rollCall', () => {
@@ -189,7 +190,7 @@ describe('assemble', () => {
 
   test('Who may take over cannot be read', () => {
     const report = assemble(readings({ sync: silence }))
-    assert.equal(report.election, 'unknown')
+    assert.equal(report.election, UNKNOWN)
     assert.deepEqual(report.unknown, [{ machine: null, what: 'who may take over', why: silence.why }])
     assert.deepEqual(judge(report).problems, ['who may take over: not known'])
   })
@@ -200,7 +201,7 @@ describe('assemble', () => {
 
   test('Without the primary, lag is unknown', () => {
     const report = assemble(readings({ members: gossipWithout('n1') }, ['n1']))
-    assert.deepEqual(lagsOf(report), [null, 'unknown', 'unknown'])
+    assert.deepEqual(lagsOf(report), [null, UNKNOWN, UNKNOWN])
     assert.ok(report.unknown.some(({ machine: name, what }) => name === 'n2' && what === 'lag'))
   })
 
@@ -209,7 +210,7 @@ describe('assemble', () => {
     const { consul: member, virtualIp, checks, postgresql, pgbouncer } = report.machines[1] ?? assert.fail()
     assert.deepEqual(
       [member, virtualIp, checks, postgresql, pgbouncer],
-      ['failed', ...Array(4).fill('unknown')],
+      ['failed', ...Array(4).fill(UNKNOWN)],
     )
     assert.equal(judge(report).problems.length, 1)
     for (const gap of report.unknown) assert.equal(gap.machine, 'n2')
@@ -220,9 +221,9 @@ describe('assemble', () => {
     assert.deepEqual(
       report.machines.map(({ virtualIp, checks }) => [virtualIp, checks]),
       [
-        ['holder', 'unknown'],
-        ['unknown', 'unknown'],
-        ['unknown', 'unknown'],
+        ['holder', UNKNOWN],
+        [UNKNOWN, UNKNOWN],
+        [UNKNOWN, UNKNOWN],
       ],
     )
     assert.equal(report.primary, 'n1')
@@ -281,8 +282,8 @@ describe('assemble', () => {
     const report = assemble(
       readings({ config: { why: 'holds something else' }, lock: { why: 'holds something else' } }),
     )
-    assert.deepEqual([report.policy, report.durability], ['unknown', 'unknown'])
-    assert.deepEqual([report.lock, report.primary], ['unknown', 'unknown'])
+    assert.deepEqual([report.policy, report.durability], [UNKNOWN, UNKNOWN])
+    assert.deepEqual([report.lock, report.primary], [UNKNOWN, UNKNOWN])
     assert.equal(judge(report).healthy, false)
   })
 })
@@ -362,8 +363,8 @@ describe('assemble: replicated files', () => {
 
   test('Where Syncthing is silent, all is unknown for one reason', () => {
     const report = assemble({ ...readings(), files: silence })
-    assert.equal(report.folders, 'unknown')
-    assert.deepEqual(filesOf(report), { n1: 'unknown', n2: 'unknown', n10: 'unknown' })
+    assert.equal(report.folders, UNKNOWN)
+    assert.deepEqual(filesOf(report), { n1: UNKNOWN, n2: UNKNOWN, n10: UNKNOWN })
     assert.deepEqual(report.unknown, [{ machine: 'n1', what: 'files', why: silence.why }])
     assert.deepEqual(judge(report).problems, ['files of n1: not known'])
   })

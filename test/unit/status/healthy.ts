@@ -1,3 +1,4 @@
+import { UNKNOWN } from '../../../lib/core/unknown.ts'
 import type { Machine, MachineFiles, Report } from '../../../lib/status/facts.ts'
 
 const CHECKS = ['files', 'pgbouncer', 'postgresql', 'serfHealth', 'understudy']
@@ -40,14 +41,14 @@ export const first = (change: Partial<Machine> = {}): Machine =>
 export const silent = (number: number): Machine =>
   standby(number, {
     consul: 'failed',
-    virtualIp: 'unknown',
-    postgresql: 'unknown',
-    pgbouncer: 'unknown',
+    virtualIp: UNKNOWN,
+    postgresql: UNKNOWN,
+    pgbouncer: UNKNOWN,
     files: {
       connected: false,
       folders: [{ label: 'resources', state: 'disconnected', files: 0, bytes: 0 }],
     },
-    checks: 'unknown',
+    checks: UNKNOWN,
   })
 
 /** Three machines of which nothing is to be said; n1 looks. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { UNKNOWN } from '../../../lib/core/unknown.ts'
 import type { Machine, Report } from '../../../lib/status/facts.ts'
 import { exitCodeOf, judge, targetOf } from '../../../lib/status/judge.ts'
 import { first, healthy, passing, silent, standby } from './healthy.ts'
@@ -73,14 +74,14 @@ const cases: readonly Case[] = [
     withSecond({ voter: false }),
     ["Consul's server on n2 has no vote (yet): it does not count for a majority"],
   ],
-  ['Only gossip is cut', withSecond({ consul: 'failed', checks: 'unknown' }), ['Consul cannot reach n2']],
+  ['Only gossip is cut', withSecond({ consul: 'failed', checks: UNKNOWN }), ['Consul cannot reach n2']],
   [
     'Consul has lost its majority',
     {
       consul: { answers: true, leader: null },
       machines: [
-        first({ consul: 'alive', checks: 'unknown' }),
-        standby(2, { virtualIp: 'unknown', checks: 'unknown' }),
+        first({ consul: 'alive', checks: UNKNOWN }),
+        standby(2, { virtualIp: UNKNOWN, checks: UNKNOWN }),
       ],
     },
     ['Consul has no leader (no majority of the servers): failover is suspended'],
@@ -88,21 +89,21 @@ const cases: readonly Case[] = [
   [
     'The local Consul is silent',
     {
-      consul: { answers: false, leader: 'unknown' },
-      policy: 'unknown',
-      durability: 'unknown',
-      election: 'unknown',
-      lock: 'unknown',
-      published: 'unknown',
-      primary: 'unknown',
-      machines: [first({ consul: 'unknown', voter: 'unknown', virtualIp: 'backup', checks: 'unknown' })],
+      consul: { answers: false, leader: UNKNOWN },
+      policy: UNKNOWN,
+      durability: UNKNOWN,
+      election: UNKNOWN,
+      lock: UNKNOWN,
+      published: UNKNOWN,
+      primary: UNKNOWN,
+      machines: [first({ consul: UNKNOWN, voter: UNKNOWN, virtualIp: 'backup', checks: UNKNOWN })],
       unknown: [{ machine: null, what: 'lock', why: 'Consul does not answer on n1' }],
     },
     ['Consul does not answer on n1: only n1 itself can be looked at'],
   ],
   [
     'Consul does not say who leads',
-    { consul: { answers: true, leader: 'unknown' } },
+    { consul: { answers: true, leader: UNKNOWN } },
     ['Consul on n1 does not say whether it has a leader'],
   ],
 
@@ -113,7 +114,7 @@ const cases: readonly Case[] = [
   ],
   [
     'The lock cannot be read',
-    { lock: 'unknown', primary: 'unknown' },
+    { lock: UNKNOWN, primary: UNKNOWN },
     ['who holds the lock of the primary cannot be read'],
   ],
   [
@@ -185,7 +186,7 @@ const cases: readonly Case[] = [
     ],
   ],
   ['Commits always wait, and one standby streams', { durability: 'strict' }, []],
-  ['Who may take over cannot be read: that is said below', { election: 'unknown' }, []],
+  ['Who may take over cannot be read: that is said below', { election: UNKNOWN }, []],
 
   ['Nobody holds the virtual IP', withFirst({ virtualIp: 'backup' }), ['no machine holds 10.77.0.100']],
   [
@@ -205,7 +206,7 @@ const cases: readonly Case[] = [
   ],
   ['keepalived is stopped', withSecond({ virtualIp: 'stopped' }), ['keepalived on n2 is stopped']],
 
-  ['A database is silent', withSecond({ postgresql: 'unknown' }), ['PostgreSQL on n2 does not answer']],
+  ['A database is silent', withSecond({ postgresql: UNKNOWN }), ['PostgreSQL on n2 does not answer']],
   ['A database is down', withSecond({ postgresql: { role: 'down' } }), ['PostgreSQL on n2 is down']],
   [
     'A second primary',
@@ -238,7 +239,7 @@ const cases: readonly Case[] = [
     ['n2 is on timeline 1, the primary on 2'],
   ],
 
-  ['A PgBouncer is silent', withSecond({ pgbouncer: 'unknown' }), ['PgBouncer on n2 does not answer']],
+  ['A PgBouncer is silent', withSecond({ pgbouncer: UNKNOWN }), ['PgBouncer on n2 does not answer']],
   [
     'A PgBouncer lacks the database',
     withSecond({ pgbouncer: null }),
@@ -279,7 +280,7 @@ const cases: readonly Case[] = [
   ],
   [
     'Where gossip is cut too, that is said alone',
-    withSecond({ consul: 'failed', checks: 'unknown', files: away() }),
+    withSecond({ consul: 'failed', checks: UNKNOWN, files: away() }),
     ['Consul cannot reach n2'],
   ],
   [
@@ -303,8 +304,8 @@ const cases: readonly Case[] = [
   [
     'The Syncthing of the machine that looks is silent: that is said below',
     {
-      folders: 'unknown',
-      machines: [first({ files: 'unknown' }), standby(2, { files: 'unknown' })],
+      folders: UNKNOWN,
+      machines: [first({ files: UNKNOWN }), standby(2, { files: UNKNOWN })],
       unknown: [{ machine: 'n1', what: 'files', why: 'Syncthing does not answer' }],
     },
     ['files of n1: not known'],
@@ -373,7 +374,7 @@ describe('judge', () => {
   })
 
   test('The summary of an unhealthy cluster names every problem', () => {
-    const { summary } = judge({ ...healthy, ...withSecond({ pgbouncer: 'unknown', postgresql: 'unknown' }) })
+    const { summary } = judge({ ...healthy, ...withSecond({ pgbouncer: UNKNOWN, postgresql: UNKNOWN }) })
     assert.equal(summary, 'not healthy: PostgreSQL on n2 does not answer; PgBouncer on n2 does not answer')
   })
 
@@ -389,7 +390,7 @@ describe('judge', () => {
   }
 
   test('Without Consul nothing is said of how many machines there are', () => {
-    const consul = { answers: false, leader: 'unknown' }
+    const consul: Report['consul'] = { answers: false, leader: UNKNOWN }
     assert.deepEqual(judge({ ...healthy, consul, machines: [first()] }).notes, [])
   })
 
@@ -401,10 +402,10 @@ describe('judge', () => {
       ['n2 may not take over until all that was acknowledged is there'],
     ],
     ['That nobody may is a problem, and no note', { node: 'n1', voters: [], need: 1 }, []],
-    ['Nothing is said where it cannot be read', 'unknown', []],
+    ['Nothing is said where it cannot be read', UNKNOWN, []],
   ] as const) {
     test(caption, () => {
-      const rule = election === 'unknown' ? election : { ...election, voters: [...election.voters] }
+      const rule = election === UNKNOWN ? election : { ...election, voters: [...election.voters] }
       assert.deepEqual(judge({ ...healthy, election: rule }).notes, notes)
     })
   }
@@ -443,7 +444,7 @@ describe('judge: what machines lack of the folders', () => {
         away(4),
         ['n2 lacks 4 files (0 B) of the folder resources'],
       ],
-      ['Not known', 'unknown', []],
+      ['Not known', UNKNOWN, []],
     ]
   for (const [caption, files, notes] of lacking) {
     test(`${caption}: ${notes.length} notes, and healthy`, () => {

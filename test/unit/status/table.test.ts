@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { UNKNOWN } from '../../../lib/core/unknown.ts'
 import type { Machine, Report } from '../../../lib/status/facts.ts'
 import { documentOf } from '../../../lib/status/judge.ts'
 import { type Paint, plain, tableLines } from '../../../lib/status/table.ts'
@@ -83,8 +84,8 @@ unknown:
       /lock free; last taken by n1/,
     ],
     ['no lock', { lock: null }, /no epoch yet/],
-    ['an unknown lock', { lock: 'unknown' }, /epoch unknown/],
-    ['an unknown policy', { policy: 'unknown' }, /\(policy unknown\)/],
+    ['an unknown lock', { lock: UNKNOWN }, /epoch unknown/],
+    ['an unknown policy', { policy: UNKNOWN }, /\(policy unknown\)/],
     ['fixed placement', { policy: 'fixed' }, /\(stays by priority\)/],
     ['no leader', { consul: { answers: true, leader: null } }, /as Consul last knew it/],
   ] as const) {
@@ -106,7 +107,7 @@ unknown:
   })
 })
 
-type Copies = Exclude<Machine['files'], 'unknown' | null>['folders']
+type Copies = Exclude<Machine['files'], typeof UNKNOWN | null>['folders']
 
 /** What stands below FILES for n2, and whether it is set off as bad. */
 function filesCellOf(files: Machine['files']): { text: string; bad: boolean } {
@@ -190,7 +191,7 @@ describe('tableLines: files', () => {
     test(caption, () => assert.deepEqual(filesCellOf({ connected: true, folders }), { text, bad }))
   }
 
-  test('Not known', () => assert.deepEqual(filesCellOf('unknown'), { text: 'unknown', bad: true }))
+  test('Not known', () => assert.deepEqual(filesCellOf(UNKNOWN), { text: 'unknown', bad: true }))
 
   test('Not replicated there', () => assert.deepEqual(filesCellOf(null), { text: '-', bad: false }))
 })

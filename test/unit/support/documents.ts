@@ -1,5 +1,5 @@
-import type { Leadership } from '../../../lib/decide/facts.ts'
-import type { Entry, Folder, Leader, Primary } from '../../../lib/kv.ts'
+import type { Entry, Folder, Leader, Primary } from '../../../lib/consul/kv.ts'
+import type { Leadership } from '../../../lib/consul/leadership.ts'
 
 export const NOW = '2026-01-02T03:04:05.678Z'
 

@@ -1,4 +1,4 @@
-import type { Settings } from '../../../lib/settings.ts'
+import type { Settings } from '../../../lib/core/settings.ts'
 
 /** Of a member, as join writes them. */
 export const settings: Settings = {

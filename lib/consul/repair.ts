@@ -1,0 +1,30 @@
+import type { CheckLine, CheckPlan } from '../core/component.ts'
+import { EXIT, UnderstudyError } from '../core/errors.ts'
+import { paths } from '../core/paths.ts'
+import type { Plan, Reconciler } from '../core/reconciler.ts'
+import { runHandler } from '../core/run-handler.ts'
+import type { Context } from './handler.ts'
+
+const REPAIR_MS = 10_000
+const LOCK_S = 5
+
+/** A line of the check that runs a handler under its lock where its reconciler has something to do. */
+export function repairedBy<Facts extends object, P extends Plan>(
+  { name, observe, decide }: Reconciler<Context, Facts, P>,
+  lock: string,
+): CheckLine<Context, Facts> {
+  return {
+    name,
+    observe,
+    decide(facts): CheckPlan {
+      const { do: what, why } = decide(facts)
+      return { do: what, why, problems: what === 'nothing' ? [] : [`${name}: ${what}, ${why}`] }
+    },
+    async apply(plan) {
+      if (plan.do === 'nothing') return
+      const code = await runHandler(name, paths.lock(lock), { waitS: LOCK_S, timeoutMs: REPAIR_MS })
+      if (code !== 0)
+        throw new UnderstudyError(EXIT.failed, `the handler ended with ${code}; see journalctl -t understudy`)
+    },
+  }
+}

@@ -1,0 +1,35 @@
+import { rmSync } from 'node:fs'
+import { readText, replaceFile } from './atomic-files.ts'
+import type { Failure } from './decide-backoff.ts'
+
+/** The failures of a work so far, or null where the last attempt succeeded or the file cannot be read. */
+export function readFailure(path: string): Failure | null {
+  try {
+    return JSON.parse(readText(path) ?? 'null') as Failure | null
+  } catch {
+    return null
+  }
+}
+
+/** Counts one more failure on top of those before. */
+export function recordFailure(path: string, reason: string, nowMs: number): void {
+  const before = readFailure(path)
+  const last = new Date(nowMs).toISOString()
+  const failure: Failure = {
+    count: (before?.count ?? 0) + 1,
+    since: before?.since ?? last,
+    last,
+    reason: inOneLine(reason),
+  }
+  replaceFile(path, `${JSON.stringify(failure)}\n`)
+}
+
+const LONGEST = 150
+
+/** What a program says last is mostly why, but for its hints. */
+function inOneLine(reason: string): string {
+  const lines = reason.split('\n').filter((line) => line.trim() !== '' && !/^\s*(HINT|DETAIL)/.test(line))
+  return (lines.at(-1) ?? reason).trim().slice(0, LONGEST)
+}
+
+export const forgetFailure = (path: string): void => rmSync(path, { force: true })

@@ -1,0 +1,68 @@
+import { statSync } from 'node:fs'
+import { EXIT, UnderstudyError } from './errors.ts'
+import { execQuick } from './exec-quick.ts'
+
+const QUEUE_MS = 10_000
+const ASK_MS = 10_000
+
+/** Asks systemd to start or restart a unit and does not wait for it. A unit that runs already is not started again. */
+export async function queueUnit(verb: 'start' | 'restart', name: string): Promise<void> {
+  await systemctl([verb, '--no-block', name], QUEUE_MS)
+}
+
+/** Starts, stops or restarts a unit and waits until it is done. */
+export async function unit(
+  verb: 'start' | 'stop' | 'restart' | 'reload' | 'reload-or-restart',
+  name: string,
+  timeoutMs = 60_000,
+): Promise<void> {
+  await systemctl([verb, name], timeoutMs)
+}
+
+/** @returns what it printed. @throws what it said, where it failed. */
+async function systemctl(args: readonly string[], timeoutMs: number): Promise<string> {
+  const { exitCode, stdout, stderr } = await execQuick('/usr/bin/systemctl', args, timeoutMs)
+  if (exitCode === 0) return stdout
+  const said = stderr.trim().split('\n').slice(-5).join('\n')
+  throw new UnderstudyError(EXIT.failed, `systemctl ${args.join(' ')} ended with ${exitCode}: ${said}`)
+}
+
+const STOP_MS = 15_000
+const KILLED_MS = 30_000
+
+/** Stops a unit, also one whose processes no longer listen: a database that is to be replaced need not end cleanly. */
+export async function stopHard(name: string): Promise<void> {
+  try {
+    await unit('stop', name, STOP_MS)
+  } catch {
+    await systemctl(['kill', '--signal=KILL', name], ASK_MS)
+    await unit('stop', name, KILLED_MS)
+  }
+}
+
+/** What systemd calls the states of these units: active, inactive, failed, activating, ... By the names they were asked by. */
+export async function unitStates(names: readonly string[]): Promise<Map<string, string>> {
+  const said = await systemctl(['show', '--property=ActiveState', '--value', ...names], ASK_MS)
+  // One value for each unit, in their order, with an empty line between two.
+  const states = said.trim().split(/\n+/)
+  return new Map(names.map((name, index) => [name, states[index] ?? '']))
+}
+
+/** Since when a unit has been active, in epoch milliseconds, or null where it is not. */
+async function activeSinceMs(name: string): Promise<number | null> {
+  const said = await systemctl(['show', '--property=ActiveState,ActiveEnterTimestampMonotonic', name], ASK_MS)
+  const value = (property: string): string => new RegExp(`^${property}=(.*)$`, 'm').exec(said)?.[1] ?? ''
+  if (value('ActiveState') !== 'active') return null
+  // Both are CLOCK_MONOTONIC: systemd's in microseconds, ours in nanoseconds.
+  const ageMs =
+    Number(process.hrtime.bigint() / 1_000_000n) - Number(value('ActiveEnterTimestampMonotonic')) / 1000
+  return Date.now() - ageMs
+}
+
+/** Makes a unit run, now and after every boot, with the configuration that these files hold. */
+export async function ensureRunning(name: string, configuration: readonly string[]): Promise<void> {
+  await systemctl(['enable', '--quiet', name], 30_000)
+  const since = await activeSinceMs(name)
+  if (since !== null && configuration.every((file) => statSync(file).mtimeMs < since)) return
+  await unit('restart', name)
+}

@@ -1,0 +1,60 @@
+import { dirname, join } from 'node:path'
+import type { Folder } from '../consul/kv.ts'
+import { makeOwned, replaceFile } from '../core/atomic-files.ts'
+import { EXIT, explain, UnderstudyError } from '../core/errors.ts'
+import { groupId, userId } from '../core/users.ts'
+import { localSyncthing, type Syncthing } from './client.ts'
+import type { Change, SyncthingPlan } from './decide.ts'
+
+/** Carries out the changes of a plan; one that fails does not keep the others from being done. */
+export async function applyConfiguration({ changes }: SyncthingPlan): Promise<void> {
+  const daemon = localSyncthing()
+  const failed: unknown[] = []
+  const notMade = new Set<string>()
+  for (const change of changes) {
+    // Syncthing would make it itself, with another owner.
+    if (change.what === 'add-folder' && notMade.has(change.path)) continue
+    try {
+      await applyChange(daemon, change)
+    } catch (error) {
+      failed.push(error)
+      if (change.what === 'make-directory') notMade.add(change.folder.path)
+    }
+  }
+  if (failed.length > 0) throw new UnderstudyError(EXIT.failed, failed.map(explain).join('; '))
+}
+
+async function applyChange(daemon: Syncthing, change: Change): Promise<void> {
+  switch (change.what) {
+    case 'options':
+      return daemon.changeOptions(change.values)
+    case 'add-device':
+      return daemon.addDevice(change.values)
+    case 'change-device':
+      return daemon.changeDevice(change.id, change.values)
+    case 'remove-device':
+      return daemon.removeDevice(change.id)
+    case 'make-directory':
+      return makeDirectory(change.folder)
+    case 'add-folder':
+      // Before the folder is there: what is to be ignored must not be sent first.
+      if (change.ignore.length > 0)
+        replaceFile(join(change.path, '.stignore'), `${change.ignore.join('\n')}\n`)
+      return daemon.addFolder(change.values)
+    case 'change-folder':
+      return daemon.changeFolder(change.id, change.values)
+    case 'remove-folder':
+      return daemon.removeFolder(change.id)
+    case 'ignores':
+      return daemon.setIgnores(change.id, change.ignore)
+  }
+}
+
+/** The directories above it belong to root and can be read by all; itself it is as it was where the folder was added. */
+async function makeDirectory({ path, owner, group, mode }: Folder): Promise<void> {
+  const [uid, gid] = await Promise.all([userId(owner), groupId(group)])
+  if (uid === null || gid === null)
+    throw new UnderstudyError(EXIT.config, `there is no user ${owner} or group ${group}`)
+  makeOwned(dirname(path), { uid: 0, gid: 0, mode: 0o755 })
+  makeOwned(path, { uid, gid, mode: Number.parseInt(mode, 8) })
+}

@@ -1,0 +1,114 @@
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, rmdirSync, statfsSync } from 'node:fs'
+import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
+import type { Consul } from '../consul/client.ts'
+import { type Folder, type FoldersDocument, kv, type Ownership } from '../consul/kv.ts'
+import { EXIT, UnderstudyError, usageError } from '../core/errors.ts'
+import { labelFor, labelProblem, overlapProblem, pathProblem, readFolders } from './decide-folders.ts'
+import { lookAtDirectory, ownershipOf } from './directory.ts'
+import type { FoldersCommand } from './folder-options.ts'
+
+type AddCommand = Extract<FoldersCommand, { verb: 'add' }>
+
+/** Less free space than that, and Syncthing would stop at once (its minDiskFree, in percent). */
+const LEAST_FREE_PERCENT = 1
+
+/**
+ * What a directory on this machine is like as a folder of the cluster.
+ * @throws one sentence where it cannot be one.
+ */
+export async function describeDirectory(path: string): Promise<Ownership> {
+  const wrong = pathProblem(path)
+  if (wrong !== null) throw usageError(`${wrong}, which cannot be replicated`)
+  const there = lookAtDirectory(path)
+  if (there === null) throw usageError(`there is no directory ${path} on this machine; make it first`)
+  if (there.state === 'unusable') throw usageError(`${there.why}; name a directory itself`)
+  checkWritable(path)
+  return ownershipOf(path)
+}
+
+/** Tries it, as nothing else tells of every reason why it could not be written. */
+function checkWritable(path: string): void {
+  const { bavail, blocks } = statfsSync(path)
+  if (blocks > 0 && (bavail / blocks) * 100 < LEAST_FREE_PERCENT)
+    throw new UnderstudyError(EXIT.config, `the disk of ${path} is full; make room first`)
+  try {
+    rmdirSync(mkdtempSync(join(path, '.syncthing.understudy-')))
+  } catch (cause) {
+    throw new UnderstudyError(EXIT.config, `${path} cannot be written on this machine`, { cause })
+  }
+}
+
+/**
+ * The document with one more folder. One that is there already, with the same path and label, gets the new settings.
+ * @throws one sentence where it cannot be added.
+ */
+export function withFolder(
+  document: FoldersDocument,
+  command: AddCommand,
+  directory: Ownership,
+  unique: string,
+): { document: FoldersDocument; label: string; isNew: boolean } {
+  const { valid } = readFolders(document)
+  const { path, ignore, versioning, mergeFiles } = command
+  const there = [...valid].find(([, other]) => other.path === path)
+  const label = command.label ?? there?.[0] ?? labelFor(path)
+  if (there && there[0] !== label) throw usageError(`${path} is the folder ${there[0]} already`)
+  const wrong = labelProblem(label)
+  if (wrong !== null) throw usageError(`${wrong}; say --label LABEL`)
+  if (!there && Object.hasOwn(document.folders, label))
+    throw usageError(`the label ${label} is taken by another folder; say --label LABEL`)
+  const overlap = overlapProblem(
+    path,
+    [...valid].filter(([other]) => other !== label),
+  )
+  if (overlap !== null) throw usageError(overlap)
+  const folder: Folder = {
+    ...(there?.[1] ?? { id: `${label}-${unique}`.replace(/[^a-z0-9-]/g, '-'), path, ...directory }),
+    ...{ ignore, versioning, mergeFiles },
+  }
+  const after: FoldersDocument = { schema: 1, folders: { ...document.folders, [label]: folder } }
+  return { document: after, label, isNew: there === undefined }
+}
+
+/** The document without a folder, named by its label or path. @throws where there is none. */
+export function withoutFolder(
+  document: FoldersDocument,
+  what: string,
+): { document: FoldersDocument; label: string } {
+  const byPath = [...readFolders(document).valid].find(
+    ([, { path }]) => path === what.replace(/(.)\/+$/, '$1'),
+  )
+  const label = byPath?.[0] ?? what
+  if (!Object.hasOwn(document.folders, label)) {
+    const known = Object.keys(document.folders).sort().join(', ') || 'none'
+    throw usageError(`there is no folder ${what}; they are: ${known}`)
+  }
+  const { [label]: _removed, ...folders } = document.folders
+  return { document: { schema: 1, folders }, label }
+}
+
+const ATTEMPTS = 20
+
+/** Changes the document by compare-and-set, against others who do the same. @returns the change that was made. */
+export async function changeFolders<C extends { document: FoldersDocument }>(
+  consul: Consul,
+  change: (document: FoldersDocument) => C,
+): Promise<C> {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const entry = await consul.get(kv.folders)
+    if (entry === null)
+      throw new UnderstudyError(
+        EXIT.data,
+        "Consul's key syncthing/folders is not there; nothing can be changed until it is put back",
+      )
+    const changed = change(entry.value)
+    if (isDeepStrictEqual(changed.document, entry.value)) return changed
+    if (await consul.compareAndSet(kv.folders, changed.document, entry.modifyIndex)) return changed
+  }
+  throw new UnderstudyError(EXIT.retry, 'others have changed the folders every time; try again')
+}
+
+/** Makes an id that was never used. */
+export const uniquePart = (): string => randomBytes(3).toString('hex')

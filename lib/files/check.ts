@@ -1,0 +1,36 @@
+import type { Context } from '../consul/handler.ts'
+import type { CheckLine } from '../core/component.ts'
+import { units } from '../core/paths.ts'
+import { queueUnit } from '../core/systemd.ts'
+import { readAway, writeAway } from './away.ts'
+import { localSyncthing, replicatesFiles } from './client.ts'
+import { decideFilesCheck, type FilesCheckFacts, type FilesCheckPlan } from './decide-check.ts'
+import { observeFiles } from './observe.ts'
+import { readReport } from './report.ts'
+
+/** For each question to Syncthing. */
+const SYNCTHING_MS = 2000
+
+/** How the replicated folders are. What the unit that brings them into line cannot do, it has written down. */
+const files: CheckLine<Context, FilesCheckFacts, FilesCheckPlan> = {
+  name: 'files',
+  report: 'files',
+  async observe({ consul }) {
+    const nowMs = Date.now()
+    if (!replicatesFiles()) return { report: null, seen: null, alive: null, away: {}, nowMs }
+    const [seen, members] = await Promise.all([
+      observeFiles(localSyncthing(SYNCTHING_MS)),
+      consul.members().catch(() => null),
+    ])
+    const alive = members && new Set(members.flatMap((member) => (member.alive ? [member.name] : [])))
+    return { report: readReport(), seen, alive, away: readAway(), nowMs }
+  },
+  decide: decideFilesCheck,
+  async apply({ start, away }) {
+    writeAway(away)
+    if (start) await queueUnit('start', units.files)
+  },
+}
+
+/** This component's lines of the periodic check. */
+export const lines = [files]

@@ -1,0 +1,214 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { EXIT, UnderstudyError } from '../core/errors.ts'
+import { HttpError, type JsonRequest, requestJson } from '../core/http.ts'
+import { paths } from '../core/paths.ts'
+import type { Completion, Device, FileInfo, FolderStatus, NeededFile, SharedFolder } from './api.ts'
+import { SYNCTHING_API_PORT, type Values } from './config.ts'
+
+/** How many files are asked for at once. */
+const PAGE = 10_000
+const ERRORS = 1000
+
+/** As it is written in a URL. */
+const part = (value: unknown): string => encodeURIComponent(String(value))
+
+/**
+ * The Syncthing of this machine, through its REST API (https://docs.syncthing.net/dev/rest.html), a deadline on every call.
+ * Works with 1.19 and later. Throws {@link UnderstudyError}: `unavailable` where it does not answer, `config` where it does not
+ * take our key, `failed` where it refuses.
+ */
+export class Syncthing {
+  readonly #key: string
+  readonly #port: number
+  readonly #timeoutMs: number
+
+  constructor({
+    key,
+    port = SYNCTHING_API_PORT,
+    timeoutMs = 5000,
+  }: { key: string; port?: number; timeoutMs?: number }) {
+    this.#key = key
+    this.#port = port
+    this.#timeoutMs = timeoutMs
+  }
+
+  async deviceId(): Promise<string> {
+    const { myID } = (await this.#ask('ask for its id', 'GET', '/rest/system/status')) as { myID: string }
+    return myID
+  }
+
+  async options(): Promise<Values> {
+    return (await this.#ask('read its options', 'GET', '/rest/config/options')) as Values
+  }
+
+  async changeOptions(values: Values): Promise<void> {
+    await this.#ask('change its options', 'PATCH', '/rest/config/options', values)
+  }
+
+  async devices(): Promise<(Device & Values)[]> {
+    return (await this.#ask('list devices', 'GET', '/rest/config/devices')) as (Device & Values)[]
+  }
+
+  /** The devices of the other machines. */
+  async peers(): Promise<Device[]> {
+    const [own, devices] = await Promise.all([this.deviceId(), this.devices()])
+    return devices.filter(({ deviceID }) => deviceID !== own)
+  }
+
+  async addDevice(values: Values): Promise<void> {
+    await this.#ask(
+      `add ${values['name']}`,
+      'PUT',
+      `/rest/config/devices/${part(values['deviceID'])}`,
+      values,
+    )
+  }
+
+  async changeDevice(id: string, values: Values): Promise<void> {
+    await this.#ask(`change the device ${id}`, 'PATCH', `/rest/config/devices/${part(id)}`, values)
+  }
+
+  async removeDevice(id: string): Promise<void> {
+    await this.#ask(`remove the device ${id}`, 'DELETE', `/rest/config/devices/${part(id)}`)
+  }
+
+  async folders(): Promise<(SharedFolder & Values)[]> {
+    return (await this.#ask('list folders', 'GET', '/rest/config/folders')) as (SharedFolder & Values)[]
+  }
+
+  async addFolder(values: Values): Promise<void> {
+    await this.#ask(
+      `add the folder ${values['label']}`,
+      'PUT',
+      `/rest/config/folders/${part(values['id'])}`,
+      values,
+    )
+  }
+
+  async changeFolder(id: string, values: Values): Promise<void> {
+    await this.#ask(`change the folder ${id}`, 'PATCH', `/rest/config/folders/${part(id)}`, values)
+  }
+
+  async removeFolder(id: string): Promise<void> {
+    await this.#ask(`remove the folder ${id}`, 'DELETE', `/rest/config/folders/${part(id)}`)
+  }
+
+  /** The lines of a folder's .stignore. */
+  async ignores(folder: string): Promise<string[]> {
+    const said = await this.#ask('read ignore patterns', 'GET', `/rest/db/ignores?folder=${part(folder)}`)
+    return (said as { ignore: string[] | null }).ignore ?? []
+  }
+
+  async setIgnores(folder: string, ignore: readonly string[]): Promise<void> {
+    await this.#ask('set ignore patterns', 'POST', `/rest/db/ignores?folder=${part(folder)}`, { ignore })
+  }
+
+  /** Ids of the devices that are connected now. */
+  async connected(): Promise<Set<string>> {
+    const said = await this.#ask('list connections', 'GET', '/rest/system/connections')
+    const { connections } = said as { connections: Record<string, { connected: boolean }> }
+    return new Set(Object.entries(connections).flatMap(([id, { connected }]) => (connected ? [id] : [])))
+  }
+
+  async folderStatus(folder: string): Promise<FolderStatus> {
+    const said = await this.#ask('ask for a folder', 'GET', `/rest/db/status?folder=${part(folder)}`)
+    // 1.19 leaves these out where there is nothing to say.
+    return { error: '', watchError: '', ...(said as Omit<FolderStatus, 'error' | 'watchError'>) }
+  }
+
+  /** Files of a folder that could not be read or written here, and why; the first of them where there are many. */
+  async errors(folder: string): Promise<{ path: string; error: string }[]> {
+    const query = `folder=${part(folder)}&perpage=${ERRORS}`
+    const said = await this.#ask('ask for errors', 'GET', `/rest/folder/errors?${query}`)
+    return (said as { errors: { path: string; error: string }[] | null }).errors ?? []
+  }
+
+  async completion(folder: string, device: string): Promise<Completion> {
+    const query = `folder=${part(folder)}&device=${device}`
+    return (await this.#ask('ask for completion', 'GET', `/rest/db/completion?${query}`)) as Completion
+  }
+
+  /** Everything a device lacks of a folder, by what it has announced: the one answer that is right in every version. */
+  async needs(folder: string, device: string): Promise<NeededFile[]> {
+    const found: NeededFile[] = []
+    for (let page = 1; ; page++) {
+      const query = `folder=${part(folder)}&device=${device}&page=${page}&perpage=${PAGE}`
+      const said = await this.#ask('ask what is lacking', 'GET', `/rest/db/remoteneed?${query}`)
+      const files = (said as { files: NeededFile[] | null }).files ?? []
+      found.push(...files)
+      if (files.length < PAGE) return found
+    }
+  }
+
+  /** Takes in what is on the disk now, in the whole folder or at one path in it; returns when that is done. */
+  async scan(folder: string, path: string | null, timeoutMs: number): Promise<void> {
+    const sub = path === null ? '' : `&sub=${part(path)}`
+    await this.#ask(
+      'scan a folder',
+      'POST',
+      `/rest/db/scan?folder=${part(folder)}${sub}`,
+      undefined,
+      timeoutMs,
+    )
+  }
+
+  /** What this machine has at a path of a folder, or null where it never had anything. */
+  async file(folder: string, path: string): Promise<FileInfo | null> {
+    try {
+      const query = `folder=${part(folder)}&file=${part(path)}`
+      const said = await this.#ask('ask for a file', 'GET', `/rest/db/file?${query}`)
+      return (said as { local: FileInfo }).local
+    } catch (error) {
+      if (((error as Error).cause as HttpError | undefined)?.statusCode === 404) return null
+      throw error
+    }
+  }
+
+  async #ask(
+    what: string,
+    method: JsonRequest['method'],
+    path: string,
+    body?: unknown,
+    timeoutMs = this.#timeoutMs,
+  ): Promise<unknown> {
+    const request = {
+      method,
+      path,
+      headers: { 'X-API-Key': this.#key },
+      ...(body === undefined ? {} : { body }),
+    }
+    try {
+      return await requestJson(this.#port, request, timeoutMs)
+    } catch (cause) {
+      if (!(cause instanceof HttpError))
+        throw new UnderstudyError(EXIT.unavailable, `could not ${what}: Syncthing does not answer`, { cause })
+      if (cause.statusCode === 403)
+        throw new UnderstudyError(
+          EXIT.config,
+          `Syncthing does not take the key in ${paths.syncthingKey}; run understudy join again`,
+        )
+      throw new UnderstudyError(EXIT.failed, `could not ${what}: Syncthing refuses`, { cause })
+    }
+  }
+}
+
+/** Are files replicated on this machine? Not on a member from before they were. */
+export const replicatesFiles = (): boolean => existsSync(paths.syncthingKey)
+
+/** The Syncthing of this machine. @throws one sentence where it is not set up, or where this user may not use it. */
+export function localSyncthing(timeoutMs?: number): Syncthing {
+  try {
+    const key = readFileSync(paths.syncthingKey, 'utf8').trim()
+    return new Syncthing({ key, ...(timeoutMs === undefined ? {} : { timeoutMs }) })
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    if (code === 'ENOENT')
+      throw new UnderstudyError(
+        EXIT.config,
+        'files are not replicated on this machine yet; run understudy join again',
+      )
+    if (code === 'EACCES')
+      throw new UnderstudyError(EXIT.config, 'this needs root, or a user of the group understudy-files')
+    throw new UnderstudyError(EXIT.config, `could not read ${paths.syncthingKey}`, { cause })
+  }
+}

@@ -1,0 +1,244 @@
+import type { Folder, SyncthingNode } from '../consul/kv.ts'
+import { byKey } from '../core/order.ts'
+import { UNKNOWN, type Unknown } from '../core/unknown.ts'
+import { difference, type Values, wantedDevice, wantedFolder, wantedOptions } from './config.ts'
+import { type Folders, isWithin, overlapProblem, pathProblem } from './decide-folders.ts'
+
+/** What is at the path of a folder that this machine does not share yet. */
+export type DirectoryFact =
+  | { state: 'missing'; ownerExists: boolean }
+  | { state: 'empty' }
+  | { state: 'used'; entries: number; example: string }
+  | { state: 'unusable'; why: string }
+
+/** The configuration of the Syncthing of this machine. */
+export interface SyncthingConfig {
+  deviceId: string
+  options: Values
+  devices: readonly (Values & { deviceID: string; name: string })[]
+  folders: readonly (Values & {
+    id: string
+    label: string
+    path: string
+    devices: readonly { deviceID: string }[]
+  })[]
+  /** Ignore patterns by the folder's id; not of one whose marker is missing: its directory may be another one. */
+  ignores: Readonly<Record<string, readonly string[]>>
+}
+
+export interface SyncthingFacts {
+  node: string
+  address: string
+  /** What every member has published. */
+  members: { valid: ReadonlyMap<string, SyncthingNode>; malformed: readonly string[] } | Unknown
+  /** null where there is no such document. */
+  folders: Folders | null | Unknown
+  syncthing: SyncthingConfig | Unknown
+  /** By path, for the folders that are not shared yet. */
+  directories: ReadonlyMap<string, DirectoryFact>
+  /** A person has said that what this machine has at or below this path may be merged. */
+  mergeFiles: string | null
+}
+
+export type Change =
+  | { what: 'options'; values: Values }
+  | { what: 'add-device' | 'change-device'; id: string; values: Values }
+  | { what: 'remove-device' | 'remove-folder'; id: string }
+  | { what: 'make-directory'; folder: Folder }
+  | { what: 'add-folder'; values: Values; path: string; ignore: readonly string[] }
+  | { what: 'change-folder'; id: string; values: Values }
+  | { what: 'ignores'; id: string; ignore: readonly string[] }
+
+export interface SyncthingPlan {
+  do: 'nothing' | 'configure'
+  why: string
+  /** In the order in which they are done. */
+  changes: Change[]
+  /** What a person has to see to, one sentence each; null: not known. All else goes on. */
+  problems: string[] | null
+}
+
+/** The devices and folders of this machine's Syncthing are those of the members; only what differs is changed. */
+export function decideSyncthing(facts: SyncthingFacts): SyncthingPlan {
+  const { node, address, members, folders, syncthing } = facts
+  const wait = (why: string, problems: string[] | null): SyncthingPlan => ({
+    do: 'nothing',
+    why,
+    changes: [],
+    problems,
+  })
+  if (members === UNKNOWN || folders === UNKNOWN) return wait('Consul does not answer', null)
+  if (syncthing === UNKNOWN)
+    return wait('Syncthing does not answer', [`Syncthing on ${node} does not answer`])
+  const own = members.valid.get(node)
+  // Whoever is not listed must not conclude anything from the list.
+  if (own?.deviceId !== syncthing.deviceId) {
+    const why = `what ${node} has published of its Syncthing is ${own ? 'of another one' : 'not there'}`
+    return wait(why, [`${why}; run understudy join again`])
+  }
+
+  const devices = decideDevices(facts, members, syncthing)
+  const shared = decideFolders(facts, folders, syncthing, devices.ids)
+  const options = difference(wantedOptions(address), syncthing.options)
+  const changes: Change[] = [
+    ...(options ? [{ what: 'options' as const, values: options }] : []),
+    ...devices.changes,
+    ...shared.changes,
+    ...devices.removals,
+  ]
+  const problems = [...devices.problems, ...shared.problems]
+  if (changes.length === 0)
+    return wait(problems.length === 0 ? 'as it should be' : problems.join('; '), problems)
+  return { do: 'configure', why: changes.map(nameOf).join(', '), changes, problems }
+}
+
+/** One machine cannot be told from another that claims the same device: both are left as they are. */
+function decideDevices(
+  { node }: SyncthingFacts,
+  { valid, malformed }: Exclude<SyncthingFacts['members'], Unknown>,
+  syncthing: SyncthingConfig,
+) {
+  const claims = new Map<string, string[]>()
+  for (const [name, { deviceId }] of [...valid].sort(byKey))
+    claims.set(deviceId, [...(claims.get(deviceId) ?? []), name])
+  const problems = malformed.map(
+    (name) => `Consul's key syncthing/nodes/${name} holds something that is not ours`,
+  )
+  const changes: Change[] = []
+  const ids = new Set([syncthing.deviceId])
+  const wanted = new Map<string, Values>()
+  for (const [id, names] of claims) {
+    const [name = ''] = names
+    if (names.length > 1)
+      problems.push(`${names.join(' and ')} claim the same device of Syncthing (${id.slice(0, 7)})`)
+    const member = names.includes(node) ? node : names.length === 1 ? name : null
+    if (member === null) continue
+    wanted.set(id, wantedDevice(id, member, member === node ? null : (valid.get(member)?.address ?? '')))
+    ids.add(id)
+  }
+  for (const [id, values] of wanted) {
+    const has = syncthing.devices.find(({ deviceID }) => deviceID === id)
+    if (!has) changes.push({ what: 'add-device', id, values })
+    else {
+      const differs = difference(values, has)
+      if (differs) changes.push({ what: 'change-device', id, values: differs })
+    }
+  }
+  // Who claims the device of another may still have the one that it had.
+  const unclear = [...claims.values()].filter((names) => names.length > 1).flat()
+  const removals: Change[] = []
+  for (const { deviceID: id, name } of syncthing.devices) {
+    if (wanted.has(id)) continue
+    if (claims.has(id) || malformed.includes(name) || unclear.includes(name)) ids.add(id)
+    else removals.push({ what: 'remove-device', id })
+  }
+  return { ids: [...ids], changes, removals, problems }
+}
+
+function decideFolders(
+  facts: SyncthingFacts,
+  folders: Folders | null,
+  syncthing: SyncthingConfig,
+  deviceIds: readonly string[],
+) {
+  const changes: Change[] = []
+  const problems: string[] = []
+  // Without the list nothing is shared, but nothing is given up either.
+  if (folders === null)
+    return {
+      changes,
+      problems: [
+        "Consul's key syncthing/folders is not there or malformed; nothing is changed until it is put back",
+      ],
+    }
+  const ids = new Set([...folders.valid.values()].map(({ id }) => id))
+  const kept = syncthing.folders.filter(({ id, label }) => ids.has(id) || folders.malformed.includes(label))
+  for (const has of syncthing.folders)
+    if (!kept.includes(has)) changes.push({ what: 'remove-folder', id: has.id })
+  problems.push(...folders.malformed.map((label) => `the folder ${label} in syncthing/folders is malformed`))
+  for (const [label, folder] of folders.valid) {
+    const wanted = wantedFolder(label, folder, deviceIds)
+    const has = syncthing.folders.find(({ id }) => id === folder.id)
+    if (has) {
+      // At another path it would find nothing, and tell the others that everything was deleted.
+      if (has.path !== folder.path) {
+        problems.push(
+          `the folder ${label} is at ${has.path} here, not at ${folder.path}; correct syncthing/folders`,
+        )
+        continue
+      }
+      const differs = difference(wanted, has)
+      if (differs) changes.push({ what: 'change-folder', id: folder.id, values: differs })
+      const ignores = syncthing.ignores[folder.id]
+      if (ignores !== undefined && ignores.join('\n') !== folder.ignore.join('\n'))
+        changes.push({ what: 'ignores', id: folder.id, ignore: folder.ignore })
+      continue
+    }
+    const others = [
+      ...[...folders.valid].filter(([other]) => other !== label),
+      ...kept.map((other) => [other.label, other] as const),
+    ]
+    const why = whyNotHere(folder, facts, others)
+    if (why !== null) {
+      problems.push(`the folder ${label} is not shared on ${facts.node}: ${why}`)
+      continue
+    }
+    if (facts.directories.get(folder.path)?.state === 'missing')
+      changes.push({ what: 'make-directory', folder })
+    changes.push({ what: 'add-folder', values: wanted, path: folder.path, ignore: folder.ignore })
+  }
+  return { changes, problems }
+}
+
+/** Why a folder cannot be shared on this machine now, or null. */
+function whyNotHere(
+  folder: Folder,
+  { directories, mergeFiles }: SyncthingFacts,
+  others: Iterable<readonly [label: string, folder: { path: string }]>,
+): string | null {
+  const wrong = pathProblem(folder.path) ?? overlapProblem(folder.path, others)
+  if (wrong !== null) return wrong
+  const directory = directories.get(folder.path) ?? {
+    state: 'unusable',
+    why: `${folder.path} was not looked at`,
+  }
+  switch (directory.state) {
+    case 'empty':
+      return null
+    case 'missing':
+      if (directory.ownerExists) return null
+      return `there is no user ${folder.owner} or no group ${folder.group} here`
+    case 'unusable':
+      return directory.why
+    case 'used':
+      if (folder.mergeFiles || (mergeFiles !== null && isWithin(folder.path, mergeFiles))) return null
+      return `${usedText(folder.path, directory)}; move them away, or run understudy join again here with --merge-files`
+  }
+}
+
+/** What is said of a directory with files of its own. */
+export const usedText = (path: string, { entries, example }: { entries: number; example: string }): string =>
+  `${path} holds files of this machine (${entries} ${entries === 1 ? 'entry' : 'entries'}, such as ${example})`
+
+function nameOf(change: Change): string {
+  switch (change.what) {
+    case 'options':
+      return `set ${Object.keys(change.values).join(' and ')}`
+    case 'add-device':
+      return `add the device of ${change.values['name']}`
+    case 'change-device':
+      return `change the device ${change.id.slice(0, 7)}`
+    case 'remove-device':
+      return `forget the device ${change.id.slice(0, 7)}`
+    case 'make-directory':
+      return `make ${change.folder.path}`
+    case 'add-folder':
+      return `share ${change.path}`
+    case 'change-folder':
+      return `change ${Object.keys(change.values).join(' and ')} of ${change.id}`
+    case 'remove-folder':
+      return `no longer share ${change.id}`
+    case 'ignores':
+      return `set what ${change.id} ignores`
+  }
+}

@@ -1,0 +1,92 @@
+import { type Dirent, lstatSync, readdirSync, realpathSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import type { Folder, Ownership } from '../consul/kv.ts'
+import { exists } from '../core/atomic-files.ts'
+import { groupId, nameOfId, userId } from '../core/users.ts'
+import type { DirectoryFact } from './decide.ts'
+
+/** Syncthing's own files in a folder. */
+const isSyncthings = (name: string): boolean => /^\.st(folder(\.removed-.*)?|ignore|versions)$/.test(name)
+
+/** Is it the directory that it was? Syncthing makes this mark when the folder is added, and looks for it ever after. */
+export const isMarked = (path: string): boolean => exists(join(path, '.stfolder'))
+
+/** What is at a path, where there is anything; null where there is nothing. */
+export function lookAtDirectory(path: string): Exclude<DirectoryFact, { state: 'missing' }> | null {
+  const unusable = (why: string) => ({ state: 'unusable', why }) as const
+  try {
+    const found = lstatSync(path)
+    if (!found.isDirectory() && !found.isSymbolicLink()) return unusable(`${path} is not a directory`)
+    const real = realpathSync(path)
+    if (real !== path) return unusable(`${path} is a link to ${real}`)
+    const own = readdirSync(path).filter((name) => !isSyncthings(name))
+    const [example] = own
+    return example === undefined ? { state: 'empty' } : { state: 'used', entries: own.length, example }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
+      return unusable(`${path} cannot be looked at: ${(error as Error).message}`)
+    return exists(path) ? unusable(`${path} is a link that leads nowhere`) : null
+  }
+}
+
+/** What is at a path that is to become a replicated folder. */
+export async function inspectDirectory({
+  path,
+  owner,
+  group,
+}: Pick<Folder, 'path' | 'owner' | 'group'>): Promise<DirectoryFact> {
+  const there = lookAtDirectory(path)
+  if (there !== null) return there
+  const above = nearestAbove(path)
+  if (!isPlain(above))
+    return { state: 'unusable', why: `${path} is below ${above}, which is a link or below one` }
+  const ids = await Promise.all([userId(owner), groupId(group)])
+  return { state: 'missing', ownerExists: !ids.includes(null) }
+}
+
+/** Names of a directory's owner and group, and its mode, as a folder of the cluster has them. */
+export async function ownershipOf(path: string): Promise<Ownership> {
+  const { uid, gid, mode } = statSync(path)
+  const [owner, group] = await Promise.all([nameOfId('passwd', uid), nameOfId('group', gid)])
+  return { owner, group, mode: (mode & 0o7777).toString(8).padStart(4, '0') }
+}
+
+/** The nearest directory above a path that is there. */
+function nearestAbove(path: string): string {
+  const above = dirname(path)
+  return exists(above) ? above : nearestAbove(above)
+}
+
+/** Does a path that is there lead through no link? One that leads nowhere is a link as well. */
+function isPlain(path: string): boolean {
+  try {
+    return realpathSync(path) === path
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false
+    throw error
+  }
+}
+
+/** How many conflict files there are below a path, see https://docs.syncthing.net/users/syncing.html#conflicting-changes. */
+export function countConflicts(path: string): number {
+  let count = 0
+  const pending = [path]
+  for (let directory = pending.pop(); directory !== undefined; directory = pending.pop()) {
+    for (const entry of entriesOf(directory)) {
+      if (entry.isDirectory()) {
+        if (!isSyncthings(entry.name)) pending.push(join(directory, entry.name))
+      } else if (entry.name.includes('.sync-conflict-') && !entry.name.startsWith('.syncthing.')) count++
+    }
+  }
+  return count
+}
+
+/** Nothing where the directory went away meanwhile. */
+function entriesOf(directory: string): Dirent[] {
+  try {
+    return readdirSync(directory, { withFileTypes: true })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw error
+  }
+}

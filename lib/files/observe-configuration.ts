@@ -1,0 +1,50 @@
+import type { Context } from '../consul/handler.ts'
+import { kv } from '../consul/kv.ts'
+import type { Run } from '../core/reconciler.ts'
+import { orUnknown, UNKNOWN, type Unknown } from '../core/unknown.ts'
+import { localSyncthing, type Syncthing } from './client.ts'
+import type { DirectoryFact, SyncthingConfig, SyncthingFacts } from './decide.ts'
+import type { Folders } from './decide-folders.ts'
+import { inspectDirectory, isMarked } from './directory.ts'
+import { readSharedFolders } from './document.ts'
+
+/** What the cluster says of members and folders, and what this machine's Syncthing has. */
+export async function observeConfiguration(
+  { settings, consul }: Context,
+  _run: Run,
+  event: Pick<SyncthingFacts, 'mergeFiles'>,
+): Promise<SyncthingFacts> {
+  const [members, folders, config] = await Promise.all([
+    orUnknown(consul.listValid(kv.syncthingNodes)),
+    orUnknown(readSharedFolders(consul)),
+    orUnknown(readConfig(localSyncthing())),
+  ])
+  const { node, address } = settings
+  const directories = await inspectNew(folders, config)
+  return { node, address, members, folders, syncthing: config, directories, ...event }
+}
+
+async function readConfig(daemon: Syncthing): Promise<SyncthingConfig> {
+  const [deviceId, options, devices, folders] = await Promise.all([
+    daemon.deviceId(),
+    daemon.options(),
+    daemon.devices(),
+    daemon.folders(),
+  ])
+  // Not from its state: for a moment after a start, a folder whose marker is missing looks like any other.
+  const marked = folders.filter(({ path }) => isMarked(path))
+  const ignores = await Promise.all(marked.map(async ({ id }) => [id, await daemon.ignores(id)] as const))
+  return { deviceId, options, devices, folders, ignores: Object.fromEntries(ignores) }
+}
+
+/** What is at the paths of the folders that are not shared here yet. */
+async function inspectNew(
+  folders: Folders | null | Unknown,
+  config: SyncthingConfig | Unknown,
+): Promise<Map<string, DirectoryFact>> {
+  if (folders === UNKNOWN || folders === null || config === UNKNOWN) return new Map()
+  const fresh = [...folders.valid.values()].filter(({ id }) => !config.folders.some((has) => has.id === id))
+  return new Map(
+    await Promise.all(fresh.map(async (folder) => [folder.path, await inspectDirectory(folder)] as const)),
+  )
+}

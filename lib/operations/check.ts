@@ -1,0 +1,74 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Context } from '../consul/handler.ts'
+import { trimHistory } from '../consul/history.ts'
+import type { CheckLine } from '../core/component.ts'
+import { EXIT, explain } from '../core/errors.ts'
+import type { Next } from '../core/reconciler.ts'
+import { decideCheck, LOOK_AGAIN_MS, type Looked, looksAgain, type MachinePlan } from './decide-check.ts'
+
+/** A check of its own has this long: what is slow there must not cost the machine its check. */
+const OWN_CHECK_MS = 4000
+
+/**
+ * One run of the periodic check: every line looks, then repairs. It looks again once, as a repair takes some seconds, and prints
+ * what a person should know. Lines with a check of their own in Consul say it there.
+ */
+export function checkRun(lines: readonly CheckLine<Context>[]) {
+  let round = 0
+  let problems: string[] = []
+  const inUnderstudy = lines.filter(({ report }) => report === undefined)
+  const inOwn = lines.filter(({ report }) => report !== undefined)
+
+  async function observe(context: Context): Promise<{ looked: Looked<Context>[] }> {
+    return { looked: await Promise.all(inUnderstudy.map((line) => look(line, context))) }
+  }
+
+  async function apply(plan: MachinePlan<Context>, context: Context): Promise<void> {
+    round += 1
+    const repaired = Promise.all(plan.lines.map((line) => repair(line, context)))
+    if (round === 1) {
+      const own = Promise.all(inOwn.map((line) => reportInConsul(line, context)))
+      await Promise.race([own, pause(OWN_CHECK_MS, undefined, { ref: false })])
+      await trimHistory(context).catch(() => {})
+    }
+    problems = (await repaired).flat()
+  }
+
+  function next(elapsedMs: number): Next {
+    if (looksAgain({ problems: problems.length, round, elapsedMs })) return { lookAgainMs: LOOK_AGAIN_MS }
+    process.stdout.write(`${problems.join('\n') || 'no problem was found'}\n`)
+    return { exitCode: problems.length > 0 ? EXIT.failed : EXIT.ok }
+  }
+
+  return { observe, decide: decideCheck<Context>, apply, next }
+}
+
+async function look(line: CheckLine<Context>, context: Context): Promise<Looked<Context>> {
+  try {
+    return { line, seen: { facts: await line.observe(context, { elapsedMs: 0 }) } }
+  } catch (error) {
+    return { line, seen: { error: explain(error) } }
+  }
+}
+
+/** @returns what a person should know; where the repair fails, that. */
+async function repair(
+  { line, plan }: MachinePlan<Context>['lines'][number],
+  context: Context,
+): Promise<readonly string[]> {
+  try {
+    await line.apply(plan, context)
+    return plan.problems
+  } catch (error) {
+    return [`${line.name}: ${explain(error)}`]
+  }
+}
+
+async function reportInConsul(line: CheckLine<Context>, context: Context): Promise<void> {
+  const { lines } = decideCheck({ looked: [await look(line, context)] })
+  const problems = (await Promise.all(lines.map((decided) => repair(decided, context)))).flat()
+  const status = problems.length === 0 ? 'passing' : 'warning'
+  await context.consul
+    .setCheck(line.report ?? '', status, problems.join('; ') || 'no problem was found')
+    .catch(() => {})
+}

@@ -1,0 +1,48 @@
+import type { CheckLine, CheckPlan } from '../core/component.ts'
+import type { Plan } from '../core/reconciler.ts'
+
+/** A line of the check with what it has seen, or why it could not look. */
+export interface Looked<Context> {
+  line: CheckLine<Context>
+  seen: { facts: object } | { error: string }
+}
+
+/** A line of the check with what it has decided. */
+interface Decided<Context> {
+  line: CheckLine<Context>
+  plan: CheckPlan
+}
+
+export interface MachinePlan<Context> extends Plan {
+  lines: Decided<Context>[]
+}
+
+/** Every line decides for itself; one that could not look is a problem of its own. */
+export function decideCheck<Context>({
+  looked,
+}: {
+  looked: readonly Looked<Context>[]
+}): MachinePlan<Context> {
+  const lines = looked.map(({ line, seen }): Decided<Context> => {
+    if ('facts' in seen) return { line, plan: line.decide(seen.facts) }
+    const why = `${line.name}: ${seen.error}`
+    return { line, plan: { do: 'nothing', why, problems: [why] } }
+  })
+  const problems = lines.flatMap(({ plan }) => plan.problems)
+  const repairs = lines.some(({ plan }) => plan.do !== 'nothing')
+  return { do: repairs ? 'repair' : 'nothing', why: problems.join('; ') || 'no problem was found', lines }
+}
+
+/** A repair takes some seconds; what is right by then need not be reported until the next run. */
+export const LOOK_AGAIN_MS = 3000
+
+/** Does a check look once more before it reports? Once, where there are problems and there is time. */
+export const looksAgain = ({
+  problems,
+  round,
+  elapsedMs,
+}: {
+  problems: number
+  round: number
+  elapsedMs: number
+}): boolean => problems > 0 && round === 1 && elapsedMs < LOOK_AGAIN_MS

@@ -1,0 +1,42 @@
+import { currentPrimary, type Leadership } from '../consul/leadership.ts'
+import { UNKNOWN, type Unknown } from '../core/unknown.ts'
+
+export interface LeadFacts {
+  leadership: Leadership | Unknown
+  /** Everything on this machine has followed once in this run. */
+  followed: boolean
+  /** This run has waited while nobody led. */
+  waited: boolean
+  /** The virtual IP has followed a machine that holds the lock, but is not published yet. */
+  addressMoved: boolean
+  elapsedMs: number
+}
+
+export interface LeadPlan {
+  /** `follow`: everything; `move-address`: only the virtual IP; `wait` looks again; `nothing` ends the run. */
+  do: 'follow' | 'move-address' | 'wait' | 'nothing'
+  why: string
+}
+
+/** How long after its start a run still waits for a new primary: longer than a failover takes from there. Others wait for its lock. */
+const ELECTION_MS = 4000
+
+/**
+ * Everything follows who leads, at once. Where nobody does, the run waits for the new primary: clients are held back by then, and
+ * the start of another process would cost them more. The address goes ahead, so that clients wait where they will be served.
+ */
+export function decideLead({ leadership, followed, waited, addressMoved, elapsedMs }: LeadFacts): LeadPlan {
+  if (!followed) return { do: 'follow', why: 'who leads may have changed' }
+  if (leadership === UNKNOWN) return { do: 'nothing', why: 'Consul does not answer' }
+  const { leader, primary } = leadership
+  if (primary === null) return { do: 'nothing', why: 'there is no primary yet' }
+  const current = currentPrimary(leadership)
+  if (current) {
+    if (waited) return { do: 'follow', why: `${current.node} is the primary now` }
+    return { do: 'nothing', why: `${current.node} is the primary` }
+  }
+  if (elapsedMs >= ELECTION_MS) return { do: 'nothing', why: `no primary after ${ELECTION_MS} ms` }
+  if (leader?.session && !addressMoved)
+    return { do: 'move-address', why: `${leader.value.node} holds the lock` }
+  return { do: 'wait', why: 'no machine is the primary at this moment' }
+}

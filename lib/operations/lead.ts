@@ -1,0 +1,69 @@
+import { CONSUL_PATIENCE_MS, type Context } from '../consul/handler.ts'
+import { readLeadership } from '../consul/observe-leadership.ts'
+import { serviceTag } from '../consul/service-tag.ts'
+import { EXIT, type ExitCode, explain } from '../core/errors.ts'
+import { log } from '../core/log.ts'
+import {
+  type Next,
+  type Plan,
+  type Reconciler,
+  type Run,
+  reconcile,
+  untilAnswered,
+} from '../core/reconciler.ts'
+import { orUnknown, UNKNOWN } from '../core/unknown.ts'
+import { pooler } from '../pooler/reconciler.ts'
+import { followIfNeeded } from '../postgresql/apply-follow.ts'
+import { virtualIpWeight } from '../virtual-ip/weight.ts'
+import { decideLead, type LeadFacts, type LeadPlan } from './decide-lead.ts'
+
+const LOOK_AGAIN_MS = 50
+
+/** One run in which everything on this machine follows who leads. What fails in one part does not keep the others from it. */
+export function leadRun() {
+  const memory = { followed: false, waited: false, addressMoved: false }
+  let exitCode: ExitCode = EXIT.ok
+  const started = performance.now()
+  /** The parts share the patience of one event. */
+  const patienceMs = (): number => CONSUL_PATIENCE_MS - (performance.now() - started)
+
+  async function observe({ consul }: Context, { elapsedMs }: Run): Promise<LeadFacts> {
+    // The first look is that of the parts themselves.
+    const leadership = memory.followed ? await orUnknown(readLeadership(consul)) : UNKNOWN
+    return { leadership, ...memory, elapsedMs }
+  }
+
+  async function apply(plan: LeadPlan, context: Context): Promise<void> {
+    const attempt = async (name: string, work: () => Promise<unknown>): Promise<void> => {
+      try {
+        await work()
+      } catch (error) {
+        log(name, { error: explain(error) })
+        exitCode = EXIT.failed
+      }
+    }
+    const settle = <Facts extends object, P extends Plan>(work: Reconciler<Context, Facts, P>) =>
+      attempt(work.name, () => reconcile(work, context, untilAnswered(patienceMs())))
+    if (plan.do === 'wait') memory.waited = true
+    if (plan.do === 'move-address') {
+      memory.addressMoved = true
+      memory.waited = true
+      await settle(virtualIpWeight)
+    }
+    if (plan.do !== 'follow') return
+    // In the order in which clients miss them. The address first: it may send clients away, which PgBouncer lets in again.
+    await settle(virtualIpWeight)
+    await settle(pooler)
+    await attempt('follow', () => followIfNeeded(context))
+    await settle(serviceTag)
+    memory.followed = true
+    memory.waited = false
+  }
+
+  const next = (plan: LeadPlan): Next => {
+    if (plan.do === 'nothing') return { exitCode }
+    return { lookAgainMs: plan.do === 'follow' ? 0 : LOOK_AGAIN_MS }
+  }
+
+  return { observe, decide: decideLead, apply, next }
+}

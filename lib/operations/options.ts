@@ -1,0 +1,106 @@
+import * as v from 'valibot'
+import { type DurabilityMode, identifier, type PlacementPolicy } from '../consul/kv.ts'
+import { parseArguments } from '../core/arguments.ts'
+import { usageError } from '../core/errors.ts'
+import { isAddress, isHostAddress, parseCidr } from '../core/network.ts'
+
+/** What a person asked for. */
+export type JoinOptions =
+  | {
+      as: 'first'
+      virtualIp: string
+      interface?: string
+      database: string
+      user: string
+      policy: PlacementPolicy
+      durability: DurabilityMode
+    }
+  | { as: 'joiner'; consulJoin: string[]; interface?: string; mergeFiles: boolean }
+
+const OPTIONS = {
+  'virtual-ip': { type: 'string' },
+  'consul-join': { type: 'string', multiple: true },
+  interface: { type: 'string' },
+  database: { type: 'string' },
+  user: { type: 'string' },
+  policy: { type: 'string' },
+  durability: { type: 'string' },
+  'merge-files': { type: 'boolean', default: false },
+} as const
+
+/** Settings of the cluster: the first machine decides, the others are told. */
+const CLUSTER_WIDE = ['virtual-ip', 'database', 'user', 'policy', 'durability'] as const
+const MODES: readonly string[] = ['quorum', 'strict', 'async'] satisfies DurabilityMode[]
+const POLICIES: readonly string[] = ['with-primary', 'fixed'] satisfies PlacementPolicy[]
+/** Names that mean something to PostgreSQL, repmgr or us. */
+const RESERVED = [
+  'postgres',
+  'repmgr',
+  'template0',
+  'template1',
+  'pgbouncer',
+  'understudy_monitor',
+  'consul',
+  'public',
+]
+
+/** @throws a usage error: one sentence that says what is wrong and what to do. */
+export function parseJoinOptions(argv: readonly string[]): JoinOptions {
+  const { values } = parseArguments('understudy join', {
+    ...{ args: [...argv], allowPositionals: false },
+    options: OPTIONS,
+  })
+  const device = values.interface === undefined ? {} : { interface: values.interface }
+  if (values['consul-join'] !== undefined) {
+    const extra = CLUSTER_WIDE.find((name) => values[name] !== undefined)
+    if (extra)
+      throw usageError(
+        `--${extra} is a setting of the whole cluster, which a joining machine is told; leave it out`,
+      )
+    const mergeFiles = values['merge-files']
+    return { as: 'joiner', consulJoin: parseAddresses(values['consul-join']), mergeFiles, ...device }
+  }
+  if (values['merge-files'])
+    throw usageError('--merge-files is for a machine that joins; the first one brings in its files anyway')
+  const { 'virtual-ip': virtualIp, database = 'app', user = 'app' } = values
+  const { policy = 'with-primary', durability = 'quorum' } = values
+  if (virtualIp === undefined) {
+    throw usageError(
+      'say --virtual-ip ADDRESS/PREFIX to start a cluster, or --consul-join ADDRESS to join one',
+    )
+  }
+  checkVirtualIp(virtualIp)
+  if (!isPolicy(policy)) throw usageError(`--policy is ${POLICIES.join(' or ')}, not ${policy}`)
+  if (!isMode(durability)) throw usageError(`--durability is ${MODES.join(' or ')}, not ${durability}`)
+  checkName('database', database)
+  checkName('user', user)
+  return { as: 'first', virtualIp, database, user, policy, durability, ...device }
+}
+
+function parseAddresses(texts: readonly string[]): string[] {
+  const addresses = texts.flatMap((text) => text.split(',')).map((text) => text.trim())
+  const wrong = addresses.find((address) => !isAddress(address))
+  if (wrong !== undefined) throw usageError(`--consul-join takes IPv4 addresses of members, not "${wrong}"`)
+  return addresses
+}
+
+function checkVirtualIp(text: string): void {
+  const cidr = parseCidr(text)
+  if (!cidr)
+    throw usageError(`--virtual-ip is an IPv4 address with its prefix, such as 10.77.0.100/24, not "${text}"`)
+  if (!isHostAddress(cidr))
+    throw usageError(`--virtual-ip ${text} is the address of the network itself; choose one of a machine`)
+}
+
+function checkName(option: string, name: string): void {
+  if (!v.is(identifier, name)) {
+    throw usageError(
+      `--${option} takes a name of lower-case letters, digits and _ that does not begin with a digit, not "${name}"`,
+    )
+  }
+  if (RESERVED.includes(name) || name.startsWith('pg_'))
+    throw usageError(`--${option} cannot be "${name}": the name is reserved`)
+}
+
+const isPolicy = (text: string): text is PlacementPolicy => POLICIES.includes(text)
+const isMode = (text: string): text is DurabilityMode => MODES.includes(text)

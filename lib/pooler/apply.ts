@@ -1,0 +1,32 @@
+import type { Context } from '../consul/handler.ts'
+import { replaceFile } from '../core/atomic-files.ts'
+import { paths } from '../core/paths.ts'
+import { withDatabase } from '../postgresql/client.ts'
+import { CONSOLE_MS, localConsole } from './console.ts'
+import type { PoolerPlan } from './decide.ts'
+
+/** PAUSE answers only when every client has let go; new ones are held back from the moment it is asked. */
+const PAUSE_MS = 300
+
+/** Writes the included file, then tells the running PgBouncer. */
+export async function applyPooler(plan: PoolerPlan, { settings }: Context): Promise<void> {
+  if (plan.file !== undefined) replaceFile(paths.pgbouncerDatabases, plan.file)
+  if (plan.console.length === 0) return
+  await withDatabase(localConsole, CONSOLE_MS, async (console) => {
+    for (const command of plan.console) {
+      // Of the one database: SHOW DATABASES tells of that, but not of a pause of everything.
+      if (command === 'PAUSE') await within(PAUSE_MS, console.query(`PAUSE ${settings.database}`))
+      else await console.query(command === 'RESUME' ? `RESUME ${settings.database}` : command)
+    }
+  })
+}
+
+/** Waits for a promise at most this long; what becomes of it later does not matter. */
+async function within(timeoutMs: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const deadline = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, timeoutMs)
+  })
+  await Promise.race([work.catch(() => {}), deadline])
+  clearTimeout(timer)
+}

@@ -1,0 +1,71 @@
+import { paths } from '../core/paths.ts'
+
+export interface PgbouncerTarget {
+  address: string
+  port: number
+}
+
+/**
+ * The included file that says where PgBouncer sends its clients. Without a target it points at a port of this machine that
+ * nothing listens on: a PgBouncer that starts now cannot reach a machine that only used to be the primary.
+ */
+export function renderDatabases(database: string, target: PgbouncerTarget | null): string {
+  const { address, port } = target ?? { address: '127.0.0.1', port: 1 }
+  return `[databases]\n${database} = host=${address} port=${port} dbname=${database}\n`
+}
+
+/** pgbouncer.ini. See https://www.pgbouncer.org/config.html. */
+export function renderPgbouncer(): string {
+  return `;; Written by understudy. Local settings are lost at the next join.
+%include ${paths.pgbouncerDatabases}
+
+[pgbouncer]
+logfile = /var/log/postgresql/pgbouncer.log
+pidfile = /var/run/postgresql/pgbouncer.pid
+listen_addr = *
+listen_port = 6432
+unix_socket_dir = ${paths.sockets}
+auth_type = hba
+auth_hba_file = ${paths.pgbouncerHba}
+auth_file = ${paths.pgbouncerUserlist}
+admin_users = consul
+stats_users = understudy_monitor
+
+;; Sessions belong to one client, so that everything a client may do with PostgreSQL works.
+pool_mode = session
+max_client_conn = 500
+default_pool_size = 50
+;; After a change of the primary: leave the old one at the end of the transaction, not of the session.
+server_fast_close = 1
+server_login_retry = 0.2
+server_connect_timeout = 2
+query_wait_timeout = 60
+tcp_keepalive = 1
+tcp_keepidle = 1
+tcp_keepintvl = 1
+tcp_keepcnt = 2
+tcp_user_timeout = 2000
+ignore_startup_parameters = extra_float_digits
+`
+}
+
+/** Who may connect how. The consul user steers PgBouncer over the Unix socket without a password. */
+export function renderPgbouncerHba(): string {
+  return `# Written by understudy.
+local pgbouncer consul peer
+local pgbouncer all reject
+local all all scram-sha-256
+host all all 0.0.0.0/0 scram-sha-256
+host all all ::/0 scram-sha-256
+`
+}
+
+/**
+ * userlist.txt: the SCRAM secrets as PostgreSQL keeps them, so that PgBouncer can log clients in and pass the proof on
+ * without knowing a password. `secrets` maps user to what pg_authid.rolpassword holds.
+ */
+export function renderUserlist(secrets: Readonly<Record<string, string>>): string {
+  return `${Object.entries(secrets)
+    .map(([user, secret]) => `"${user}" "${secret.replaceAll('"', '""')}"`)
+    .join('\n')}\n`
+}

@@ -1,0 +1,30 @@
+import { paths } from '../core/paths.ts'
+import type { Connection, Target } from '../postgresql/client.ts'
+
+/** How long the console may take to answer. */
+export const CONSOLE_MS = 2000
+
+/** The administration console of this machine's PgBouncer, for the system user consul. */
+export const localConsole: Target = {
+  host: paths.sockets,
+  port: 6432,
+  user: 'consul',
+  database: 'pgbouncer',
+}
+
+/** Where a PgBouncer sends the clients of a database. */
+export interface Pooler {
+  host: string
+  port: number
+  /** PAUSE of this database; one of everything does not show here. */
+  paused: boolean
+}
+
+/** Asks PgBouncer's console. @returns null where it does not know the database. */
+export async function readPooler(console: Connection, database: string): Promise<Pooler | null> {
+  const rows = await console.query<{ name: string; host: string | null; port: string; paused: string }>(
+    'SHOW DATABASES',
+  )
+  const row = rows.find(({ name }) => name === database)
+  return row ? { host: row.host ?? '', port: Number(row.port), paused: Number(row.paused) === 1 } : null
+}

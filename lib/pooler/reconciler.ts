@@ -1,0 +1,13 @@
+import type { Context } from '../consul/handler.ts'
+import type { Reconciler } from '../core/reconciler.ts'
+import { applyPooler } from './apply.ts'
+import { decidePooler, type PoolerFacts, type PoolerPlan } from './decide.ts'
+import { observePooler } from './observe.ts'
+
+/** Keeps this machine's PgBouncer on the holder of the lock. */
+export const pooler: Reconciler<Context, PoolerFacts, PoolerPlan> = {
+  name: 'pooler',
+  observe: observePooler,
+  decide: decidePooler,
+  apply: applyPooler,
+}

@@ -1,0 +1,136 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Operation } from '../consul/client.ts'
+import type { Context } from '../consul/handler.ts'
+import { kv, type Leader, type Primary, type Sync } from '../consul/kv.ts'
+import { leaderSession } from '../consul/session.ts'
+import { waitFor } from '../core/wait.ts'
+import { withDatabase } from './client.ts'
+import { renderSynchronous } from './config-synchronous.ts'
+import { markPromotion } from './data-directory.ts'
+import { localDatabase, readRole } from './database.ts'
+import { commitRule, isSynchronous, NO_WAIT, NOBODY } from './decide-durability.ts'
+import type { FailoverPlan } from './decide-failover.ts'
+import { setAndReload } from './setting.ts'
+import { evictStandbys } from './slots.ts'
+
+const PROMOTE_MS = 10_000
+const STOP_RECEIVER_MS = 2000
+const LOOK_AGAIN_MS = 20
+/** A setting that was reloaded is in effect in every process of the server after this; it takes some milliseconds. */
+export const IN_EFFECT_MS = 200
+
+/** Carries out one step. Each is safe to be killed in and to be repeated; what it leads to is read again afterwards. */
+export async function applyFailover(plan: FailoverPlan, context: Context): Promise<void> {
+  const { settings, consul } = context
+  const { node } = settings
+  const value: Leader = { schema: 1, node, since: new Date().toISOString(), why: plan.why }
+  switch (plan.do) {
+    case 'stop-receiver':
+      return stopReceiver(context)
+    case 'stop-other-receivers':
+      return stopOtherReceivers(plan.nodes, context)
+    case 'lock':
+      // Whether we got it or somebody else did, the next look shows.
+      await consul.acquire(kv.leader, value, await leaderSession(consul, node), plan.modifyIndex)
+      return
+    case 'unlock':
+      await consul.release(kv.leader, value, plan.session)
+      return
+    case 'adopt': {
+      const session = await leaderSession(consul, node)
+      const { path: key } = kv.leader
+      await consul.transaction([
+        { verb: 'unlock', key, value, session: plan.session },
+        { verb: 'lock', key, value, session },
+      ])
+      return
+    }
+    case 'promote':
+      markPromotion(settings.postgresqlVersion)
+      return promote(context)
+    case 'publish':
+      return publish(plan, context)
+    case 'settled':
+    case 'leave':
+    case 'wait':
+      return
+  }
+}
+
+/** Ends replication from the old primary; follow resumes it when there is a primary again. */
+async function stopReceiver(context: Context): Promise<void> {
+  const names = await firstCommits(context)
+  const target = localDatabase('postgres', context.settings.postgresqlPort)
+  await withDatabase(target, STOP_RECEIVER_MS, async (own) => {
+    // What it will wait for as a primary is in effect by then; a standby itself waits for nobody.
+    await setAndReload(own, { primary_conninfo: '', synchronous_standby_names: names })
+    await waitFor(
+      'the WAL receiver to stop',
+      STOP_RECEIVER_MS,
+      async () => {
+        const role = await readRole(own)
+        return role.role !== 'standby' || role.receiverStopped || null
+      },
+      LOOK_AGAIN_MS,
+    )
+  })
+}
+
+/** The same on others, as repmgr (a superuser there): where nothing of ours has run, as when repmgrd is the initiator. */
+async function stopOtherReceivers(nodes: readonly string[], { consul }: Context): Promise<void> {
+  const members = await consul.list(kv.postgresqlNodes)
+  for (const node of nodes) {
+    const member = members.get(node)?.value
+    if (!member) continue
+    const target = { host: member.address, port: member.port, user: 'repmgr', database: 'repmgr' }
+    await withDatabase(target, STOP_RECEIVER_MS, (other) => setAndReload(other, { primary_conninfo: '' }))
+  }
+}
+
+/** The synchronous_standby_names of a new primary: its first commit has to wait for a standby as all others do. */
+async function firstCommits({ settings, consul }: Context): Promise<string> {
+  const [config, members] = await Promise.all([consul.get(kv.config), consul.list(kv.postgresqlNodes)])
+  const others = [...members.keys()].filter((name) => name !== settings.node)
+  const waits = isSynchronous(config?.value.durability ?? 'quorum', members.size)
+  return renderSynchronous(waits ? commitRule(others) : NO_WAIT)
+}
+
+async function promote(context: Context): Promise<void> {
+  const names = await firstCommits(context)
+  const target = localDatabase('postgres', context.settings.postgresqlPort)
+  await withDatabase(target, PROMOTE_MS, async (own) => {
+    // Whoever still points here must not stream what is not published yet, and may never be: another member's next timeline
+    // may have the same number.
+    await evictStandbys(own)
+    // As standing still has left it, unless the members have changed since.
+    if (await setAndReload(own, { synchronous_standby_names: names })) await pause(IN_EFFECT_MS)
+    await own.query('select pg_promote(false)')
+    await waitFor(
+      'PostgreSQL to be promoted',
+      PROMOTE_MS,
+      async () => (await readRole(own)).role === 'primary' || null,
+      LOOK_AGAIN_MS,
+    )
+  })
+}
+
+/** One transaction: it publishes only while our session holds the lock and nobody else has published meanwhile. */
+async function publish(plan: FailoverPlan & { do: 'publish' }, { settings, consul }: Context): Promise<void> {
+  const { node, address, postgresqlPort: port } = settings
+  const { epoch, timeline, session, replaces } = plan
+  const published = await consul.get(kv.primary)
+  if (!published || !isSame(published.value, replaces)) return
+  const primary: Primary = { schema: 1, node, address, port, timeline, epoch }
+  const operations: Operation[] = [
+    { verb: 'check-session', key: kv.leader.path, session },
+    { verb: 'cas', key: kv.primary.path, value: primary, index: published.modifyIndex },
+  ]
+  // The standbys of a new primary have yet to catch up with what was acknowledged before: until then only it may lead.
+  const nobody: Sync = { schema: 1, node, voters: [...NOBODY.voters], need: NOBODY.need }
+  if (replaces.node !== node || replaces.timeline !== timeline)
+    operations.push({ verb: 'set', key: kv.sync.path, value: nobody })
+  await consul.transaction(operations)
+}
+
+const isSame = (one: Primary, other: Primary): boolean =>
+  one.node === other.node && one.epoch === other.epoch && one.timeline === other.timeline

@@ -1,0 +1,88 @@
+import type { Context } from '../consul/handler.ts'
+import { recordHistory } from '../consul/history.ts'
+import type { Primary } from '../consul/kv.ts'
+import { explain } from '../core/errors.ts'
+import { run } from '../core/exec.ts'
+import { forgetFailure, recordFailure } from '../core/failure.ts'
+import { log } from '../core/log.ts'
+import { paths, units } from '../core/paths.ts'
+import type { Settings } from '../core/settings.ts'
+import { stopHard, unit } from '../core/systemd.ts'
+import { restartRepmgrd } from './apply-follow.ts'
+import { cloneStandby } from './clone.ts'
+import { renderConninfo } from './config-conninfo.ts'
+import { makeStandby, markRewind, unmarkRewind } from './data-directory.ts'
+import type { RejoinPlan } from './decide-rejoin.ts'
+
+/** A rewind reads the WAL since the divergence and copies what changed. */
+const REWIND_MS = 3600 * 1000
+const START_MS = 120_000
+
+/** Makes this machine a standby again: pg_rewind first, else a fresh clone beside the old data. A failure is counted. */
+export async function applyRejoin(plan: RejoinPlan, context: Context): Promise<void> {
+  if (plan.do === 'wait') return
+  try {
+    await makeMember(plan, context)
+    forgetFailure(paths.rejoinFailed)
+  } catch (error) {
+    recordFailure(paths.rejoinFailed, explain(error), Date.now())
+    throw error
+  }
+}
+
+async function makeMember(plan: RejoinPlan, context: Context): Promise<void> {
+  const { settings } = context
+  const service = units.postgresql(settings.postgresqlVersion)
+  if (plan.do === 'start') return unit('start', service, START_MS)
+  if (plan.do !== 'rewind' && plan.do !== 'clone') return
+
+  const started = performance.now()
+  let how: string = plan.do
+  // Also where it does not run: a start that the gate refuses is tried again and again.
+  await stopHard(service)
+  if (plan.do === 'rewind') {
+    try {
+      await rewind(settings, plan.primary)
+    } catch (error) {
+      log('rejoin', { failed: 'rewind', error: explain(error) })
+      how = 'clone, as pg_rewind failed'
+    }
+  }
+  if (how !== 'rewind') await clone(settings, plan.primary)
+  await unit('start', service, START_MS)
+  await restartRepmgrd()
+  await recordHistory(
+    context,
+    'rejoined',
+    `follows ${plan.primary.node} again (${how}, ${Math.round(performance.now() - started)} ms)`,
+  )
+}
+
+async function rewind(settings: Settings, primary: Primary): Promise<void> {
+  const version = settings.postgresqlVersion
+  const source = renderConninfo({
+    host: primary.address,
+    port: primary.port,
+    user: 'repmgr',
+    dbname: 'postgres',
+    passfile: paths.repmgrPassfile,
+  })
+  markRewind(version)
+  await run(
+    paths.postgresqlBin(version, 'pg_rewind'),
+    [
+      `--target-pgdata=${paths.postgresqlData(version)}`,
+      `--source-server=${source}`,
+      // Debian keeps the configuration elsewhere; the crash recovery before a rewind needs it.
+      `--config-file=${paths.postgresqlConfigDirectory(version)}/postgresql.conf`,
+    ],
+    { timeoutMs: REWIND_MS },
+  )
+  makeStandby(paths.postgresqlData(version), settings, { host: primary.address, port: primary.port })
+  unmarkRewind(version)
+}
+
+async function clone(settings: Settings, primary: Primary): Promise<void> {
+  const member = { ...settings, port: settings.postgresqlPort, priority: settings.vipPriority }
+  await cloneStandby(member, { host: primary.address, port: primary.port }, async () => {}, {})
+}

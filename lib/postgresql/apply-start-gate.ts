@@ -1,0 +1,37 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Context } from '../consul/handler.ts'
+import { kv } from '../consul/kv.ts'
+import { dropStartSessions, startSession } from '../consul/session.ts'
+import { units } from '../core/paths.ts'
+import { queueUnit } from '../core/systemd.ts'
+import { orUnknown, UNKNOWN } from '../core/unknown.ts'
+import type { StartGatePlan } from './decide-start-gate.ts'
+import { unmarkFenced } from './fence-marker.ts'
+
+const REFUSED_MS = 4000
+
+/** Takes the lock for a primary that is about to start; sends a machine that must not start as one to rejoin. */
+export async function applyStartGate(plan: StartGatePlan, { settings, consul }: Context): Promise<void> {
+  const { node } = settings
+  switch (plan.do) {
+    case 'allow':
+      return unmarkFenced()
+    case 'refuse':
+      // A lock that a former look took would keep the primary from its own.
+      await orUnknown(dropStartSessions(consul, node))
+      await queueUnit('start', units.rejoin)
+      // systemd tries again at once; rejoin stops that as soon as it has something to do.
+      await pause(REFUSED_MS)
+      return
+    case 'lock': {
+      const session = await orUnknown(startSession(consul, node))
+      if (session === UNKNOWN) return
+      const value = { schema: 1 as const, node, since: new Date().toISOString(), why: plan.why }
+      await orUnknown(consul.acquire(kv.leader, value, session, plan.modifyIndex))
+      return
+    }
+    case 'nothing':
+    case 'wait':
+      return
+  }
+}

@@ -1,0 +1,67 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Context } from '../consul/handler.ts'
+import { kv } from '../consul/kv.ts'
+import { IN_EFFECT_MS } from './apply-failover.ts'
+import type { Connection } from './client.ts'
+import { slotName } from './config.ts'
+import { renderSynchronous } from './config-synchronous.ts'
+import type { ElectionRule } from './decide-durability.ts'
+import type { UpkeepChange } from './decide-upkeep.ts'
+import type { Held } from './observe-upkeep.ts'
+import { setAndReload } from './setting.ts'
+import { dropSlots, ensureSlot } from './slots.ts'
+
+/**
+ * Carries out one change of who may be promoted or of what a commit waits for. The caller holds the advisory lock through
+ * `own`, so that nobody else changes PostgreSQL's side between the look and the step.
+ * @returns false where Consul has refused it.
+ */
+export async function applyUpkeep(
+  plan: UpkeepChange,
+  own: Connection,
+  { settings, consul }: Context,
+  { session, sync, election }: Held,
+): Promise<boolean> {
+  const { node } = settings
+  const publish = (rule: ElectionRule): Promise<boolean> =>
+    consul.transaction([
+      { verb: 'check-session', key: kv.leader.path, session },
+      {
+        verb: 'cas',
+        key: kv.sync.path,
+        value: { schema: 1, node, voters: [...rule.voters], need: rule.need },
+        index: sync?.modifyIndex ?? 0,
+      },
+    ])
+  if (plan.do === 'elect') return publish(plan.election)
+  // The same rule again: a write of ours that timed out and is still on its way to Consul fails from now on.
+  if (!(await publish(election))) return false
+  const names = renderSynchronous(plan.commit)
+  await setAndReload(own, { synchronous_standby_names: names }, { always: true })
+  await pause(IN_EFFECT_MS)
+  return true
+}
+
+/** A replication slot for every other member, and none for strangers. */
+export async function keepSlots(own: Connection, { settings, consul }: Context): Promise<void> {
+  const [members, seats] = await Promise.all([consul.list(kv.postgresqlNodes), consul.get(kv.seats)])
+  const slots = [...members]
+    .filter(([node]) => node !== settings.node)
+    .map(([, { value }]) => slotName(value.repmgrId))
+  for (const slot of slots) await ensureSlot(own, slot)
+  // Whoever has a seat may be copying us right now, and is no member yet.
+  const seated = Object.values(seats?.value.seats ?? {}).map(({ repmgrId }) => slotName(repmgrId))
+  await dropSlots(own, [...slots, ...seated])
+}
+
+/** repmgr writes the same columns when it promotes (repmgr.nodes, https://www.repmgr.org/docs/current/). */
+export async function keepMetadata(own: Connection, repmgrId: number): Promise<void> {
+  await own.query(
+    `update repmgr.nodes set
+       type = case when node_id = $1 then 'primary' else 'standby' end,
+       upstream_node_id = case when node_id = $1 then null else $1::int end,
+       active = true
+     where (node_id = $1) is distinct from (type = 'primary') or (node_id <> $1 and upstream_node_id is distinct from $1::int)`,
+    [repmgrId],
+  )
+}

@@ -1,0 +1,27 @@
+import type { Context } from '../consul/handler.ts'
+import type { CheckLine } from '../core/component.ts'
+import { readFailure } from '../core/failure.ts'
+import { paths, units } from '../core/paths.ts'
+import { queueUnit } from '../core/systemd.ts'
+import { type DatabaseCheckPlan, decideDatabaseCheck, decideRejoinCheck } from './decide-check.ts'
+import type { Replication } from './decide-follow.ts'
+import { observeReplication } from './observe-follow.ts'
+
+const rejoin: CheckLine<Context, Parameters<typeof decideRejoinCheck>[0]> = {
+  name: 'rejoin',
+  observe: async () => ({ failure: readFailure(paths.rejoinFailed) }),
+  decide: decideRejoinCheck,
+  apply: async () => {},
+}
+
+const database: CheckLine<Context, Replication, DatabaseCheckPlan> = {
+  name: 'database',
+  observe: (context) => observeReplication(context, 'understudy_monitor'),
+  decide: decideDatabaseCheck,
+  async apply({ start }) {
+    for (const repair of start) await queueUnit('start', units[repair])
+  },
+}
+
+/** This component's lines of the periodic check. A failed rejoin first: of several lines the status shows only the first. */
+export const lines = [rejoin, database]

@@ -1,0 +1,85 @@
+import { paths, units } from '../core/paths.ts'
+import { renderConninfo } from './config-conninfo.ts'
+
+export interface RepmgrOptions {
+  node: string
+  repmgrId: number
+  address: string
+  port: number
+  postgresqlVersion: number
+  /** Election priority: the same order as the virtual IP's. */
+  priority: number
+  /** Where the database lies; Debian's place unless a copy is being made elsewhere. */
+  dataDirectory?: string
+}
+
+/** How a member's database is reached by repmgr and by replication. The password comes from the password file. */
+export const repmgrConninfo = (node: string, host: string, port: number): string =>
+  renderConninfo({
+    host,
+    port,
+    user: 'repmgr',
+    dbname: 'repmgr',
+    application_name: node,
+    passfile: paths.repmgrPassfile,
+  })
+
+/** What is recorded, see https://www.repmgr.org/docs/current/event-notifications.html. */
+const EVENTS = [
+  'child_node_disconnect',
+  'child_node_reconnect',
+  'child_nodes_disconnect_command',
+  'repmgrd_failover_aborted',
+  'repmgrd_failover_follow',
+  'repmgrd_failover_promote',
+  'repmgrd_local_disconnect',
+  'repmgrd_local_reconnect',
+  'repmgrd_promote_error',
+  'repmgrd_upstream_disconnect',
+  'repmgrd_upstream_reconnect',
+  'standby_follow',
+  'standby_promote',
+]
+
+/** repmgr.conf, see https://www.repmgr.org/docs/current/configuration-file.html. */
+export function renderRepmgr(options: RepmgrOptions): string {
+  const { node, repmgrId, address, port, postgresqlVersion, priority } = options
+  return `# Written by understudy. Local settings are lost at the next join.
+node_id=${repmgrId}
+node_name='${node}'
+conninfo='${repmgrConninfo(node, address, port)}'
+data_directory='${options.dataDirectory ?? paths.postgresqlData(postgresqlVersion)}'
+pg_bindir='${paths.postgresqlBin(postgresqlVersion, '')}'
+config_directory='${paths.postgresqlConfigDirectory(postgresqlVersion)}'
+passfile='${paths.repmgrPassfile}'
+use_replication_slots=true
+priority=${priority}
+
+failover=automatic
+failover_validation_command='${paths.handler('failover-validate')} %n'
+promote_command='${paths.handler('failover')} --must-promote'
+follow_command='${paths.handler('follow')}'
+# A query on a dead TCP connection waits; a new connection has connect_timeout.
+connection_check_type=ping
+monitor_interval_secs=1
+reconnect_attempts=2
+reconnect_interval=1
+election_rerun_interval=5
+standby_disconnect_on_failover=false
+promote_check_timeout=15
+
+# No standby is left: is this machine still the primary?
+child_nodes_check_interval=1
+child_nodes_disconnect_timeout=2
+child_nodes_disconnect_command='systemctl start --no-block ${units.fence}'
+
+# Not of repmgrd's own starts and stops: with every new primary it is restarted.
+event_notifications='${EVENTS.join(',')}'
+event_notification_command='nice -n 10 ${paths.handler('repmgr-event')} "%n" "%e" "%s" "%t" "%d"'
+service_start_command='systemctl start postgresql@${postgresqlVersion}-main.service'
+service_stop_command='systemctl stop postgresql@${postgresqlVersion}-main.service'
+service_restart_command='systemctl restart postgresql@${postgresqlVersion}-main.service'
+service_reload_command='systemctl reload postgresql@${postgresqlVersion}-main.service'
+log_level=INFO
+`
+}

@@ -1,0 +1,29 @@
+import type { Primary } from '../consul/kv.ts'
+import { paths, units } from '../core/paths.ts'
+import type { Settings } from '../core/settings.ts'
+import { unit } from '../core/systemd.ts'
+import type { SystemUser } from '../core/users.ts'
+import { withDatabase } from './client.ts'
+import { cloneStandby } from './clone.ts'
+import { inspectData } from './data-directory.ts'
+import { remoteDatabase } from './database.ts'
+import { systemIdentifier } from './server.ts'
+
+const PRIMARY_MS = 5000
+const STOP_MS = 120_000
+
+/** Clones the primary, unless this machine has a copy of it already. */
+export async function copyPrimary(settings: Settings, primary: Primary, postgres: SystemUser): Promise<void> {
+  // Joined long ago, and promoted since.
+  if (primary.node === settings.node) return
+  const version = settings.postgresqlVersion
+  process.env['PGPASSFILE'] = paths.monitorPassfile
+  const [row] = await withDatabase(remoteDatabase(primary.address, primary.port), PRIMARY_MS, (connection) =>
+    connection.query<{ id: string }>('select system_identifier::text as id from pg_control_system()'),
+  )
+  const { data, standbySignal } = inspectData(version)
+  if (data === 'intact' && standbySignal && (await systemIdentifier(version)) === row?.id) return
+  const member = { ...settings, port: settings.postgresqlPort, priority: settings.vipPriority }
+  const stop = (): Promise<void> => unit('stop', units.postgresql(version), STOP_MS)
+  await cloneStandby(member, { host: primary.address, port: primary.port }, stop, postgres)
+}

@@ -1,0 +1,78 @@
+import { appendFileSync, existsSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { syncToDisk } from '../core/atomic-files.ts'
+import { paths } from '../core/paths.ts'
+import { slotName, standbyLines } from './config.ts'
+import { repmgrConninfo } from './config-repmgr.ts'
+
+/** What a start would find. */
+export function inspectData(version: number): {
+  data: 'intact' | 'unpublished' | 'torn' | 'missing'
+  standbySignal: boolean
+} {
+  const directory = paths.postgresqlData(version)
+  const marked = existsSync(paths.promotionMarker(version)) ? 'unpublished' : 'intact'
+  const complete = existsSync(`${directory}/PG_VERSION`) ? marked : 'missing'
+  return {
+    data: existsSync(paths.rewindMarker(version)) ? 'torn' : complete,
+    standbySignal: existsSync(`${directory}/standby.signal`),
+  }
+}
+
+function mark(path: string, text: string): void {
+  writeFileSync(path, text)
+  syncToDisk(dirname(path))
+}
+
+/** A directory that pg_rewind left half-way cannot be used. */
+export const markRewind = (version: number): void =>
+  mark(paths.rewindMarker(version), 'pg_rewind is at work in the directory beside this file\n')
+
+/**
+ * A promotion that was never published forks a timeline that another member may fork as well, under the same number:
+ * pg_rewind would take the two for one and find nothing to do.
+ */
+export const markPromotion = (version: number): void =>
+  mark(paths.promotionMarker(version), 'promoted, but not yet published as the primary\n')
+
+export const unmarkRewind = (version: number): void => rmSync(paths.rewindMarker(version), { force: true })
+export const unmarkPromotion = (version: number): void =>
+  rmSync(paths.promotionMarker(version), { force: true })
+
+export interface Upstream {
+  host: string
+  port: number
+}
+
+/** Makes a stopped data directory start as a standby of `upstream`. The last line of postgresql.auto.conf wins. */
+export function makeStandby(
+  directory: string,
+  member: { node: string; repmgrId: number },
+  upstream: Upstream,
+): void {
+  const conninfo = repmgrConninfo(member.node, upstream.host, upstream.port)
+  appendFileSync(`${directory}/postgresql.auto.conf`, standbyLines(conninfo, slotName(member.repmgrId)))
+  writeFileSync(`${directory}/standby.signal`, '')
+  syncToDisk(directory)
+}
+
+/**
+ * Puts a complete copy in the place of the data directory. What was there is removed only after the copy is in place; a
+ * power cut at any point leaves a directory that is whole or none, and then the old one is still there under another name.
+ */
+export function swapIn(version: number): void {
+  const [current, incoming, outgoing] = [
+    paths.postgresqlData(version),
+    paths.postgresqlIncoming(version),
+    paths.postgresqlOutgoing(version),
+  ]
+  if (existsSync(current)) {
+    rmSync(outgoing, { recursive: true, force: true })
+    renameSync(current, outgoing)
+  }
+  renameSync(incoming, current)
+  syncToDisk(dirname(current))
+  unmarkRewind(version)
+  unmarkPromotion(version)
+  rmSync(outgoing, { recursive: true, force: true })
+}

@@ -1,0 +1,87 @@
+import { paths } from '../core/paths.ts'
+import { UNKNOWN, type Unknown } from '../core/unknown.ts'
+import { type Connection, type Target, withDatabase } from './client.ts'
+import { parseLsn } from './lsn.ts'
+import type { LocalDatabase } from './role.ts'
+
+/** The database of this machine, through its Unix socket. */
+export const localDatabase = (
+  user: 'postgres' | 'understudy_monitor',
+  port: number,
+  database = 'postgres',
+): Target => ({
+  host: paths.sockets,
+  port,
+  user,
+  database,
+})
+
+/** Another member's database, read-only. Without a password it comes from the file that PGPASSFILE names. */
+export const remoteDatabase = (host: string, port: number, password?: string): Target => ({
+  host,
+  port,
+  user: 'understudy_monitor',
+  database: 'postgres',
+  ...(password === undefined ? {} : { password }),
+})
+
+/**
+ * Role, timeline and position of a database. The timeline of a primary is that of the WAL file it writes; a standby knows
+ * its own from four places, of which each may lag. A standby that was started anew first replays what it has on disk: it
+ * is through with that once it has asked for more (a receive position) or waits for it.
+ */
+export async function readRole(connection: Connection): Promise<LocalDatabase> {
+  const [row] = await connection.query<{
+    standby: boolean
+    timeline: number
+    lsn: string | null
+    receiverStopped: boolean | null
+  }>(`
+    select pg_is_in_recovery() as standby,
+      case when pg_is_in_recovery()
+        then greatest((select timeline_id from pg_control_checkpoint()),
+                      (select min_recovery_end_timeline from pg_control_recovery()),
+                      (select received_tli from pg_stat_wal_receiver),
+                      (select max(('x' || substr(name, 1, 8))::bit(32)::int) from pg_ls_waldir()
+                       where name ~ '^[0-9A-F]{24}$'))
+        else ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int
+      end as timeline,
+      case when pg_is_in_recovery() then
+        current_setting('primary_conninfo') = '' and not exists (select from pg_stat_wal_receiver)
+        and (pg_last_wal_receive_lsn() is not null or exists (
+          select from pg_stat_activity where backend_type = 'startup'
+            and wait_event in ('RecoveryWalStream', 'RecoveryRetrieveRetryInterval')))
+      end as "receiverStopped",
+      case when pg_is_in_recovery()
+        then greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())::text
+      end as lsn`)
+  if (!row) throw new Error('the database said nothing of its role')
+  const { timeline } = row
+  if (!row.standby) return { role: 'primary', timeline }
+  const receivedLsn = row.lsn === null ? 0n : parseLsn(row.lsn)
+  return { role: 'standby', timeline, receivedLsn, receiverStopped: row.receiverStopped === true }
+}
+
+/** {@link readRole} of any database; unknown where it does not answer within the deadline. */
+export async function probe(target: Target, timeoutMs: number): Promise<LocalDatabase | Unknown> {
+  try {
+    return await withDatabase(target, timeoutMs, readRole)
+  } catch {
+    return UNKNOWN
+  }
+}
+
+/** Did a connection fail because the machine itself says that nobody listens? Any other failure may be the network's. */
+export function nobodyListens(error: unknown): boolean {
+  const code = ((error as Error).cause as { code?: string } | undefined)?.code
+  return code === 'ENOENT' || code === 'ECONNREFUSED'
+}
+
+/** {@link probe} of this machine: a socket that nobody listens on means that PostgreSQL is down. */
+export async function probeLocal(target: Target, timeoutMs: number): Promise<LocalDatabase | Unknown> {
+  try {
+    return await withDatabase(target, timeoutMs, readRole)
+  } catch (error) {
+    return nobodyListens(error) ? { role: 'down' } : UNKNOWN
+  }
+}

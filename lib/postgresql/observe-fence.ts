@@ -1,0 +1,40 @@
+import type { Context } from '../consul/handler.ts'
+import { readLeadership } from '../consul/observe-leadership.ts'
+import { readSessions } from '../consul/session.ts'
+import type { Run } from '../core/reconciler.ts'
+import { orUnknown, UNKNOWN } from '../core/unknown.ts'
+import { withDatabase } from './client.ts'
+import { localDatabase, readRole } from './database.ts'
+import type { FenceFacts } from './decide-fence.ts'
+
+const DATABASE_MS = 2000
+
+/** Whether this is a primary that still has its standbys or its lock. */
+export async function observeFence({ settings, consul }: Context, { elapsedMs }: Run): Promise<FenceFacts> {
+  const target = localDatabase('postgres', settings.postgresqlPort, 'repmgr')
+  const [leadership, sessions, database] = await Promise.all([
+    orUnknown(readLeadership(consul)),
+    orUnknown(readSessions(consul, settings.node)),
+    orUnknown(
+      withDatabase(target, DATABASE_MS, async (own) => {
+        const role = await readRole(own)
+        const [row] = await own.query<{ members: number; streaming: number }>(
+          `select (select count(*)::int from repmgr.nodes) as members,
+             (select count(*)::int from pg_stat_replication
+              where state = 'streaming' and application_name in (select node_name from repmgr.nodes)) as streaming`,
+        )
+        return { role, ...row }
+      }),
+    ),
+  ])
+  const { members = 0, streaming = 0 } = database === UNKNOWN ? {} : database
+  return {
+    node: settings.node,
+    local: database === UNKNOWN ? UNKNOWN : database.role,
+    members,
+    streaming,
+    leadership,
+    ownSessions: sessions === UNKNOWN ? UNKNOWN : sessions.own,
+    waitedMs: elapsedMs,
+  }
+}

@@ -1,0 +1,70 @@
+import type { Context } from '../consul/handler.ts'
+import { currentPrimary } from '../consul/leadership.ts'
+import { readLeadership } from '../consul/observe-leadership.ts'
+import { orUnknown, UNKNOWN } from '../core/unknown.ts'
+import { type Connection, withDatabase } from './client.ts'
+import { inspectData } from './data-directory.ts'
+import { localDatabase, nobodyListens, readRole } from './database.ts'
+import type { FollowFacts, Replication } from './decide-follow.ts'
+import { readLineage } from './observe-lineage.ts'
+
+const DATABASE_MS = 3000
+
+/** All that the handler `follow` needs, as the system user postgres. */
+export async function observeFollow(context: Context): Promise<FollowFacts> {
+  const seen = await observeReplication(context, 'postgres')
+  const { standbySignal } = inspectData(context.settings.postgresqlVersion)
+  return { ...seen, standbySignal, lineage: await observeLineage(seen) }
+}
+
+/** What anybody on this machine may see of it; `user` is who asks, the postgres or the consul system user. */
+export async function observeReplication(
+  { settings, consul }: Context,
+  user: 'postgres' | 'understudy_monitor',
+): Promise<Replication> {
+  const target = localDatabase(user, settings.postgresqlPort)
+  const read = async (connection: Connection) => ({
+    role: await readRole(connection),
+    ...(await readUpstream(connection)),
+  })
+  const [leadership, database] = await Promise.all([
+    orUnknown(readLeadership(consul)),
+    withDatabase(target, DATABASE_MS, read).catch((error: unknown) =>
+      nobodyListens(error) ? null : UNKNOWN,
+    ),
+  ])
+  const answered = database === UNKNOWN || database === null ? { upstream: null, streaming: false } : database
+  return {
+    node: settings.node,
+    leadership,
+    local: database === UNKNOWN ? UNKNOWN : (database?.role ?? { role: 'down' }),
+    upstream: answered.upstream,
+    streaming: answered.streaming,
+  }
+}
+
+/** Whether a standby that does not stream can go on with the primary. */
+export async function observeLineage({
+  node,
+  leadership,
+  local,
+  streaming,
+}: Replication): Promise<FollowFacts['lineage']> {
+  if (leadership === UNKNOWN || local === UNKNOWN || local.role !== 'standby' || streaming) return null
+  const primary = currentPrimary(leadership)
+  if (!primary || primary.node === node) return null
+  const own = { timeline: local.timeline, lsn: local.receivedLsn }
+  // Whatever the primary cannot tell must not keep a standby from it: it follows where it can, and PostgreSQL refuses the rest.
+  return readLineage(own, { host: primary.address, port: primary.port }, DATABASE_MS).catch(() => UNKNOWN)
+}
+
+async function readUpstream(connection: Connection): Promise<Pick<FollowFacts, 'upstream' | 'streaming'>> {
+  const [row] = await connection.query<{ conninfo: string; streaming: boolean }>(
+    `select current_setting('primary_conninfo') as conninfo,
+       exists (select from pg_stat_wal_receiver where status = 'streaming') as streaming`,
+  )
+  return {
+    upstream: /\bhost=(\S+)/.exec(row?.conninfo ?? '')?.[1] ?? null,
+    streaming: row?.streaming === true,
+  }
+}

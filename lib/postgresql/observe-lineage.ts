@@ -1,0 +1,28 @@
+import { withDatabase } from './client.ts'
+import type { Upstream } from './data-directory.ts'
+import { type Lineage, lineageOf, type Position } from './decide-lineage.ts'
+import { parseLsn } from './lsn.ts'
+
+/** Far more than any: a line for each promotion. PostgreSQL 15 takes "missing_ok" only together with a length. */
+const LONGEST_HISTORY = 1024 * 1024
+
+/** Asks a primary (as repmgr, a superuser there) whether a standby at this position can go on with it. */
+export async function readLineage(own: Position, primary: Upstream, timeoutMs: number): Promise<Lineage> {
+  const target = { host: primary.host, port: primary.port, user: 'repmgr', database: 'repmgr' }
+  return withDatabase(target, timeoutMs, async (connection) => {
+    const [row] = await connection.query<{ timeline: number; history: string | null; oldest: string }>(
+      `with here as (
+         select substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) as timeline,
+           (select setting::bigint from pg_settings where name = 'wal_segment_size') as size)
+       select ('x' || timeline)::bit(32)::int as timeline,
+         pg_read_file('pg_wal/' || timeline || '.history', 0, ${LONGEST_HISTORY}, true) as history,
+         ('0/0'::pg_lsn + (select min(('x' || substr(name, 9, 8))::bit(32)::bigint * 4294967296
+                                    + ('x' || substr(name, 17, 8))::bit(32)::bigint * size)
+                           from pg_ls_waldir() where name ~ '^[0-9A-F]{24}$'))::text as oldest
+       from here`,
+    )
+    if (!row) throw new Error('the primary said nothing of its timeline')
+    const { timeline, history, oldest } = row
+    return lineageOf(own, { timeline, history: history ?? '', oldest: parseLsn(oldest) })
+  })
+}

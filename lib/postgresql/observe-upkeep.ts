@@ -1,0 +1,86 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Context } from '../consul/handler.ts'
+import { type Entry, kv, type Sync } from '../consul/kv.ts'
+import { currentPrimary } from '../consul/leadership.ts'
+import { readLeadership } from '../consul/observe-leadership.ts'
+import { readSessions } from '../consul/session.ts'
+import { orUnknown, UNKNOWN } from '../core/unknown.ts'
+import type { Connection } from './client.ts'
+import { parseSynchronous } from './config-synchronous.ts'
+import { type CommitRule, NO_WAIT, NOBODY } from './decide-durability.ts'
+import { holdsLock } from './decide-failover.ts'
+import type { Mandate, UpkeepFacts } from './decide-upkeep.ts'
+import { readMembers } from './observe-failover.ts'
+
+/** How long standbys that write without pause may take to reach a position that the primary had a moment ago. */
+const LEVEL_MS = 1000
+const LOOK_AGAIN_MS = 25
+
+/** What a change in Consul needs beside the facts. */
+export interface Held extends Mandate {
+  session: string
+  sync: Entry<Sync> | null
+}
+
+/** What PostgreSQL and Consul say now of the standbys. The caller holds the advisory lock through `own`. */
+export async function observeUpkeep(
+  own: Connection,
+  context: Context,
+): Promise<{ held: Held | null } & Pick<UpkeepFacts, 'commit' | 'fileDiffers' | 'streaming' | 'level'>> {
+  const held = await readHeld(context)
+  if (held === null) return { held, commit: NO_WAIT, fileDiffers: false, streaming: [], level: [] }
+  const rule = await readCommitRule(own)
+  const names = held.members.map(({ node }) => node)
+  return { held, ...rule, ...(await readStandbys(own, names)) }
+}
+
+/** The lock is ours, as Consul says now, together with what a step needs; null where it is not, or Consul does not say. */
+async function readHeld({ settings, consul }: Context): Promise<Held | null> {
+  const { node } = settings
+  const [leadership, sessions, members, config, sync] = await Promise.all([
+    orUnknown(readLeadership(consul)),
+    orUnknown(readSessions(consul, node)),
+    orUnknown(readMembers(consul)),
+    orUnknown(consul.get(kv.config)),
+    orUnknown(consul.get(kv.sync)),
+  ])
+  if (leadership === UNKNOWN || sessions === UNKNOWN || members === UNKNOWN) return null
+  if (config === UNKNOWN || sync === UNKNOWN) return null
+  const { leader } = leadership
+  const session = leader?.session
+  if (!session || !holdsLock({ leader, ownSessions: sessions.own })) return null
+  if (currentPrimary(leadership)?.node !== node) return null
+  // A rule that another primary wrote says nothing of ours.
+  const election = sync?.value.node === node ? sync.value : NOBODY
+  return { session, members, mode: config?.value.durability ?? 'quorum', election, sync }
+}
+
+/** The rule in effect, and whether a killed run has only written another one to the file. */
+async function readCommitRule(own: Connection): Promise<{ commit: CommitRule; fileDiffers: boolean }> {
+  const [row] = await own.query<{ now: string; file: string | null }>(
+    `select current_setting('synchronous_standby_names') as now,
+       (select setting from pg_file_settings where name = 'synchronous_standby_names' order by seqno desc limit 1) as file`,
+  )
+  if (!row) return { commit: NO_WAIT, fileDiffers: false }
+  return { commit: parseSynchronous(row.now), fileDiffers: (row.file ?? '') !== row.now }
+}
+
+/** Which of the members stream, and which of those get as far as we have written by now. */
+async function readStandbys(
+  own: Connection,
+  members: readonly string[],
+): Promise<{ streaming: string[]; level: string[] }> {
+  const [row] = await own.query<{ lsn: string }>('select pg_current_wal_flush_lsn()::text as lsn')
+  const deadline = performance.now() + LEVEL_MS
+  for (;;) {
+    const rows = await own.query<{ name: string; level: boolean }>(
+      `select application_name as name, bool_or(flush_lsn >= $2::pg_lsn) as level from pg_stat_replication
+       where state = 'streaming' and application_name = any($1) group by 1 order by 1`,
+      [members, row?.lsn ?? null],
+    )
+    const level = rows.filter((standby) => standby.level)
+    if (level.length === rows.length || performance.now() > deadline)
+      return { streaming: rows.map(({ name }) => name), level: level.map(({ name }) => name) }
+    await pause(LOOK_AGAIN_MS)
+  }
+}

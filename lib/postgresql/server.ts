@@ -1,0 +1,105 @@
+import type { Config, Credentials } from '../consul/kv.ts'
+import { readText, replaceFile } from '../core/atomic-files.ts'
+import { run } from '../core/exec.ts'
+import { paths, units } from '../core/paths.ts'
+import { unit } from '../core/systemd.ts'
+import type { SystemUser } from '../core/users.ts'
+import { hbaLines, identLines, renderPostgresql, withManagedBlock } from './config.ts'
+import { scramSecret } from './scram.ts'
+
+/** Where Debian's cluster main listens. */
+export const POSTGRESQL_PORT = 5432
+const SQL_MS = 30_000
+const START_MS = 300_000
+
+/** Runs SQL as the postgres system user over the Unix socket. The text goes over stdin: secrets are in nobody's argv. */
+export async function sql(as: SystemUser, port: number, database: string, text: string): Promise<string> {
+  const args = [
+    '-XAtq',
+    '-v',
+    'ON_ERROR_STOP=1',
+    '-h',
+    paths.sockets,
+    '-p',
+    String(port),
+    '-d',
+    database,
+    '-f',
+    '-',
+  ]
+  return (await run('psql', args, { ...as, input: text, timeoutMs: SQL_MS })).trim()
+}
+
+/** Writes the settings of a member; the server reads them at its next start or reload. */
+export function configurePostgresql(version: number, port: number, network: string, as: SystemUser): void {
+  replaceFile(paths.postgresqlConfig(version), renderPostgresql(port), { ...as, mode: 0o644 })
+  for (const [file, lines] of [
+    [paths.postgresqlHba(version), hbaLines(network)],
+    [paths.postgresqlIdent(version), identLines()],
+  ] as const) {
+    replaceFile(file, withManagedBlock(readText(file) ?? '', lines), { ...as, mode: 0o640 })
+  }
+}
+
+/** Starts the server where it is down, restarts it where a setting needs that, else reloads it. */
+export async function applyConfiguration(version: number, port: number, as: SystemUser): Promise<void> {
+  const service = units.postgresql(version)
+  await unit('start', service, START_MS)
+  const pending = await sql(
+    as,
+    port,
+    'postgres',
+    `select count(*) from pg_file_settings where sourcefile like '%/understudy.conf' and not applied`,
+  )
+  await unit(pending === '0' ? 'reload' : 'restart', service, START_MS)
+}
+
+/** Roles, databases and repmgr's extension. Creates what is missing and leaves the rest as it is. */
+export async function createRoles(
+  port: number,
+  config: Config,
+  credentials: Credentials,
+  as: SystemUser,
+): Promise<void> {
+  const { database, user } = config
+  const roles = [
+    ['repmgr', 'superuser replication', credentials.repmgr],
+    ['understudy_monitor', 'in role pg_monitor', credentials.monitor],
+    [user, '', credentials.app],
+  ] as const
+  const statements = roles.flatMap(([role, attributes, password]) => [
+    `select 'create role ${role} login ${attributes}' where not exists (select from pg_roles where rolname = '${role}')\\gexec`,
+    `select 'alter role ${role} password ''${scramSecret(role, password)}''' from pg_authid
+       where rolname = '${role}' and rolpassword is distinct from '${scramSecret(role, password)}'\\gexec`,
+  ])
+  const databases = [
+    ['repmgr', 'repmgr'],
+    [database, user],
+  ].map(
+    ([name, owner]) =>
+      `select 'create database ${name} owner ${owner}' where not exists (select from pg_database where datname = '${name}')\\gexec`,
+  )
+  await sql(as, port, 'postgres', [...statements, ...databases].join('\n'))
+}
+
+/** Has anybody used this server? What Debian's package creates at its installation counts as empty. */
+export async function isPristine(port: number, as: SystemUser): Promise<boolean> {
+  const used = await sql(
+    as,
+    port,
+    'postgres',
+    `select (select count(*) from pg_database where datname not in ('postgres', 'template0', 'template1'))
+          + (select count(*) from pg_roles where rolname !~ '^pg_' and rolname <> 'postgres')
+          + (select count(*) from pg_class where relnamespace not in
+              (select oid from pg_namespace where nspname ~ '^pg_' or nspname = 'information_schema'))`,
+  )
+  return used === '0'
+}
+
+/** Identifies the database across all its copies. Works on a stopped server. */
+export async function systemIdentifier(version: number): Promise<string | null> {
+  const said = await run(paths.postgresqlBin(version, 'pg_controldata'), [paths.postgresqlData(version)], {
+    env: { LC_ALL: 'C' },
+  }).catch(() => '')
+  return /^Database system identifier:\s+(\d+)$/m.exec(said)?.[1] ?? null
+}

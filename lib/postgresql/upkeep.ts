@@ -1,0 +1,60 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Context } from '../consul/handler.ts'
+import { log } from '../core/log.ts'
+import { applyUpkeep, keepMetadata, keepSlots } from './apply-upkeep.ts'
+import { withDatabase } from './client.ts'
+import { renderSynchronous } from './config-synchronous.ts'
+import { localDatabase } from './database.ts'
+import { ALONE_AFTER_MS, decideUpkeep, UPKEEP_MS, type UpkeepChange } from './decide-upkeep.ts'
+import { observeUpkeep } from './observe-upkeep.ts'
+
+/** Our own bookkeeping takes milliseconds; this ends one on a database that hangs. */
+const DATABASE_MS = 5000
+
+/**
+ * What a primary sees to: a replication slot for every other member and none for strangers, repmgr's own metadata, and what
+ * a commit waits for, until every healthy member counts. One run at a time: the others find the advisory lock taken.
+ *
+ * @returns whether this machine still holds the lock.
+ */
+export async function keepUpPrimary(context: Context): Promise<'kept' | 'lost'> {
+  const { settings } = context
+  const { node } = settings
+  const target = localDatabase('postgres', settings.postgresqlPort, 'repmgr')
+  return withDatabase(target, UPKEEP_MS + ALONE_AFTER_MS + DATABASE_MS, async (own) => {
+    const [lock] = await own.query<{ ours: boolean }>(
+      `select pg_try_advisory_lock(hashtext('understudy upkeep')) as ours`,
+    )
+    if (!lock?.ours) return 'kept'
+    // Our own bookkeeping must not wait for a standby that may be gone.
+    await own.query('set synchronous_commit = local')
+    await keepSlots(own, context)
+    await keepMetadata(own, settings.repmgrId)
+    const started = performance.now()
+    let streamedAt = started
+    let refused = false
+    for (;;) {
+      const { held, ...seen } = await observeUpkeep(own, context)
+      const now = performance.now()
+      const withoutStandbyMs = now - streamedAt
+      if (seen.streaming.length > 0) streamedAt = now
+      const plan = decideUpkeep({
+        ...{ node, mandate: held, ...seen, withoutStandbyMs, refused, elapsedMs: now - started },
+      })
+      if (plan.do === 'kept' || plan.do === 'lost' || held === null)
+        return plan.do === 'kept' ? 'kept' : 'lost'
+      if (plan.do === 'wait') {
+        refused = false
+        await pause(plan.afterMs)
+        continue
+      }
+      log('failover', { do: plan.do, why: plan.why, rule: ruleOf(plan) })
+      refused = !(await applyUpkeep(plan, own, context, held))
+    }
+  })
+}
+
+const ruleOf = (plan: UpkeepChange): string =>
+  plan.do === 'commit'
+    ? renderSynchronous(plan.commit) || 'commits do not wait'
+    : `${plan.election.need} of ${plan.election.voters.join(', ') || 'nobody but the primary'}`

@@ -1,0 +1,26 @@
+import type { Context } from '../consul/handler.ts'
+import { kv } from '../consul/kv.ts'
+import { readText } from '../core/atomic-files.ts'
+import { holdsAddress } from '../core/interfaces.ts'
+import { paths } from '../core/paths.ts'
+import type { Run } from '../core/reconciler.ts'
+import { orUnknown, UNKNOWN } from '../core/unknown.ts'
+import type { VirtualIpStateFacts, VrrpState } from './decide-state.ts'
+import { NO_CLAIM } from './decide-weight.ts'
+
+/** Whether this machine holds the virtual IP, and what is published of that. `event` is the state that keepalived named, or null. */
+export async function observeVirtualIpState(
+  { settings, consul }: Context,
+  _run: Run,
+  event: VrrpState | null = null,
+): Promise<VirtualIpStateFacts> {
+  const published = await orUnknown(consul.get(kv.keepalivedNode(settings.node)))
+  return {
+    event,
+    claims: readText(paths.vipWeight) !== `${NO_CLAIM}\n`,
+    holdsAddress: holdsAddress(settings.virtualIp),
+    priority: settings.vipPriority,
+    published: published === UNKNOWN ? UNKNOWN : (published?.value ?? null),
+    now: new Date().toISOString(),
+  }
+}

@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { type JoinOptions, parseJoinOptions } from '../../../lib/operations/options.ts'
+
+const first = {
+  as: 'first',
+  virtualIp: '10.77.0.100/24',
+  database: 'app',
+  user: 'app',
+  policy: 'with-primary',
+  durability: 'quorum',
+} as const
+
+const good: readonly (readonly [line: string, options: JoinOptions])[] = [
+  ['--virtual-ip 10.77.0.100/24', first],
+  ['--virtual-ip=10.77.0.100/24', first],
+  ['--virtual-ip 10.77.0.100/24 --policy fixed', { ...first, policy: 'fixed' }],
+  ['--virtual-ip 10.77.0.100/24 --durability quorum', first],
+  ['--virtual-ip 10.77.0.100/24 --durability strict', { ...first, durability: 'strict' }],
+  ['--virtual-ip 10.77.0.100/24 --durability async', { ...first, durability: 'async' }],
+  [
+    '--virtual-ip 10.77.0.100/24 --database manager --user rest',
+    { ...first, database: 'manager', user: 'rest' },
+  ],
+  ['--virtual-ip 10.77.0.100/24 --interface eth1', { ...first, interface: 'eth1' }],
+  ['--consul-join 10.77.0.11', { as: 'joiner', mergeFiles: false, consulJoin: ['10.77.0.11'] }],
+  [
+    '--consul-join 10.77.0.11 --interface eth1',
+    { as: 'joiner', mergeFiles: false, consulJoin: ['10.77.0.11'], interface: 'eth1' },
+  ],
+  [
+    '--consul-join 10.77.0.11 --consul-join 10.77.0.12',
+    { as: 'joiner', mergeFiles: false, consulJoin: ['10.77.0.11', '10.77.0.12'] },
+  ],
+  [
+    '--consul-join 10.77.0.11,10.77.0.12',
+    { as: 'joiner', mergeFiles: false, consulJoin: ['10.77.0.11', '10.77.0.12'] },
+  ],
+  ['--consul-join 10.77.0.11 --merge-files', { as: 'joiner', mergeFiles: true, consulJoin: ['10.77.0.11'] }],
+  [
+    '--merge-files --consul-join 10.77.0.11 --interface eth1',
+    { as: 'joiner', mergeFiles: true, consulJoin: ['10.77.0.11'], interface: 'eth1' },
+  ],
+]
+
+const bad: readonly (readonly [line: string, message: RegExp])[] = [
+  ['', /say --virtual-ip ADDRESS\/PREFIX to start a cluster, or --consul-join ADDRESS to join one/],
+  ['--verbose', /Unknown option '--verbose'/],
+  ['10.77.0.11', /Unexpected argument '10\.77\.0\.11'/],
+  ['--virtual-ip', /--virtual-ip/],
+  ['--virtual-ip 10.77.0.100', /IPv4 address with its prefix/],
+  ['--virtual-ip 10.77.0.0/24', /address of the network itself/],
+  ['--virtual-ip 10.77.0.100/24 --policy anywhere', /with-primary or fixed, not anywhere/],
+  ['--virtual-ip 10.77.0.100/24 --durability maybe', /--durability is quorum or strict or async, not maybe/],
+  ['--virtual-ip 10.77.0.100/24 --database My', /--database takes a name of lower-case letters/],
+  ['--virtual-ip 10.77.0.100/24 --user 1a', /--user takes a name/],
+  ['--virtual-ip 10.77.0.100/24 --database repmgr', /--database cannot be "repmgr"/],
+  ['--virtual-ip 10.77.0.100/24 --database pgbouncer', /the name is reserved/],
+  ['--virtual-ip 10.77.0.100/24 --user pg_monitor', /--user cannot be "pg_monitor"/],
+  ['--consul-join n1', /IPv4 addresses of members, not "n1"/],
+  ['--consul-join 10.77.0.11,', /not ""/],
+  ['--consul-join 10.77.0.11 --virtual-ip 10.77.0.100/24', /--virtual-ip is a setting of the whole cluster/],
+  ['--consul-join 10.77.0.11 --durability strict', /--durability is a setting of the whole cluster/],
+  ['--virtual-ip 10.77.0.100/24 --merge-files', /--merge-files is for a machine that joins/],
+  ['--merge-files', /--merge-files is for a machine that joins/],
+  ['--consul-join 10.77.0.11 --merge-files=yes', /'--merge-files' does not take an argument/],
+  ['--consul-join 10.77.0.11 --merge-files /srv/files', /Unexpected argument '\/srv\/files'/],
+  ['--consul-join 10.77.0.11 --policy fixed', /--policy is a setting of the whole cluster/],
+]
+
+const parse = (line: string): JoinOptions => parseJoinOptions(line === '' ? [] : line.split(' '))
+
+describe('join: what a person asks for', () => {
+  for (const [line, options] of good) test(line, () => assert.deepEqual(parse(line), options))
+  for (const [line, message] of bad) {
+    test(`refused: ${line || 'nothing'}`, () =>
+      assert.throws(() => parse(line), { name: 'UnderstudyError', exitCode: 64, message }))
+  }
+})

@@ -1,0 +1,338 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import { currentPrimary } from '../../../lib/consul/leadership.ts'
+import { UNKNOWN } from '../../../lib/core/unknown.ts'
+import { renderDatabases } from '../../../lib/pooler/config.ts'
+import { decidePooler, type PoolerFacts, type PoolerPlan } from '../../../lib/pooler/decide.ts'
+import {
+  addressOf,
+  leadOfN1,
+  leadOfN2,
+  lock,
+  lockReleased,
+  lockTaken,
+  published,
+} from '../support/documents.ts'
+import { type Case, table } from '../support/table.ts'
+
+const fileFor = (node: string): string => renderDatabases('manager', { address: addressOf(node), port: 5432 })
+const HELD = renderDatabases('manager', null)
+const at = (node: string, paused = false) => ({ host: addressOf(node), port: 5432, paused })
+
+/** PgBouncer points at n1, the primary. */
+const base: PoolerFacts = {
+  database: 'manager',
+  leadership: leadOfN1,
+  fenced: false,
+  file: fileFor('n1'),
+  running: at('n1'),
+}
+
+const cases: readonly Case<PoolerFacts, PoolerPlan>[] = [
+  ['All is well', {}, { do: 'nothing', why: 'points at n1', console: [] }],
+  [
+    'The primary has gone: hold the clients',
+    { leadership: lockReleased },
+    { do: 'hold', why: 'nobody holds', file: HELD, console: ['PAUSE'] },
+  ],
+  [
+    'The lock is taken, nobody is published yet',
+    { leadership: lockTaken },
+    { do: 'hold', why: 'nobody holds', file: HELD, console: ['PAUSE'] },
+  ],
+  [
+    'The clients are held already',
+    { leadership: lockReleased, file: HELD, running: at('n1', true) },
+    { do: 'nothing', why: 'held', console: [] },
+  ],
+  [
+    'Killed between the file and PAUSE',
+    { leadership: lockReleased, file: HELD },
+    { do: 'hold', why: 'nobody holds', console: ['PAUSE'] },
+  ],
+  [
+    'Somebody paused it, but a start would find the former primary in the file',
+    { leadership: lockReleased, running: at('n1', true) },
+    { do: 'hold', why: 'nobody holds', file: HELD, console: [] },
+  ],
+  [
+    'It was started while the clients are held, and points nowhere: the clients wait there',
+    { leadership: lockReleased, file: HELD, running: { host: '127.0.0.1', port: 1, paused: false } },
+    { do: 'hold', why: 'nobody holds', console: ['PAUSE'] },
+  ],
+  [
+    'A new primary: turn the held clients to it',
+    { leadership: leadOfN2, file: HELD, running: at('n1', true) },
+    { do: 'follow', why: 'n2 is the primary', file: fileFor('n2'), console: ['RELOAD', 'RESUME'] },
+  ],
+  [
+    'A new primary, and the gap between was missed',
+    { leadership: leadOfN2 },
+    { do: 'follow', why: 'n2 is the primary', file: fileFor('n2'), console: ['RELOAD'] },
+  ],
+  [
+    'The same primary is back',
+    { file: HELD, running: at('n1', true) },
+    { do: 'follow', why: 'n1 is the primary', file: fileFor('n1'), console: ['RELOAD', 'RESUME'] },
+  ],
+  [
+    'Killed between the file and RELOAD',
+    { leadership: leadOfN2, file: fileFor('n2'), running: at('n1', true) },
+    { do: 'follow', why: 'n2 is the primary', console: ['RELOAD', 'RESUME'] },
+  ],
+  [
+    'Killed between RELOAD and RESUME',
+    { leadership: leadOfN2, file: fileFor('n2'), running: at('n2', true) },
+    { do: 'follow', why: 'n2 is the primary', console: ['RESUME'] },
+  ],
+  [
+    'It started before the file was there and does not know the database',
+    { running: null },
+    { do: 'follow', why: 'n1 is the primary', console: ['RELOAD'] },
+  ],
+  [
+    'It does not know the database, and nobody holds the lock',
+    { running: null, leadership: lockReleased },
+    { do: 'hold', why: 'nobody holds', file: HELD, console: ['RELOAD', 'PAUSE'] },
+  ],
+  [
+    'Its console does not answer, and nobody holds the lock',
+    { running: UNKNOWN, leadership: lockReleased },
+    { do: 'hold', why: 'nobody holds', file: HELD, console: [] },
+  ],
+  [
+    'Its console does not answer, and the file holds the clients',
+    { running: UNKNOWN, leadership: lockReleased, file: HELD },
+    { do: 'nothing', why: 'held', console: [] },
+  ],
+  [
+    'It runs with another port',
+    { running: { ...at('n1'), port: 1 } },
+    { do: 'follow', why: 'n1 is the primary', console: ['RELOAD'] },
+  ],
+  [
+    'The file was removed',
+    { file: null },
+    { do: 'follow', why: 'n1 is the primary', file: fileFor('n1'), console: ['RELOAD'] },
+  ],
+  [
+    'PgBouncer does not answer, and the file is right',
+    { running: UNKNOWN },
+    { do: 'nothing', why: 'does not answer', console: [] },
+  ],
+  [
+    'PgBouncer does not answer, and the file is old',
+    { running: UNKNOWN, leadership: leadOfN2 },
+    { do: 'follow', why: 'n2 is the primary', file: fileFor('n2'), console: [] },
+  ],
+  [
+    'Consul does not answer: stay',
+    { leadership: UNKNOWN },
+    { do: 'nothing', why: 'Consul does not answer', console: [] },
+  ],
+  [
+    'Consul does not answer after a boot: point nowhere',
+    { leadership: UNKNOWN, file: null },
+    { do: 'hold', why: 'Consul does not answer', file: HELD, console: ['PAUSE'] },
+  ],
+  [
+    'Consul does not answer after a boot, and PgBouncer does not run yet',
+    { leadership: UNKNOWN, file: null, running: UNKNOWN },
+    { do: 'hold', why: 'Consul does not answer', file: HELD, console: [] },
+  ],
+  [
+    'After a boot, while nobody holds the lock',
+    { leadership: lockReleased, file: null },
+    { do: 'hold', why: 'nobody holds', file: HELD, console: ['PAUSE'] },
+  ],
+  [
+    'After a boot, while nobody holds the lock and PgBouncer does not run yet',
+    { leadership: lockReleased, file: null, running: UNKNOWN },
+    { do: 'hold', why: 'nobody holds', file: HELD, console: [] },
+  ],
+  [
+    'The file was removed while the clients are held',
+    { leadership: lockReleased, file: null, running: at('n1', true) },
+    { do: 'hold', why: 'nobody holds', file: HELD, console: [] },
+  ],
+  [
+    'This machine has stopped its database as it was cut off: hold the clients, without news from Consul',
+    { leadership: UNKNOWN, fenced: true },
+    { do: 'hold', why: 'this machine is cut off', file: HELD, console: ['PAUSE'] },
+  ],
+  [
+    'Cut off, and the clients are held already',
+    { leadership: UNKNOWN, fenced: true, file: HELD, running: at('n1', true) },
+    { do: 'nothing', why: 'held: this machine is cut off', console: [] },
+  ],
+  [
+    'Cut off, and PgBouncer does not answer',
+    { leadership: UNKNOWN, fenced: true, running: UNKNOWN },
+    { do: 'hold', why: 'this machine is cut off', file: HELD, console: [] },
+  ],
+  [
+    'Cut off a moment ago, and Consul is back with a new primary',
+    { leadership: leadOfN2, fenced: true, file: HELD, running: at('n1', true) },
+    { do: 'follow', why: 'n2 is the primary', file: fileFor('n2'), console: ['RELOAD', 'RESUME'] },
+  ],
+  [
+    'Cut off a moment ago, and Consul is back without any primary',
+    { leadership: lockReleased, fenced: true, file: HELD, running: at('n1', true) },
+    { do: 'nothing', why: 'held: nobody holds the lock', console: [] },
+  ],
+]
+describe('pgbouncer', () => table(decidePooler, base, cases))
+
+const NODES = ['n1', 'n2', 'n3'] as const
+const node = fc.constantFrom(...NODES)
+const leadership = fc.oneof(
+  { weight: 1, arbitrary: fc.constant(UNKNOWN) },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      leader: fc.option(
+        fc
+          .tuple(node, fc.option(fc.constant('session')), fc.integer({ min: 7, max: 8 }))
+          .map((one) => lock(...one)),
+      ),
+      primary: fc.option(
+        fc.tuple(node, fc.constant(3), fc.integer({ min: 7, max: 8 })).map((one) => published(...one)),
+      ),
+    }),
+  },
+)
+const file = fc.oneof(fc.constant(null), fc.constant(HELD), node.map(fileFor))
+const running = fc.oneof(
+  fc.constant(UNKNOWN),
+  fc.constant(null),
+  fc.tuple(node, fc.boolean()).map((one) => at(...one)),
+  fc.boolean().map((paused) => ({ host: '127.0.0.1', port: 1, paused })),
+)
+const anyFacts = fc.record({
+  database: fc.constant('manager'),
+  leadership,
+  fenced: fc.boolean(),
+  file,
+  running,
+})
+
+/** PgBouncer as it is after the plan: what RELOAD, PAUSE and RESUME do to it. */
+function carryOut(before: PoolerFacts, plan: PoolerPlan): PoolerFacts {
+  const text = plan.file ?? before.file
+  let after = before.running
+  for (const command of plan.console) {
+    if (after === UNKNOWN) throw new Error('a command for a console that does not answer')
+    if (command === 'RELOAD') {
+      const [, host = '', port = ''] = /host=(\S+) port=(\d+)/.exec(text ?? '') ?? []
+      after = { host, port: Number(port), paused: after?.paused ?? false }
+    } else {
+      if (after === null) throw new Error(`${command} for a database that PgBouncer does not know`)
+      after = { ...after, paused: command === 'PAUSE' }
+    }
+  }
+  return { ...before, file: text, running: after }
+}
+
+test('pgbouncer: the file never names anyone but the current primary', () => {
+  fc.assert(
+    fc.property(anyFacts, (facts) => {
+      const plan = decidePooler(facts)
+      if (plan.file === undefined) return
+      const target = facts.leadership === UNKNOWN ? null : currentPrimary(facts.leadership)
+      assert.equal(plan.file, renderDatabases('manager', target))
+    }),
+    { numRuns: 1000 },
+  )
+})
+
+test('pgbouncer: clients are let go only towards a current primary, and only after RELOAD', () => {
+  fc.assert(
+    fc.property(anyFacts, (facts) => {
+      const plan = decidePooler(facts)
+      if (!plan.console.includes('RESUME')) return
+      const target = facts.leadership === UNKNOWN ? null : currentPrimary(facts.leadership)
+      assert.ok(target)
+      const { running: after } = carryOut(facts, plan)
+      assert.deepEqual(after, { host: target.address, port: target.port, paused: false })
+      assert.equal(plan.console.at(-1), 'RESUME')
+    }),
+    { numRuns: 1000 },
+  )
+})
+
+test('pgbouncer: with news from Consul and a console it points at the primary, or holds', () => {
+  fc.assert(
+    fc.property(anyFacts, (facts) => {
+      if (facts.leadership === UNKNOWN || facts.running === UNKNOWN) return
+      const target = currentPrimary(facts.leadership)
+      const { running: after } = carryOut(facts, decidePooler(facts))
+      if (after === UNKNOWN) throw new Error('PgBouncer went away')
+      if (target) assert.deepEqual(after, { host: target.address, port: target.port, paused: false })
+      // A database that PgBouncer does not know is nobody's way to anyone.
+      else assert.ok(after === null || after.paused)
+    }),
+    { numRuns: 1000 },
+  )
+})
+
+test('pgbouncer: what was carried out is not carried out again', () => {
+  fc.assert(
+    fc.property(anyFacts, (facts) => {
+      const after = carryOut(facts, decidePooler(facts))
+      assert.equal(decidePooler(after).do, 'nothing')
+    }),
+    { numRuns: 1000 },
+  )
+})
+
+test('pgbouncer: a console that does not answer gets no commands', () => {
+  fc.assert(
+    fc.property(anyFacts, (facts) => {
+      const { console } = decidePooler({ ...facts, running: UNKNOWN })
+      assert.deepEqual(console, [])
+    }),
+    { numRuns: 1000 },
+  )
+})
+
+test('pgbouncer: without news from Consul what is there stays, where the database was not stopped', () => {
+  fc.assert(
+    fc.property(anyFacts, file, (facts, text) => {
+      fc.pre(text !== null)
+      const { why: _, ...plan } = decidePooler({
+        ...facts,
+        leadership: UNKNOWN,
+        fenced: false,
+        file: text,
+      })
+      assert.deepEqual(plan, { do: 'nothing', console: [] })
+    }),
+    { numRuns: 500 },
+  )
+})
+
+test('pgbouncer: without news from Consul a machine that is cut off leads nowhere', () => {
+  fc.assert(
+    fc.property(anyFacts, (facts) => {
+      const cutOff = { ...facts, leadership: UNKNOWN, fenced: true } as const
+      const { file: text, running: after } = carryOut(cutOff, decidePooler(cutOff))
+      assert.equal(text, HELD)
+      assert.ok(after === UNKNOWN || after?.paused)
+    }),
+    { numRuns: 500 },
+  )
+})
+
+// It reads the file before anyone can pause it.
+test('pgbouncer: one that starts after the plan finds the current primary in its file, or nobody', () => {
+  fc.assert(
+    fc.property(anyFacts, (facts) => {
+      fc.pre(facts.leadership !== UNKNOWN)
+      const target = currentPrimary(facts.leadership)
+      const text = decidePooler(facts).file ?? facts.file
+      assert.equal(text, renderDatabases('manager', target))
+    }),
+    { numRuns: 1000 },
+  )
+})

@@ -1,0 +1,655 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { Sync } from '../../../lib/consul/kv.ts'
+import { UNKNOWN } from '../../../lib/core/unknown.ts'
+import {
+  decideFailover,
+  type FailoverFacts,
+  GIVE_WAY_MS,
+  holdsLock,
+  type Peer,
+  SILENT_PEER_MS,
+  TAKE_BACK_MS,
+} from '../../../lib/postgresql/decide-failover.ts'
+import { lock, published } from '../support/documents.ts'
+import { type Case, table } from '../support/table.ts'
+
+/**
+ * n2, a standby, after n1 fell silent: the lock is free, both standbys stand still and must be seen, n3 is as good as we are
+ * and less preferred.
+ */
+const base: FailoverFacts = {
+  self: { node: 'n2', repmgrId: 2, vipPriority: 90, leadsConsul: false },
+  leader: lock('n1', null, 7),
+  ownSessions: ['own'],
+  startSessions: [],
+  primary: published('n1', 3, 7),
+  sync: rule(2, 'n2', 'n3'),
+  local: still(3, 500n),
+  primaryDatabase: UNKNOWN,
+  peers: [peer({})],
+  waitedMs: 0,
+}
+
+function peer(difference: Partial<Peer>): Peer {
+  return {
+    node: 'n3',
+    repmgrId: 3,
+    vipPriority: 80,
+    leadsConsul: false,
+    healthy: true,
+    database: still(3, 500n),
+    ...difference,
+  }
+}
+/** A standby that takes nothing from any primary. */
+function still(timeline: number, receivedLsn: bigint) {
+  return { role: 'standby', timeline, receivedLsn, receiverStopped: true } as const
+}
+/** So many of these must be seen. */
+function rule(need: number, ...voters: string[]): Sync {
+  return { schema: 1, node: 'n1', voters, need }
+}
+
+const held = lock('n2', 'own', 8)
+const streaming = (timeline: number, receivedLsn: bigint) =>
+  ({ role: 'standby', timeline, receivedLsn, receiverStopped: false }) as const
+const running = (timeline: number) => ({ role: 'primary', timeline }) as const
+const n4 = { node: 'n4', repmgrId: 4, vipPriority: 70 } as const
+/** Commits did not wait: whoever is there may be promoted. */
+const oneOfAll = { sync: rule(1, 'n2', 'n3') }
+/** Of three standbys two must be seen. */
+const twoOfThree = { sync: rule(2, 'n2', 'n3', 'n4') }
+type Cases = readonly Case<FailoverFacts, ReturnType<typeof decideFailover>>[]
+
+const cannotTell: Cases = [
+  [
+    'Consul does not say who holds the lock',
+    { leader: UNKNOWN },
+    { do: 'wait', why: 'no consistent answer' },
+  ],
+  ['Consul does not say who is published', { primary: UNKNOWN }, { do: 'wait', why: 'no consistent answer' }],
+  [
+    'Consul does not say which sessions are ours',
+    { ownSessions: UNKNOWN },
+    { do: 'wait', why: 'no consistent answer' },
+  ],
+  ['Before the first primary was published', { primary: null }, { do: 'leave', why: 'no primary yet' }],
+  ['PostgreSQL here hangs', { local: UNKNOWN }, { do: 'wait', why: 'does not answer here' }],
+  ['PostgreSQL here is stopped', { local: { role: 'down' } }, { do: 'leave', why: 'does not run here' }],
+  ['The primary is well', { leader: lock('n1', 'theirs', 7) }, { do: 'settled', why: 'held by n1' }],
+  ['Another member was quicker', { leader: lock('n3', 'theirs', 8) }, { do: 'settled', why: 'held by n3' }],
+]
+describe('failover: when there is nothing to decide', () => table(decideFailover, base, cannotTell))
+
+const standbyCases: Cases = [
+  [
+    'The primary is gone: take the lock',
+    {},
+    { do: 'lock', why: 'n1 is gone and none of 2 is ahead of us', modifyIndex: 107 },
+  ],
+  [
+    'We hold the lock and nothing speaks against it',
+    { leader: held },
+    { do: 'promote', why: 'n1 is gone', session: 'own' },
+  ],
+  [
+    'The lock was never taken, though a primary was published',
+    { leader: null },
+    { do: 'lock', why: 'n1 is gone and none of 2 is ahead of us', modifyIndex: 0 },
+  ],
+  [
+    'The published primary has become a standby: it does not lead any more',
+    { leader: held, primaryDatabase: streaming(3, 500n) },
+    { do: 'promote', why: 'n1 is gone', session: 'own' },
+  ],
+  [
+    'The published primary has stopped',
+    { leader: held, primaryDatabase: { role: 'down' } },
+    { do: 'promote', why: 'n1 is gone', session: 'own' },
+  ],
+  [
+    'We have missed a failover: our data ends on an earlier timeline',
+    { local: still(2, 900n) },
+    { do: 'wait', why: 'we are on timeline 2, the cluster on 3' },
+  ],
+  [
+    'We have missed a failover and hold the lock',
+    { leader: held, local: still(2, 900n) },
+    { do: 'unlock', why: 'we are on timeline 2, the cluster on 3', session: 'own' },
+  ],
+  [
+    'We have missed a failover: we go on with whatever we take from whomever',
+    { local: streaming(2, 900n) },
+    { do: 'wait', why: 'we are on timeline 2, the cluster on 3' },
+  ],
+  [
+    'The published primary starts as a standby: its own database is not a witness against itself',
+    { leader: lock('n2', 'own', 8), primary: published('n2', 3, 7), primaryDatabase: running(3) },
+    { do: 'promote', why: 'none of 2 is ahead of us', session: 'own' },
+  ],
+]
+describe('failover: a standby', () => table(decideFailover, base, standbyCases))
+
+const answers = { primaryDatabase: running(3) }
+const standingStill: Cases = [
+  [
+    'The primary is gone: take nothing more from it, before anything else',
+    { local: streaming(3, 500n) },
+    { do: 'stop-receiver', why: 'n1 is gone' },
+  ],
+  [
+    'We hold the lock and follow somebody again: stand still first',
+    { leader: held, local: streaming(3, 500n) },
+    { do: 'stop-receiver', why: 'n1 is gone' },
+  ],
+  [
+    'Consul has lost the primary, but its database still answers us: it may take its lock back',
+    { ...answers, local: streaming(3, 500n), waitedMs: TAKE_BACK_MS - 1 },
+    { do: 'wait', why: 'the database of n1 still answers' },
+  ],
+  [
+    'It has not taken its lock back: leave it, so that it can acknowledge nothing any more',
+    { ...answers, local: streaming(3, 500n), waitedMs: TAKE_BACK_MS },
+    { do: 'stop-receiver', why: 'n1 has lost the lock' },
+  ],
+  [
+    'We have left it and it still answers: it has to stop first, however long that takes',
+    { ...answers, waitedMs: 100 * TAKE_BACK_MS },
+    { do: 'wait', why: 'the database of n1 still answers' },
+  ],
+  [
+    'The primary answers again while we hold the lock: give it back',
+    { ...answers, leader: held },
+    { do: 'unlock', why: 'the database of n1 still answers', session: 'own' },
+  ],
+  [
+    'It answers, and we may not be promoted: we stay with it',
+    { ...answers, sync: rule(1, 'n3'), local: streaming(3, 500n), waitedMs: TAKE_BACK_MS },
+    { do: 'wait', why: 'the database of n1 still answers' },
+  ],
+  [
+    'It answers as a primary of an earlier timeline than was published: a primary all the same',
+    { primaryDatabase: running(2) },
+    { do: 'wait', why: 'the database of n1 still answers' },
+  ],
+]
+describe('failover: standing still', () => table(decideFailover, base, standingStill))
+
+const mayLack = 'we may lack what was acknowledged'
+const permission: Cases = [
+  ['Consul does not say who may be promoted', { sync: UNKNOWN }, { do: 'wait', why: 'no consistent answer' }],
+  [
+    'Consul does not say who may be promoted, and we hold the lock: keep it until it does',
+    { sync: UNKNOWN, leader: held },
+    { do: 'wait', why: 'no consistent answer' },
+  ],
+  ['No primary has written yet who may', { sync: null }, { do: 'wait', why: mayLack }],
+  ['Nobody may', { sync: rule(1) }, { do: 'wait', why: mayLack }],
+  ['Others may', { sync: rule(1, 'n3') }, { do: 'wait', why: mayLack }],
+  [
+    'Others may, and we hold the lock',
+    { sync: rule(1, 'n3'), leader: held },
+    { do: 'unlock', why: mayLack, session: 'own' },
+  ],
+  [
+    'Others may: we do not even stand still, so that nobody loses us',
+    { sync: rule(1, 'n3'), local: streaming(3, 500n) },
+    { do: 'wait', why: mayLack },
+  ],
+  [
+    'We are on a later timeline, and others may',
+    { sync: rule(1, 'n3'), local: still(4, 900n) },
+    { do: 'wait', why: mayLack },
+  ],
+  [
+    'We alone may',
+    { sync: rule(1, 'n2') },
+    { do: 'lock', why: 'none of 1 is ahead of us', modifyIndex: 107 },
+  ],
+  [
+    'We alone may, and one that may not has received more: nothing of that was acknowledged',
+    { sync: rule(1, 'n2'), peers: [peer({ database: still(3, 900n) })] },
+    { do: 'lock', why: 'none of 1 is ahead of us', modifyIndex: 107 },
+  ],
+  [
+    'We alone may, and there is nobody else',
+    { sync: rule(1, 'n2'), peers: [] },
+    { do: 'lock', why: 'of 1', modifyIndex: 107 },
+  ],
+]
+describe('failover: who may be promoted', () => table(decideFailover, base, permission))
+
+/** As long as others have to stand still by themselves. */
+const STOP_OTHERS_MS = 2000
+const moving = peer({ database: streaming(3, 500n) })
+const othersCases: Cases = [
+  [
+    'A voter that must be seen has had its time to stand still: make it',
+    { peers: [moving], waitedMs: STOP_OTHERS_MS },
+    { do: 'stop-other-receivers', why: 'n3 has not stood still by itself', nodes: ['n3'] },
+  ],
+  [
+    'One moment before',
+    { peers: [moving], waitedMs: STOP_OTHERS_MS - 1 },
+    { do: 'wait', why: '1 of the 2 that must be seen: n3 does not stand still' },
+  ],
+  [
+    'We hold the lock: it is needed all the same',
+    { leader: held, peers: [moving], waitedMs: STOP_OTHERS_MS },
+    { do: 'stop-other-receivers', why: 'n3', nodes: ['n3'] },
+  ],
+  [
+    'All voters that take something are made to; one that may not be promoted is left alone',
+    {
+      sync: rule(3, 'n2', 'n3', 'n4', 'n5'),
+      peers: [moving, peer({ ...n4 }), { ...moving, node: 'n5' }, { ...moving, node: 'n6' }],
+      waitedMs: STOP_OTHERS_MS,
+    },
+    { do: 'stop-other-receivers', why: 'n3, n5 has not stood still', nodes: ['n3', 'n5'] },
+  ],
+  [
+    'Enough stand still: the others may go on',
+    { ...twoOfThree, peers: [moving, peer(n4)], waitedMs: STOP_OTHERS_MS },
+    { do: 'lock', why: 'none of 2 is ahead of us', modifyIndex: 107 },
+  ],
+  [
+    'There is nobody to be made to: it does not answer',
+    { peers: [peer({ database: UNKNOWN })], waitedMs: STOP_OTHERS_MS },
+    { do: 'wait', why: '1 of the 2 that must be seen: n3 does not stand still' },
+  ],
+  [
+    'It has received more, and is to lead itself',
+    { peers: [peer({ database: streaming(3, 501n) })], waitedMs: STOP_OTHERS_MS },
+    { do: 'wait', why: 'n3 has received more' },
+  ],
+  [
+    'The primary still answers us: its standbys are left alone',
+    { ...answers, peers: [moving], waitedMs: 100 * STOP_OTHERS_MS },
+    { do: 'wait', why: 'the database of n1 still answers' },
+  ],
+]
+describe('failover: others that do not stand still', () => table(decideFailover, base, othersCases))
+
+const missing = '1 of the 2 that must be seen: n3 does not stand still'
+const seeing: Cases = [
+  [
+    'A voter that must be seen still takes something from somebody',
+    { peers: [peer({ database: streaming(3, 500n) })] },
+    { do: 'wait', why: missing },
+  ],
+  [
+    'It does so while we hold the lock',
+    { leader: held, peers: [peer({ database: streaming(3, 500n) })] },
+    { do: 'unlock', why: missing, session: 'own' },
+  ],
+  ['It does not answer', { peers: [peer({ database: UNKNOWN })] }, { do: 'wait', why: missing }],
+  [
+    'It does not answer, for however long',
+    { peers: [peer({ database: UNKNOWN })], waitedMs: 100 * SILENT_PEER_MS },
+    { do: 'wait', why: missing },
+  ],
+  [
+    'Consul calls it dead, and it does not answer',
+    { peers: [peer({ database: UNKNOWN, healthy: false })] },
+    { do: 'wait', why: missing },
+  ],
+  ['It is stopped', { peers: [peer({ database: { role: 'down' } })] }, { do: 'wait', why: missing }],
+  ['It is no member any more', { peers: [] }, { do: 'wait', why: missing }],
+  [
+    'It runs as a primary that was replaced: that is not standing still',
+    { peers: [peer({ database: running(4) })] },
+    { do: 'wait', why: missing },
+  ],
+  [
+    'Consul calls it dead, but it answers us: it is seen',
+    { peers: [peer({ healthy: false })] },
+    { do: 'lock', why: 'none of 2 is ahead of us', modifyIndex: 107 },
+  ],
+  [
+    'A member that is no voter does not count',
+    { peers: [peer({ database: UNKNOWN }), peer(n4)] },
+    { do: 'wait', why: missing },
+  ],
+  [
+    'Of three voters one is silent: two are enough',
+    { ...twoOfThree, peers: [peer({ database: UNKNOWN }), peer(n4)] },
+    { do: 'lock', why: 'none of 2 is ahead of us', modifyIndex: 107 },
+  ],
+  [
+    'Of three voters two are silent',
+    { ...twoOfThree, peers: [peer({ database: UNKNOWN }), peer({ ...n4, database: UNKNOWN })] },
+    { do: 'wait', why: '1 of the 2 that must be seen: n3, n4 does not stand still' },
+  ],
+  [
+    'Of four voters three must be seen, and one is missing',
+    {
+      sync: rule(3, 'n2', 'n3', 'n4', 'n5'),
+      peers: [peer({}), peer({ ...n4, database: streaming(3, 1n) })],
+    },
+    { do: 'wait', why: '2 of the 3 that must be seen: n4, n5 does not stand still' },
+  ],
+  [
+    'The published primary is no rival of its successor',
+    { peers: [peer({}), peer({ node: 'n1', database: still(3, 900n) })] },
+    { do: 'lock', why: 'none of 2 is ahead of us', modifyIndex: 107 },
+  ],
+]
+describe('failover: who must be seen', () => table(decideFailover, base, seeing))
+
+const ahead: Cases = [
+  [
+    'Another voter has received one byte more',
+    { peers: [peer({ database: still(3, 501n) })] },
+    { do: 'wait', why: 'n3 has received more' },
+  ],
+  [
+    'Another voter has received more while we hold the lock',
+    { leader: held, peers: [peer({ database: still(3, 501n) })] },
+    { do: 'unlock', why: 'n3 has received more', session: 'own' },
+  ],
+  [
+    'Another voter is on a later timeline, at an earlier position',
+    { peers: [peer({ database: still(4, 1n) })] },
+    { do: 'wait', why: 'n3 has received more' },
+  ],
+  [
+    'Another voter is at a later position, on an earlier timeline',
+    { peers: [peer({ database: still(2, 900n) })] },
+    { do: 'lock', why: 'none of 2 is ahead of us', modifyIndex: 107 },
+  ],
+  [
+    'The voter that is ahead still takes something',
+    { ...twoOfThree, peers: [peer({ database: streaming(3, 501n) }), peer(n4)] },
+    { do: 'wait', why: 'n3 has received more' },
+  ],
+  [
+    'The voter that is ahead cannot take the lock: what it has may have been acknowledged all the same',
+    { peers: [peer({ healthy: false, database: still(3, 501n) })] },
+    { do: 'wait', why: 'n3 has received more' },
+  ],
+  [
+    'The voter that is ahead cannot take the lock, and commits did not wait: nobody waits for it, either',
+    { ...oneOfAll, peers: [peer({ healthy: false, database: still(3, 501n) })] },
+    { do: 'lock', why: 'none of 2 is ahead of us', modifyIndex: 107 },
+  ],
+  [
+    'Commits did not wait, and a healthy member is ahead',
+    { ...oneOfAll, peers: [peer({ database: still(3, 501n) })] },
+    { do: 'wait', why: 'n3 has received more' },
+  ],
+  [
+    'The second of two others is the one that is ahead',
+    { ...twoOfThree, peers: [peer({}), peer({ ...n4, database: still(3, 501n) })] },
+    { do: 'wait', why: 'n4 has received more' },
+  ],
+  [
+    'One that is no voter is ahead: nothing of that was acknowledged',
+    { peers: [peer({}), peer({ ...n4, database: still(3, 501n) })] },
+    { do: 'lock', why: 'none of 2 is ahead of us', modifyIndex: 107 },
+  ],
+]
+describe('failover: who is ahead', () => table(decideFailover, base, ahead))
+
+const promoted = peer({ database: running(4) })
+const rivals: Cases = [
+  [
+    'Another member has been promoted and not been published yet',
+    { leader: lock('n3', null, 8), peers: [promoted] },
+    { do: 'wait', why: 'n3 runs as a primary already' },
+  ],
+  [
+    'Another member has been promoted and not been published yet: also where it need not be seen',
+    { leader: lock('n3', null, 8), ...twoOfThree, peers: [promoted, peer(n4)] },
+    { do: 'wait', why: 'n3 runs as a primary already' },
+  ],
+  [
+    'Another member runs as a primary while we hold the lock: it can publish nothing any more',
+    { leader: held, ...twoOfThree, peers: [promoted, peer(n4)] },
+    { do: 'promote', why: 'n1 is gone', session: 'own' },
+  ],
+  [
+    'Another member runs as a primary and was not the last to hold the lock: it was replaced',
+    { ...twoOfThree, peers: [promoted, peer(n4)] },
+    { do: 'lock', why: 'n1 is gone', modifyIndex: 107 },
+  ],
+  [
+    'The last holder of the lock is a former primary, on no later timeline than the published one',
+    { leader: lock('n3', null, 8), ...twoOfThree, peers: [peer({ database: running(3) }), peer(n4)] },
+    { do: 'lock', why: 'n1 is gone', modifyIndex: 108 },
+  ],
+  [
+    'The member that was promoted and not published is dead, as Consul says',
+    { leader: lock('n3', null, 8), ...twoOfThree, peers: [{ ...promoted, healthy: false }, peer(n4)] },
+    { do: 'lock', why: 'n1 is gone', modifyIndex: 108 },
+  ],
+]
+describe('failover: others that run as a primary', () => table(decideFailover, base, rivals))
+
+const silence: Cases = [
+  [
+    'Commits did not wait: a healthy member does not tell its position',
+    { ...oneOfAll, peers: [peer({ database: UNKNOWN })], waitedMs: SILENT_PEER_MS - 1 },
+    { do: 'wait', why: 'n3 does not tell what it has received' },
+  ],
+  [
+    'Commits did not wait: a healthy member still takes something, so that its position says nothing',
+    { ...oneOfAll, peers: [peer({ database: streaming(3, 500n) })], waitedMs: SILENT_PEER_MS - 1 },
+    { do: 'wait', why: 'n3 does not tell what it has received' },
+  ],
+  [
+    'It does not tell while we hold the lock',
+    { ...oneOfAll, leader: held, peers: [peer({ database: UNKNOWN })] },
+    { do: 'unlock', why: 'n3 does not tell what it has received', session: 'own' },
+  ],
+  [
+    'It does not tell for long',
+    { ...oneOfAll, peers: [peer({ database: UNKNOWN })], waitedMs: SILENT_PEER_MS },
+    { do: 'lock', why: 'none of 1 is ahead of us', modifyIndex: 107 },
+  ],
+  [
+    'One that Consul calls dead does not tell',
+    { ...oneOfAll, peers: [peer({ database: UNKNOWN, healthy: false })] },
+    { do: 'lock', why: 'none of 1 is ahead of us', modifyIndex: 107 },
+  ],
+  [
+    'One that may not be promoted does not tell',
+    { sync: rule(1, 'n2'), peers: [peer({ database: UNKNOWN })] },
+    { do: 'lock', why: 'none of 1 is ahead of us', modifyIndex: 107 },
+  ],
+]
+describe('failover: a member that does not tell', () => table(decideFailover, base, silence))
+
+const us = { node: 'n2', repmgrId: 2, vipPriority: 90, leadsConsul: true } as const
+const ties: Cases = [
+  [
+    'We lead Consul: an equally good member goes first, whatever its priority',
+    { self: us },
+    { do: 'wait', why: 'n3 is equally good and preferred' },
+  ],
+  [
+    'An equally good member leads Consul: we go first, whatever its priority',
+    { peers: [peer({ vipPriority: 100, leadsConsul: true })] },
+    { do: 'lock', why: 'none of 2 is ahead of us', modifyIndex: 107 },
+  ],
+  [
+    'We lead Consul, and have received more',
+    { self: us, peers: [peer({ database: still(3, 499n) })] },
+    { do: 'lock', why: 'none of 2 is ahead of us', modifyIndex: 107 },
+  ],
+  [
+    'An equally good member with a higher priority goes first',
+    { peers: [peer({ vipPriority: 100 })] },
+    { do: 'wait', why: 'n3 is equally good and preferred' },
+  ],
+  [
+    'The preferred one gets only so much time: one moment before',
+    { peers: [peer({ vipPriority: 100 })], waitedMs: GIVE_WAY_MS - 1 },
+    { do: 'wait', why: 'n3 is equally good and preferred' },
+  ],
+  [
+    'The preferred one gets only so much time: over',
+    { peers: [peer({ vipPriority: 100 })], waitedMs: GIVE_WAY_MS },
+    { do: 'lock', why: 'none of 2 is ahead of us', modifyIndex: 107 },
+  ],
+  [
+    'We hold the lock already: a tie is no reason to give it back',
+    { leader: held, peers: [peer({ vipPriority: 100 })] },
+    { do: 'promote', why: 'none of 2 is ahead of us', session: 'own' },
+  ],
+  [
+    'Same priority: the lower repmgr id goes first',
+    { peers: [peer({ vipPriority: 90, repmgrId: 1 })] },
+    { do: 'wait', why: 'preferred' },
+  ],
+  [
+    'Same priority: the higher repmgr id comes later',
+    { peers: [peer({ vipPriority: 90 })] },
+    { do: 'lock', why: 'none of 2 is ahead', modifyIndex: 107 },
+  ],
+  [
+    'A higher priority does not help a member that is behind',
+    { peers: [peer({ vipPriority: 100, database: still(3, 499n) })] },
+    { do: 'lock', why: 'none of 2 is ahead of us', modifyIndex: 107 },
+  ],
+  [
+    'A higher priority does not help a member on an earlier timeline',
+    { peers: [peer({ vipPriority: 100, database: still(2, 500n) })] },
+    { do: 'lock', why: 'none of 2 is ahead of us', modifyIndex: 107 },
+  ],
+  [
+    'A higher priority does not help a member that Consul does not see',
+    { peers: [peer({ vipPriority: 100, healthy: false })] },
+    { do: 'lock', why: 'none of 2 is ahead of us', modifyIndex: 107 },
+  ],
+  [
+    'A higher priority does not help a member that may not be promoted',
+    { peers: [peer({}), peer({ ...n4, vipPriority: 100 })] },
+    { do: 'lock', why: 'none of 2 is ahead of us', modifyIndex: 107 },
+  ],
+  [
+    'A higher priority does not help a member that does not stand still',
+    { ...twoOfThree, peers: [peer({}), peer({ ...n4, vipPriority: 100, database: streaming(3, 500n) })] },
+    { do: 'lock', why: 'none of 2 is ahead of us', modifyIndex: 107 },
+  ],
+  [
+    'A preferred member that does not answer for long is not waited for',
+    { ...oneOfAll, peers: [peer({ vipPriority: 100, database: UNKNOWN })], waitedMs: SILENT_PEER_MS },
+    { do: 'lock', why: 'none of 1 is ahead of us', modifyIndex: 107 },
+  ],
+]
+describe('failover: equally good standbys', () => table(decideFailover, base, ties))
+
+/** n2 is the published primary and holds the lock. */
+const asPrimary: FailoverFacts = {
+  ...base,
+  leader: lock('n2', 'own', 8),
+  primary: published('n2', 4, 8),
+  local: running(4),
+}
+const primaryCases: Cases = [
+  ['All is well', {}, { do: 'settled', why: 'primary, and it holds the lock' }],
+  [
+    'Who may be promoted in its place is no question for it',
+    { sync: UNKNOWN },
+    { do: 'settled', why: 'primary, and it holds the lock' },
+  ],
+  [
+    'Consul has lost our session: take the lock back',
+    { leader: lock('n2', null, 8), ownSessions: [] },
+    { do: 'lock', why: 'was free', modifyIndex: 108 },
+  ],
+  [
+    'The lock was taken back: publish the new epoch',
+    { leader: lock('n2', 'own', 9) },
+    {
+      do: 'publish',
+      why: 'epoch is old',
+      session: 'own',
+      epoch: 9,
+      timeline: 4,
+      replaces: published('n2', 4, 8),
+    },
+  ],
+  [
+    'The timeline has changed under the same epoch',
+    { local: running(5) },
+    { do: 'publish', why: '', session: 'own', epoch: 8, timeline: 5, replaces: published('n2', 4, 8) },
+  ],
+  [
+    'Just promoted: publish',
+    { primary: published('n1', 3, 7) },
+    {
+      do: 'publish',
+      why: 'not yet published',
+      session: 'own',
+      epoch: 8,
+      timeline: 4,
+      replaces: published('n1', 3, 7),
+    },
+  ],
+  [
+    'Promoted, and the session ended before it was published: take the lock back',
+    { leader: lock('n2', null, 8), primary: published('n1', 3, 7) },
+    { do: 'lock', why: 'promoted', modifyIndex: 108 },
+  ],
+  [
+    'Promoted, not published, and another member has had the lock since',
+    { leader: lock('n3', null, 9), primary: published('n1', 3, 7) },
+    { do: 'leave', why: 'n1 is the primary' },
+  ],
+  [
+    'Just started: hand the lock from the start gate to a lasting session',
+    { startSessions: ['own'] },
+    { do: 'adopt', why: 'PostgreSQL has started', session: 'own' },
+  ],
+  [
+    'A former primary got the free lock by an old decision: it must not publish its old timeline',
+    { primary: published('n3', 5, 7) },
+    { do: 'unlock', why: 'n3 is the primary', session: 'own' },
+  ],
+  [
+    'The same timeline as the published one is not a later one',
+    { primary: published('n3', 4, 7) },
+    { do: 'unlock', why: 'n3 is the primary', session: 'own' },
+  ],
+  [
+    'A former primary was started under the lock of the start gate: it gives it back rather than adopts it',
+    { primary: published('n3', 5, 7), startSessions: ['own'] },
+    { do: 'unlock', why: 'n3 is the primary', session: 'own' },
+  ],
+  [
+    'A start session that does not hold the lock is none of our business',
+    { ownSessions: ['own', 'start'], startSessions: ['start'] },
+    { do: 'settled', why: 'primary, and it holds the lock' },
+  ],
+  [
+    'Another member has been promoted: this one touches nothing',
+    { leader: lock('n3', 'theirs', 9), primary: published('n3', 5, 9) },
+    { do: 'settled', why: 'held by n3' },
+  ],
+  [
+    'Another member is published and has lost the lock: it is not ours to take',
+    { leader: lock('n3', null, 9), primary: published('n3', 5, 9) },
+    { do: 'leave', why: 'n3 is the primary' },
+  ],
+]
+describe('failover: a running primary', () => table(decideFailover, asPrimary, primaryCases))
+
+test('who holds the lock: a living session of our own, nothing else', () => {
+  const own = ['own', 'starting']
+  const cases: [string, Parameters<typeof holdsLock>[0], boolean][] = [
+    ['ours', { leader: lock('n2', 'own', 8), ownSessions: own }, true],
+    ['our start gate', { leader: lock('n2', 'starting', 8), ownSessions: own }, true],
+    [
+      'another machine, while our database still runs as a primary',
+      { leader: lock('n3', 'theirs', 9), ownSessions: own },
+      false,
+    ],
+    ['ours by name only: the session died', { leader: lock('n2', null, 8), ownSessions: own }, false],
+    ['nobody ever', { leader: null, ownSessions: own }, false],
+    ['Consul does not answer', { leader: UNKNOWN, ownSessions: own }, false],
+    ['Consul does not tell our sessions', { leader: lock('n2', 'own', 8), ownSessions: UNKNOWN }, false],
+  ]
+  for (const [caption, facts, expected] of cases) assert.equal(holdsLock(facts), expected, caption)
+})

@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import { UNKNOWN } from '../../../lib/core/unknown.ts'
+import {
+  decideFence,
+  FENCE_AFTER_MS,
+  type FenceFacts,
+  type FencePlan,
+} from '../../../lib/postgresql/decide-fence.ts'
+import { leadOfN1, leadOfN2, lock, lockReleased, lockTaken, published } from '../support/documents.ts'
+import { type Case, table } from '../support/table.ts'
+
+/** n1 was the primary of three; its cable was pulled long enough ago. */
+const base: FenceFacts = {
+  node: 'n1',
+  local: { role: 'primary', timeline: 3 },
+  members: 3,
+  streaming: 0,
+  leadership: UNKNOWN,
+  ownSessions: UNKNOWN,
+  waitedMs: FENCE_AFTER_MS,
+}
+const own = { ownSessions: ['session-n1'] }
+
+const cases: readonly Case<FenceFacts, FencePlan>[] = [
+  ['Cut off from everybody', {}, { do: 'fence', why: 'no standby streams, and Consul does not answer' }],
+  ['Cut off a moment ago', { waitedMs: FENCE_AFTER_MS - 1 }, { do: 'wait', why: 'Consul does not answer' }],
+  [
+    'Consul does not tell our sessions',
+    { leadership: leadOfN1 },
+    { do: 'fence', why: 'Consul does not answer' },
+  ],
+  [
+    'Consul does not tell who leads',
+    own,
+    { do: 'fence', why: 'no standby streams, and Consul does not answer' },
+  ],
+  [
+    'Consul has given our lock back, and our standbys have left',
+    { leadership: lockReleased, ownSessions: [] },
+    { do: 'fence', why: 'no standby streams, and the lock is not ours' },
+  ],
+  [
+    'Consul has given our lock back a moment ago: we may still take it back',
+    { leadership: lockReleased, ownSessions: [], waitedMs: 0 },
+    { do: 'wait', why: 'the lock is not ours' },
+  ],
+  [
+    'Another machine has the lock and is not published yet',
+    { leadership: lockTaken, ...own },
+    { do: 'fence', why: 'the lock is not ours' },
+  ],
+  ['Another machine was promoted', { leadership: leadOfN2, ...own }, { do: 'fence', why: 'not ours' }],
+  [
+    'Another machine is published, and the lock is ours by an old decision',
+    { leadership: { leader: lock('n1', 'session-n1', 9), primary: published('n2', 4, 8) }, ...own },
+    { do: 'fence', why: 'the lock is not ours' },
+  ],
+  [
+    'The lock is ours by name only: the session that holds it is not one of ours',
+    { leadership: leadOfN1, ownSessions: ['another'] },
+    { do: 'fence', why: 'the lock is not ours' },
+  ],
+  [
+    'The lock is ours: without standbys we go on',
+    { leadership: leadOfN1, ...own },
+    { do: 'nothing', why: 'the lock is ours' },
+  ],
+  [
+    'The lock is ours since a moment ago, and is not published anew yet',
+    { leadership: { leader: lock('n1', 'session-n1', 8), primary: published('n1', 3, 7) }, ...own },
+    { do: 'nothing', why: 'the lock is ours' },
+  ],
+  [
+    'Promoted under the lock, and not published yet',
+    {
+      local: { role: 'primary', timeline: 4 },
+      leadership: { leader: lock('n1', 'session-n1', 9), primary: published('n2', 3, 8) },
+      ...own,
+    },
+    { do: 'nothing', why: 'the lock is ours' },
+  ],
+  ['With a standby we go on without Consul', { streaming: 1 }, { do: 'nothing', why: '1 of its standbys' }],
+  [
+    'With a standby we go on, and let the gate decide on the lock',
+    { streaming: 2, leadership: lockReleased, ownSessions: [] },
+    { do: 'nothing', why: '2 of its standbys stream' },
+  ],
+  [
+    'Of two machines nobody else can be elected',
+    { members: 2 },
+    { do: 'nothing', why: 'of 2 members nobody else' },
+  ],
+  ['A single machine', { members: 1 }, { do: 'nothing', why: 'of 1 members nobody else' }],
+  [
+    'A standby',
+    { local: { role: 'standby', timeline: 3, receivedLsn: 1n, receiverStopped: true } },
+    { do: 'nothing', why: 'this is no running primary' },
+  ],
+  ['PostgreSQL is stopped', { local: { role: 'down' } }, { do: 'nothing', why: 'no running primary' }],
+  ['PostgreSQL does not answer', { local: UNKNOWN }, { do: 'nothing', why: 'no running primary' }],
+]
+describe('fence', () => table(decideFence, base, cases))
+
+test('fence: nobody is stopped who has a standby or its own published lock, or before the time', () => {
+  const facts: fc.Arbitrary<FenceFacts> = fc.record({
+    node: fc.constant('n1'),
+    local: fc.constantFrom<FenceFacts['local']>(
+      UNKNOWN,
+      { role: 'down' },
+      { role: 'primary', timeline: 3 },
+      { role: 'standby', timeline: 3, receivedLsn: 1n, receiverStopped: false },
+    ),
+    members: fc.integer({ min: 0, max: 5 }),
+    streaming: fc.integer({ min: 0, max: 1 }),
+    leadership: fc.constantFrom<FenceFacts['leadership']>(
+      UNKNOWN,
+      leadOfN1,
+      leadOfN2,
+      lockReleased,
+      lockTaken,
+    ),
+    ownSessions: fc.constantFrom<FenceFacts['ownSessions']>(UNKNOWN, [], ['session-n1'], ['another']),
+    waitedMs: fc.constantFrom(0, FENCE_AFTER_MS),
+  })
+  fc.assert(
+    fc.property(facts, (given) => {
+      const plan = decideFence(given)
+      const { local, members, streaming, leadership, ownSessions, waitedMs } = given
+      const lone = local !== UNKNOWN && local.role === 'primary' && members >= 3 && streaming === 0
+      const leads = leadership === leadOfN1 && ownSessions !== UNKNOWN && ownSessions.includes('session-n1')
+      assert.equal(plan.do === 'fence', lone && !leads && waitedMs >= FENCE_AFTER_MS)
+    }),
+    { numRuns: 1000 },
+  )
+})

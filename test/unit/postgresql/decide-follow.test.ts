@@ -1,0 +1,117 @@
+import { describe } from 'node:test'
+import { UNKNOWN } from '../../../lib/core/unknown.ts'
+import { decideFollow, type FollowFacts, type FollowPlan } from '../../../lib/postgresql/decide-follow.ts'
+import { leadOfN1, leadOfN2, lockReleased, lockTaken } from '../support/documents.ts'
+import { type Case, table } from '../support/table.ts'
+
+/** n3 is pointed at n1, which is gone, and n2 has been promoted; n3 can go on with it. */
+const base: FollowFacts = {
+  node: 'n3',
+  leadership: leadOfN2,
+  local: { role: 'standby', timeline: 3, receivedLsn: 500n, receiverStopped: false },
+  standbySignal: true,
+  upstream: '10.77.0.11',
+  streaming: false,
+  lineage: 'follows',
+}
+const still = { role: 'standby', timeline: 3, receivedLsn: 500n, receiverStopped: true } as const
+const down = { role: 'down' } as const
+/** n1, which was the primary before n2. */
+const former = { node: 'n1', standbySignal: false, upstream: null, lineage: null } as const
+const toN2 = { do: 'point', why: 'n2 is the primary', host: '10.77.0.12', port: 5432, epoch: 8 } as const
+
+const cases: readonly Case<FollowFacts, FollowPlan>[] = [
+  ['Consul does not answer', { leadership: UNKNOWN }, { do: 'nothing', why: 'Consul does not answer' }],
+  [
+    'A standby does not answer',
+    { local: UNKNOWN, lineage: null },
+    { do: 'nothing', why: 'PostgreSQL does not answer' },
+  ],
+  [
+    'The lock is free: follow nobody new',
+    { leadership: lockReleased },
+    { do: 'nothing', why: 'nobody holds the lock' },
+  ],
+  [
+    'The lock is free: one that stands still goes on doing so',
+    { leadership: lockReleased, local: still, upstream: null },
+    { do: 'nothing', why: 'nobody holds the lock' },
+  ],
+  [
+    'The lock is taken, nobody published',
+    { leadership: lockTaken },
+    { do: 'nothing', why: 'nobody holds the lock' },
+  ],
+  [
+    'We are the primary',
+    { ...former, node: 'n2', local: { role: 'primary', timeline: 4 } },
+    { do: 'nothing', why: 'this is the primary' },
+  ],
+  [
+    'We are the primary, and our database is stopped: not for follow to see to',
+    { ...former, node: 'n2', local: down },
+    { do: 'nothing', why: 'this is the primary' },
+  ],
+  [
+    'We are a former primary that still runs',
+    { ...former, local: { role: 'primary', timeline: 3 } },
+    { do: 'rejoin', why: 'n2 is the primary, but this machine runs as one too' },
+  ],
+  [
+    'A former primary that is stopped: nobody else would start it',
+    { ...former, local: down },
+    { do: 'rejoin', why: 'n2 is the primary, and the former primary here does not run' },
+  ],
+  [
+    'A former primary that does not answer',
+    { ...former, local: UNKNOWN },
+    { do: 'rejoin', why: 'n2 is the primary, and the former primary here does not answer' },
+  ],
+  ['A standby is stopped', { local: down, lineage: null }, { do: 'nothing', why: 'start gate' }],
+  ['The primary has changed', {}, toN2],
+  ['The primary has changed, and we stream from the former one', { streaming: true, lineage: null }, toN2],
+  ['It stands still since the election', { local: still, upstream: null }, toN2],
+  ['The new primary does not say whether we can go on with it', { lineage: UNKNOWN }, toN2],
+  [
+    'We have what the new primary does not have',
+    { lineage: 'diverged' },
+    { do: 'rejoin', why: 'this standby has what n2 does not have' },
+  ],
+  [
+    'We stood still with what the new primary does not have',
+    { local: still, upstream: null, lineage: 'diverged' },
+    { do: 'rejoin', why: 'this standby has what n2 does not have' },
+  ],
+  [
+    'The new primary has already removed what we need next',
+    { lineage: 'behind' },
+    { do: 'rejoin', why: 'n2 no longer has the WAL that is needed here' },
+  ],
+  [
+    'We follow it already',
+    { upstream: '10.77.0.12', streaming: true, lineage: null },
+    { do: 'nothing', why: 'follows n2' },
+  ],
+  ['We are about to', { upstream: '10.77.0.12' }, { do: 'nothing', why: 'connects to n2' }],
+  [
+    'We are pointed at it, and it does not say whether we can go on with it',
+    { upstream: '10.77.0.12', lineage: UNKNOWN },
+    { do: 'nothing', why: 'connects to n2' },
+  ],
+  [
+    'We are pointed at it and can never stream, as we have what it does not have',
+    { upstream: '10.77.0.12', lineage: 'diverged' },
+    { do: 'rejoin', why: 'this standby has what n2 does not have' },
+  ],
+  [
+    'We are pointed at it and can never stream, as it no longer has what we need',
+    { upstream: '10.77.0.12', lineage: 'behind' },
+    { do: 'rejoin', why: 'n2 no longer has the WAL that is needed here' },
+  ],
+  [
+    'The primary has not changed',
+    { leadership: leadOfN1, streaming: true, lineage: null },
+    { do: 'nothing', why: 'follows n1' },
+  ],
+]
+describe('follow', () => table(decideFollow, base, cases))

@@ -1,0 +1,157 @@
+import { describe } from 'node:test'
+import { UNKNOWN } from '../../../lib/core/unknown.ts'
+import { decideRejoin, type RejoinFacts, type RejoinPlan } from '../../../lib/postgresql/decide-rejoin.ts'
+import { leadOfN1, leadOfN2, lockReleased, lockTaken, published } from '../support/documents.ts'
+import { type Case, table } from '../support/table.ts'
+
+/** n1 lost its place to n2 and is stopped; its data directory is that of a primary. */
+const base: RejoinFacts = {
+  node: 'n1',
+  leadership: leadOfN2,
+  local: { role: 'down' },
+  data: 'intact',
+  standbySignal: false,
+  lineage: null,
+  failure: null,
+  nowMs: 0,
+}
+const standby = { role: 'standby', timeline: 4, receivedLsn: 1n, receiverStopped: false } as const
+const primary = published('n2', 4, 8)
+
+const cases: readonly Case<RejoinFacts, RejoinPlan>[] = [
+  ['A former primary that is stopped', {}, { do: 'rewind', why: 'n2 is the primary', primary }],
+  [
+    'A former primary that still runs',
+    { local: { role: 'primary', timeline: 3 } },
+    { do: 'rewind', why: 'n2', primary },
+  ],
+  ['A rewind was interrupted', { data: 'torn' }, { do: 'clone', why: 'the data directory is torn', primary }],
+  [
+    'A rewind was interrupted after standby.signal was there',
+    { data: 'torn', standbySignal: true },
+    { do: 'clone', why: 'torn', primary },
+  ],
+  [
+    'The data directory is gone',
+    { data: 'missing' },
+    { do: 'clone', why: 'the data directory is missing', primary },
+  ],
+  [
+    'The data directory is gone and PostgreSQL hangs',
+    { data: 'missing', local: UNKNOWN },
+    { do: 'clone', why: 'missing', primary },
+  ],
+  ['A standby that is stopped', { standbySignal: true }, { do: 'start', why: 'PostgreSQL does not run' }],
+  [
+    'A standby that runs',
+    { standbySignal: true, local: standby },
+    { do: 'nothing', why: 'runs as a standby' },
+  ],
+  [
+    'A standby that runs and will stream',
+    { standbySignal: true, local: standby, lineage: 'follows' },
+    { do: 'nothing', why: 'runs as a standby' },
+  ],
+  [
+    'A standby that runs, and the primary does not say whether it can go on',
+    { standbySignal: true, local: standby, lineage: UNKNOWN },
+    { do: 'nothing', why: 'runs as a standby' },
+  ],
+  [
+    'A standby has what the primary does not have',
+    { standbySignal: true, local: standby, lineage: 'diverged' },
+    { do: 'rewind', why: 'it has what n2 does not have', primary },
+  ],
+  [
+    'The primary no longer has what a standby needs next: there is nothing to rewind to',
+    { standbySignal: true, local: standby, lineage: 'behind' },
+    { do: 'clone', why: 'n2 no longer has the WAL it needs', primary },
+  ],
+  [
+    'A standby that runs on what was left of a rewind',
+    { standbySignal: true, local: standby, data: 'torn', lineage: 'follows' },
+    { do: 'clone', why: 'the data directory is torn', primary },
+  ],
+  [
+    'It was promoted and never published: another machine may have forked a timeline of the same number',
+    { data: 'unpublished' },
+    { do: 'clone', why: 'the data directory is unpublished', primary },
+  ],
+  [
+    'It was promoted and never published, and still runs',
+    { data: 'unpublished', local: { role: 'primary', timeline: 4 } },
+    { do: 'clone', why: 'the data directory is unpublished', primary },
+  ],
+  [
+    'A running primary beside a standby.signal',
+    { standbySignal: true, local: { role: 'primary', timeline: 3 } },
+    { do: 'rewind', why: 'n2', primary },
+  ],
+  [
+    'A standby does not answer: it may be starting',
+    { standbySignal: true, local: UNKNOWN },
+    { do: 'wait', why: 'PostgreSQL does not answer' },
+  ],
+  [
+    'A former primary does not answer: it was frozen or hangs, and is replaced whatever it would say',
+    { local: UNKNOWN },
+    { do: 'rewind', why: 'n2 is the primary', primary },
+  ],
+  ['Consul does not answer', { leadership: UNKNOWN }, { do: 'wait', why: 'Consul does not answer' }],
+  [
+    'Nobody holds the lock',
+    { node: 'n3', leadership: lockReleased },
+    { do: 'wait', why: 'nobody holds the lock' },
+  ],
+  [
+    'The lock is taken, nobody is published under it',
+    { node: 'n3', leadership: lockTaken },
+    { do: 'wait', why: 'nobody holds the lock' },
+  ],
+  [
+    'This machine is the primary and runs',
+    { leadership: leadOfN1, local: { role: 'primary', timeline: 3 } },
+    { do: 'nothing', why: 'this machine is the primary' },
+  ],
+  [
+    'This machine is the primary and was stopped: start',
+    { leadership: leadOfN1 },
+    { do: 'start', why: 'this machine is the primary' },
+  ],
+  [
+    'This machine is the primary, was stopped, and the mark of its promotion is still there',
+    { leadership: leadOfN1, data: 'unpublished' },
+    { do: 'start', why: 'this machine is the primary' },
+  ],
+  [
+    'This machine is the primary, was stopped, and nobody holds the lock: the start gate takes it',
+    { leadership: lockReleased },
+    { do: 'start', why: 'this machine is the primary' },
+  ],
+  [
+    'This machine is the primary and was stopped, and another one has just taken the lock: the start gate waits',
+    { leadership: lockTaken },
+    { do: 'start', why: 'this machine is the primary' },
+  ],
+  [
+    'This machine is the primary and does not answer',
+    { leadership: leadOfN1, local: UNKNOWN },
+    { do: 'nothing', why: 'this machine is the primary' },
+  ],
+  [
+    'The data of the primary is never touched, even where it is missing',
+    { leadership: leadOfN1, data: 'missing' },
+    { do: 'nothing', why: 'is the primary' },
+  ],
+  [
+    'The data of the primary is never touched, even where it is torn',
+    { leadership: leadOfN1, data: 'torn' },
+    { do: 'nothing', why: 'is the primary' },
+  ],
+  [
+    'A standby in the place of the primary is none that may be started',
+    { leadership: leadOfN1, standbySignal: true },
+    { do: 'nothing', why: 'is the primary' },
+  ],
+]
+describe('rejoin', () => table(decideRejoin, base, cases))

@@ -1,0 +1,246 @@
+import assert from 'node:assert/strict'
+import type { DurabilityMode } from '../../../../lib/consul/kv.ts'
+import {
+  type CommitRule,
+  commitRule,
+  type DurabilityFacts,
+  decideDurability,
+  type ElectionRule,
+  isSafe,
+  isSynchronous,
+  NO_WAIT,
+  NOBODY,
+} from '../../../../lib/postgresql/decide-durability.ts'
+import { DurabilityConsul } from './durability-consul.ts'
+import { common, isBeginning, type Member, newMember } from './durability-member.ts'
+
+export interface Start {
+  size: number
+  mode: DurabilityMode
+  /** What n1, the first primary, starts with: just promoted, alone for long, or commits did not wait until now. */
+  from: 'promoted' | 'alone' | 'async'
+}
+
+/** What is tested, and what may be broken to see that the test would notice. */
+export interface Rules {
+  decide: typeof decideDurability
+  /** A commit rule is set only after the document was written again. */
+  touches: boolean
+  /** The two rules are compared after every event; else only what comes of them is seen. */
+  compares: boolean
+}
+
+export const RULES: Rules = { decide: decideDurability, touches: true, compares: true }
+
+/** A primary, its standbys and Consul, in which every step may fail or come late; the rules in force are the real ones. */
+export class DurabilityCluster {
+  readonly machines: readonly Member[]
+  readonly consul: DurabilityConsul
+  readonly #mode: DurabilityMode
+  readonly #rules: Rules
+  readonly #left = new Set<string>()
+  readonly #acknowledged = new Set<number>()
+  /** Those of them that must not be lost. */
+  readonly #promised = new Set<number>()
+  #written = 0
+
+  constructor({ size, mode, from }: Start, rules: Rules) {
+    const names = Array.from({ length: size }, (_, index) => `n${index + 1}`)
+    const others = names.slice(1)
+    this.#mode = mode
+    this.#rules = rules
+    this.machines = names.map((node) => newMember(node, 'n1'))
+    this.member('n1').commit = from === 'promoted' ? commitRule(others) : NO_WAIT
+    this.consul = new DurabilityConsul('n1', from === 'async' ? { voters: others, need: 1 } : NOBODY)
+  }
+
+  member(node: string): Member {
+    const found = this.machines.find((machine) => machine.node === node)
+    assert.ok(found)
+    return found
+  }
+
+  get published(): Member {
+    return this.member(this.consul.published)
+  }
+
+  get promised(): number {
+    return this.#promised.size
+  }
+
+  get members(): string[] {
+    return this.machines.map(({ node }) => node).filter((node) => !this.#left.has(node))
+  }
+
+  /** A standby leaves the cluster, or comes back as a member. */
+  join(self: Member): void {
+    if (this.#left.delete(self.node) || self === this.published) return
+    if (isSynchronous(this.#mode, this.members.length - 1)) this.#left.add(self.node)
+  }
+
+  streams(self: Member, primary: Member): boolean {
+    if (!self.up || self.primary || self.receiverStopped || !self.linked || self.upstream !== primary.node)
+      return false
+    return primary.up && primary.primary
+  }
+
+  link(self: Member): void {
+    if (self.primary || self.upstream === null || !self.up) return
+    // PostgreSQL streams only what continues the history that is there.
+    self.linked = isBeginning(self.wal, this.member(self.upstream).wal)
+  }
+
+  write(self: Member): void {
+    if (!self.up || !self.primary) return
+    this.#written += 1
+    self.wal.push(this.#written)
+  }
+
+  flush(self: Member, commits: number): void {
+    if (self.upstream === null) return
+    const upstream = this.member(self.upstream)
+    if (this.streams(self, upstream)) self.wal = upstream.wal.slice(0, self.wal.length + commits)
+  }
+
+  /** The database and the run of the upkeep die; nothing that is on disk is lost. */
+  crash(self: Member): void {
+    self.up = false
+    this.#disconnect(self)
+  }
+
+  #disconnect(self: Member): void {
+    self.upkeep = { at: 'start' }
+    self.linked = false
+    for (const standby of this.machines) if (standby.upstream === self.node) standby.linked = false
+  }
+
+  mark(self: Member): void {
+    if (self.up && self.primary) self.upkeep = { at: 'marked', commit: self.commit, written: self.wal.length }
+  }
+
+  decide(self: Member, patient: boolean): void {
+    const { consul, members } = this
+    const { upkeep } = self
+    self.upkeep = { at: 'start' }
+    if (upkeep.at !== 'marked' || self.cut || consul.holder !== self.node || consul.published !== self.node)
+      return
+    const standbys = this.machines.filter((one) => members.includes(one.node) && this.streams(one, self))
+    const facts: DurabilityFacts = {
+      node: self.node,
+      members,
+      mode: this.#mode,
+      commit: upkeep.commit,
+      election: consul.election,
+      streaming: standbys.map(({ node }) => node),
+      level: standbys.filter(({ wal }) => wal.length >= upkeep.written).map(({ node }) => node),
+      alone: standbys.length === 0 && !patient,
+    }
+    const plan = this.#rules.decide(facts)
+    if (plan.do !== 'nothing')
+      self.upkeep = { at: 'decided', plan, session: consul.session, index: consul.index }
+  }
+
+  /** The next part of a step: a commit rule takes two. */
+  act(self: Member, late: boolean): void {
+    const { upkeep } = self
+    self.upkeep = { at: 'start' }
+    if (upkeep.at !== 'decided' && upkeep.at !== 'touched') return
+    const { plan, session, index } = upkeep
+    const write = (election: ElectionRule) => ({ node: self.node, election, session, index })
+    if (plan.do === 'commit' && (upkeep.at === 'touched' || !this.#rules.touches)) self.commit = plan.commit
+    else if (self.cut) return
+    else if (plan.do === 'elect' && late) this.consul.send(write(plan.election))
+    else if (plan.do === 'elect') this.consul.write(write(plan.election))
+    else if (plan.do === 'commit' && this.consul.write(write(this.consul.election)))
+      self.upkeep = { ...upkeep, at: 'touched' }
+  }
+
+  /** The published primary may always come back. */
+  retake(self: Member): void {
+    if (self.up && self.primary && !self.cut && self === this.published) this.consul.acquire(self.node)
+  }
+
+  stand(self: Member): void {
+    if (!self.up || self.primary) return
+    self.receiverStopped = true
+    self.linked = false
+  }
+
+  /** Takes the free lock and, where the document permits it, is promoted. `sees`: of which machines it gets an answer. */
+  elect(self: Member, sees: (node: string) => boolean): void {
+    const { consul } = this
+    if (!self.up || self.cut || self.primary || !self.receiverStopped) return
+    consul.acquire(self.node)
+    const { voters, need } = consul.election
+    if (consul.holder !== self.node || !voters.includes(self.node)) return
+    const seen = voters.map((node) => this.member(node)).filter((one) => one === self || sees(one.node))
+    const still = seen.filter((one) => one.up && one.receiverStopped && !one.primary)
+    if (still.length < need || still.some(({ wal }) => wal.length > self.wal.length)) return
+    this.#assertHasAll(self, 'was elected')
+    self.primary = true
+    self.promoted = consul.session
+    self.upstream = null
+    self.commit = commitRule(this.members.filter((node) => node !== self.node))
+  }
+
+  publish(self: Member): void {
+    if (!self.up || self.cut || self.promoted === null) return
+    if (this.consul.publish(self.node, self.promoted)) self.promoted = null
+  }
+
+  /** Rewound where it must be, and pointed at the published primary. */
+  rejoin(self: Member): void {
+    const { published } = this
+    if (self === published || !self.up || !published.up || !published.primary) return
+    // One that stands still goes on doing so until there is a primary again, a new one or the same.
+    if (self.receiverStopped && self.upstream === published.node && this.consul.holder !== published.node)
+      return
+    if (self.primary || !isBeginning(self.wal, published.wal)) this.#disconnect(self)
+    self.wal = common(self.wal, published.wal)
+    Object.assign(self, { primary: false, promoted: null, safe: false })
+    Object.assign(self, { upstream: published.node, linked: true, receiverStopped: false })
+  }
+
+  /** Acknowledges whatever may be by now, and sees whether anything is wrong. */
+  check(): void {
+    const { published, consul } = this
+    const isNowSafe = consul.author === published.node && isSafe(published.commit, consul.election)
+    const rules = (): string => JSON.stringify([published.commit, consul.election])
+    if (this.#rules.compares) assert.ok(isNowSafe || !published.safe, `not safe any more: ${rules()}`)
+    published.safe ||= isNowSafe
+    for (const primary of this.machines) if (primary.up && primary.primary) this.#acknowledge(primary)
+    this.#assertHasAll(published, 'is published')
+  }
+
+  #acknowledge(primary: Member): void {
+    const { consul } = this
+    for (const commit of primary.wal.slice(0, this.#onDisk(primary, primary.commit))) {
+      if (this.#acknowledged.has(commit)) continue
+      this.#acknowledged.add(commit)
+      if (!primary.safe) continue
+      this.#promised.add(commit)
+      assert.equal(primary.node, consul.published, `${primary.node} was replaced and acknowledges`)
+      const newer = this.machines.find(
+        ({ node, promoted }) => promoted !== null && consul.holds(node, promoted),
+      )
+      assert.equal(newer, undefined, `${primary.node} acknowledges after ${newer?.node} was elected`)
+    }
+  }
+
+  /** How much of its WAL a primary takes to be on disk on enough standbys. */
+  #onDisk(primary: Member, { standbys, count }: CommitRule): number {
+    if (count === 0) return primary.wal.length
+    const flushed = standbys
+      .map((node) => this.member(node))
+      .filter((standby) => this.streams(standby, primary))
+      .map(({ wal }) => wal.length)
+      .sort((one, other) => other - one)
+    return flushed[count - 1] ?? 0
+  }
+
+  #assertHasAll({ node, wal }: Member, what: string): void {
+    const has = new Set(wal)
+    for (const commit of this.#promised)
+      assert.ok(has.has(commit), `${node} ${what} without commit ${commit}`)
+  }
+}

@@ -1,0 +1,58 @@
+import type { CommitRule, DurabilityPlan } from '../../../../lib/postgresql/decide-durability.ts'
+
+/** Where a run of the upkeep stands: between any two of these everything else may happen. */
+export type Upkeep =
+  | { at: 'start' }
+  /** It has read the commit rule and then how much was written by then. */
+  | { at: 'marked'; commit: CommitRule; written: number }
+  /** It has decided on the lock's session and the document's index that it saw. */
+  | { at: 'decided' | 'touched'; plan: DurabilityPlan; session: number; index: number }
+
+/** A machine of the model: its PostgreSQL, and its run of the upkeep. */
+export interface Member {
+  readonly node: string
+  up: boolean
+  /** Consul cannot be reached from here; the standbys can. */
+  cut: boolean
+  /** Runs as a primary when it is up, rightly or not. */
+  primary: boolean
+  /** What is on disk, as the numbers of commits: what a standby has is a beginning of what its primary has. */
+  wal: number[]
+  /** Persisted, as ALTER SYSTEM does. */
+  commit: CommitRule
+  /** Where a standby is pointed at, and whether it is connected. */
+  upstream: string | null
+  linked: boolean
+  /** Takes nothing from any primary until there is one again. */
+  receiverStopped: boolean
+  /** The session of the lock under which it was promoted. */
+  promoted: number | null
+  /** As a primary it once had rules that are safe together: from then on it always has. */
+  safe: boolean
+  upkeep: Upkeep
+}
+
+export const newMember = (node: string, primary: string): Member => ({
+  node,
+  up: true,
+  cut: false,
+  primary: node === primary,
+  wal: [],
+  commit: { standbys: [], count: 0 },
+  upstream: node === primary ? null : primary,
+  linked: node !== primary,
+  receiverStopped: false,
+  promoted: null,
+  safe: false,
+  upkeep: { at: 'start' },
+})
+
+/** Is all of this WAL in the other, in the same order? */
+export const isBeginning = (one: readonly number[], other: readonly number[]): boolean =>
+  one.length <= other.length && one.every((commit, index) => other[index] === commit)
+
+/** As much of the one as a rewind to the other keeps. */
+export function common(one: readonly number[], other: readonly number[]): number[] {
+  const fork = one.findIndex((commit, index) => other[index] !== commit)
+  return fork < 0 ? [...one] : one.slice(0, fork)
+}

@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { paths } from '../../../lib/core/paths.ts'
+import { renderKeepalived } from '../../../lib/virtual-ip/config.ts'
+import { NO_CLAIM, PRIMARY_WEIGHT } from '../../../lib/virtual-ip/decide-weight.ts'
+
+describe('keepalived', () => {
+  const text = renderKeepalived({
+    node: 'n2',
+    interface: 'eth0',
+    virtualIp: '10.77.0.100/24',
+    routerId: 51,
+    priority: 95,
+  })
+  const setting = (name: string): string | undefined => new RegExp(`^ *${name} (.*)$`, 'm').exec(text)?.[1]
+
+  test('the settings of this machine are in their places', () => {
+    assert.equal(setting('router_id'), 'n2')
+    assert.equal(setting('interface'), 'eth0')
+    assert.equal(setting('virtual_router_id'), '51')
+    assert.equal(setting('priority'), '95')
+    assert.match(text, /virtual_ipaddress \{\n *10\.77\.0\.100\/24 dev eth0\n/)
+  })
+
+  test('it follows the file that the weight is written to', () =>
+    assert.equal(setting('file'), `"${paths.vipWeight}"`))
+
+  test('nopreempt would keep the address from following the primary', () =>
+    assert.doesNotMatch(text, /nopreempt/))
+
+  test('a machine that comes back takes the address from nobody before Consul has told it who the primary is', () =>
+    assert.equal(setting('preempt_delay'), '10'))
+
+  // keepalived appends "INSTANCE name STATE priority" and calls it for STOP, too: nothing else is needed.
+  test('one command is told every change, under the lock of its handler', () => {
+    const handler = paths.handler('virtual-ip-state')
+    const notify = setting('notify') ?? ''
+    assert.ok(notify.includes(` ${paths.lock('virtual-ip-state')} `), notify)
+    assert.ok(notify.endsWith(`${handler}"`), notify)
+    assert.equal(text.split(handler).length, 2)
+  })
+
+  test('the command gives way to what a failover waits for', () =>
+    assert.match(setting('notify') ?? '', / \/usr\/bin\/nice -n 10 \/usr\/bin\/flock /))
+
+  test('brackets are closed', () => assert.equal(text.split('{').length, text.split('}').length))
+
+  test('the heaviest machine stays below the priority that VRRP keeps for owners', () =>
+    assert.ok(PRIMARY_WEIGHT + 100 < 255))
+
+  // keepalived.conf(5), track_file: a weight of -254 is a fault, and a fault holds no address.
+  test('one without a claim is a fault', () => assert.equal(NO_CLAIM, -254))
+})

@@ -1,0 +1,217 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import { currentPrimary } from '../../../lib/consul/leadership.ts'
+import { UNKNOWN } from '../../../lib/core/unknown.ts'
+import {
+  decideVirtualIpWeight,
+  NO_CLAIM,
+  PRIMARY_WEIGHT,
+  type VirtualIpWeightFacts,
+  type VirtualIpWeightPlan,
+} from '../../../lib/virtual-ip/decide-weight.ts'
+import { leadOfN1, leadOfN2, lock, lockReleased, lockTaken, published } from '../support/documents.ts'
+import { type Case, table } from '../support/table.ts'
+
+const HEAVY = `${PRIMARY_WEIGHT}\n`
+const NONE = `${NO_CLAIM}\n`
+const LIGHT = '0\n'
+/** n1 is the primary and weighs so. */
+const base: VirtualIpWeightFacts = {
+  node: 'n1',
+  policy: 'with-primary',
+  leadership: leadOfN1,
+  fenced: false,
+  file: HEAVY,
+}
+
+const cases: readonly Case<VirtualIpWeightFacts, VirtualIpWeightPlan>[] = [
+  ['The primary is heavy', {}, { do: 'nothing', why: 'n1 is the primary' }],
+  ['We became the primary', { file: NONE }, { do: 'write', why: 'n1 is the primary', file: HEAVY }],
+  [
+    'We are the primary no longer',
+    { leadership: leadOfN2 },
+    { do: 'write', why: 'n2 is the primary', file: NONE, sendAway: true },
+  ],
+  [
+    'A standby claims nothing while there is a primary',
+    { node: 'n2', file: NONE },
+    { do: 'nothing', why: 'n1 is the primary' },
+  ],
+  [
+    'The primary has lost its lock: it stays heavy until another one has it',
+    { leadership: lockReleased },
+    { do: 'nothing', why: 'n1 is the primary' },
+  ],
+  [
+    'Another one has taken its lock and is not published yet: clients wait there',
+    { leadership: lockTaken },
+    { do: 'write', why: 'n2 has the lock', file: NONE, sendAway: true },
+  ],
+  [
+    'The primary has gone: nobody knows who is next, and clients could not be moved',
+    { node: 'n2', leadership: lockReleased, file: NONE },
+    { do: 'nothing', why: 'n1 is the primary' },
+  ],
+  [
+    'We have the lock and are not published yet: clients wait here',
+    { node: 'n2', leadership: lockTaken, file: NONE },
+    { do: 'write', why: 'n2 has the lock', file: HEAVY },
+  ],
+  [
+    'Neither the last primary nor who has the lock',
+    { node: 'n3', leadership: lockTaken, file: NONE },
+    { do: 'nothing', why: 'n2 has the lock' },
+  ],
+  ['After a boot there is no file', { file: null }, { do: 'write', why: 'n1 is the primary', file: HEAVY }],
+  ['Something else is in the file', { file: '100' }, { do: 'write', why: 'n1 is the primary', file: HEAVY }],
+  [
+    'Before the first primary nobody has a claim',
+    { leadership: { leader: null, primary: null }, file: null },
+    { do: 'write', why: 'there is no primary', file: NONE },
+  ],
+  [
+    'Fixed placement: the primary is light, too',
+    { policy: 'fixed' },
+    { do: 'write', why: 'stays by priority', file: LIGHT },
+  ],
+  [
+    'Fixed placement: a standby may have it beside a primary',
+    { policy: 'fixed', node: 'n2', file: NONE },
+    { do: 'write', why: 'stays by priority', file: LIGHT },
+  ],
+  [
+    'Fixed placement: nothing to change',
+    { policy: 'fixed', file: LIGHT },
+    { do: 'nothing', why: 'stays by priority' },
+  ],
+  [
+    'Without Consul the weight stays',
+    { leadership: UNKNOWN },
+    { do: 'nothing', why: 'Consul does not answer' },
+  ],
+  [
+    'Without the policy the weight stays',
+    { policy: UNKNOWN },
+    { do: 'nothing', why: 'Consul does not answer' },
+  ],
+  [
+    'Without Consul after a boot: no claim, as another machine may hold the address',
+    { leadership: UNKNOWN, file: null },
+    { do: 'write', why: 'no primary is known', file: NONE },
+  ],
+  [
+    'Without the policy after a boot: no claim',
+    { policy: UNKNOWN, file: null },
+    { do: 'write', why: 'no primary is known', file: NONE },
+  ],
+  [
+    'It has stopped its database as it was cut off: it claims no address',
+    { policy: null, leadership: null, fenced: true },
+    { do: 'write', why: 'this machine is cut off', file: NONE, sendAway: true },
+  ],
+  [
+    'Cut off, and the policy is not known, either',
+    { policy: UNKNOWN, fenced: true },
+    { do: 'write', why: 'this machine is cut off', file: NONE, sendAway: true },
+  ],
+  [
+    'Cut off after a boot',
+    { leadership: UNKNOWN, fenced: true, file: null },
+    { do: 'write', why: 'this machine is cut off', file: NONE },
+  ],
+  [
+    'Cut off, and it claims none already',
+    { leadership: UNKNOWN, fenced: true, file: NONE },
+    { do: 'nothing', why: 'this machine is cut off' },
+  ],
+  [
+    'Cut off, and Consul is back: no claim before the database may start again',
+    { fenced: true, file: NONE },
+    { do: 'nothing', why: 'this machine is cut off' },
+  ],
+  [
+    'Cut off, with fixed placement: no claim, either',
+    { policy: 'fixed', fenced: true, file: LIGHT },
+    { do: 'write', why: 'this machine is cut off', file: NONE, sendAway: true },
+  ],
+  [
+    'The database starts again, and this is the primary still',
+    { file: NONE },
+    { do: 'write', why: 'n1 is the primary', file: HEAVY },
+  ],
+  [
+    'The database may start again, and Consul has gone again: no claim until it is back',
+    { leadership: UNKNOWN, file: NONE },
+    { do: 'nothing', why: 'Consul does not answer' },
+  ],
+]
+describe('virtual-ip-weight', () => table(decideVirtualIpWeight, base, cases))
+
+const NODES = ['n1', 'n2', 'n3', 'n4', 'n5']
+const file = fc.option(fc.constantFrom(LIGHT, HEAVY, NONE, ''))
+const policy = fc.constantFrom('with-primary', 'fixed')
+const node = fc.constantFrom(...NODES)
+const leadership = fc.record({
+  leader: fc.option(
+    fc
+      .tuple(node, fc.option(fc.constant('session')), fc.integer({ min: 7, max: 8 }))
+      .map((one) => lock(...one)),
+  ),
+  primary: fc.option(
+    fc.tuple(node, fc.constant(3), fc.integer({ min: 7, max: 8 })).map((one) => published(...one)),
+  ),
+})
+const unknown = fc.constant(UNKNOWN)
+
+const anyFacts: fc.Arbitrary<VirtualIpWeightFacts> = fc.record({
+  node,
+  policy: fc.oneof(policy, unknown),
+  leadership: fc.oneof(leadership, unknown),
+  fenced: fc.boolean(),
+  file,
+})
+
+test('virtual-ip-weight: what was written is not written again', () => {
+  fc.assert(
+    fc.property(anyFacts, (before) => {
+      const plan = decideVirtualIpWeight(before)
+      assert.equal(decideVirtualIpWeight({ ...before, file: plan.file ?? before.file }).do, 'nothing')
+    }),
+  )
+})
+
+test('virtual-ip-weight: one that is cut off claims no address, whatever Consul says', () => {
+  fc.assert(
+    fc.property(anyFacts, (before) => {
+      const cutOff = { ...before, fenced: true }
+      assert.equal(decideVirtualIpWeight(cutOff).file ?? cutOff.file, NONE)
+    }),
+  )
+})
+
+test('virtual-ip-weight: by the same news one machine claims the address, and that is the current primary where there is one', () => {
+  fc.assert(
+    fc.property(
+      fc.record({ policy, leadership }),
+      fc.array(file, { minLength: 5, maxLength: 5 }),
+      (news, files) => {
+        const weights = NODES.map((name, index) => {
+          const before = files[index] ?? null
+          return decideVirtualIpWeight({ node: name, ...news, fenced: false, file: before }).file ?? before
+        })
+        const those = (weight: string): string[] => NODES.filter((_name, index) => weights[index] === weight)
+        if (news.policy === 'fixed') return assert.deepEqual(those(LIGHT), NODES)
+        const { leader, primary } = news.leadership
+        const claims = leader?.session ? leader.value.node : primary?.node
+        assert.deepEqual(those(HEAVY), claims === undefined ? [] : [claims])
+        assert.deepEqual(
+          those(NONE),
+          NODES.filter((name) => name !== claims),
+        )
+        const current = currentPrimary(news.leadership)
+        if (current) assert.equal(claims, current.node)
+      },
+    ),
+  )
+})
