@@ -4,12 +4,13 @@
  * a check of its own, `files`.
  * Exit codes, as Consul understands them: 0 passing, 1 warning, anything else critical.
  */
+
+import { components } from '../lib/components.ts'
 import { main } from '../lib/consul/handler.ts'
 import { noArguments } from '../lib/core/handler.ts'
 import { checkRun } from '../lib/operations/check.ts'
-import { checkLines } from '../lib/operations/check-lines.ts'
 
-const { observe, decide, apply, next } = checkRun(checkLines)
+const { observe, decide, apply, next } = checkRun(components)
 
 main({
   name: 'check',
@@ -20,5 +21,5 @@ Compares this machine with what the cluster wants, repairs what differs and repo
   observe,
   decide,
   apply,
-  next: ({ elapsedMs }) => next(elapsedMs),
+  next,
 })

@@ -2,7 +2,8 @@ import Client from 'consul'
 import * as v from 'valibot'
 import { EXIT, UnderstudyError } from '../core/errors.ts'
 import { requestJson } from '../core/http.ts'
-import { DEFAULT_PREFIX, type Entry, type Key } from './kv.ts'
+import type { Key } from '../core/key.ts'
+import { DEFAULT_PREFIX, type Entry } from './entry.ts'
 
 /** A health check of the catalogue. */
 export interface Check {

@@ -1,7 +1,4 @@
-import services from '../../consul-config/services.json' with { type: 'json' }
-import { paths, units } from '../core/paths.ts'
-import type { Settings } from '../core/settings.ts'
-import { DEFAULT_PREFIX } from './kv.ts'
+import type { Component, ConsulSettings } from '../core/component.ts'
 
 /** The defaults are meant for large networks; these notice a silent machine in about two seconds (docs/fencing.md). */
 const GOSSIP = {
@@ -71,36 +68,16 @@ export function renderConsulProbe(probe: {
 /** Only for the very first start of the very first machine: it makes a cluster of its own. */
 export const renderConsulBootstrap = (): string => json({ bootstrap_expect: 1 })
 
-/** Services, checks and watches of a member; keys and database port as this cluster has them. */
-export function renderConsulServices({
-  kvPrefix,
-  postgresqlPort,
-  postgresqlVersion,
-}: Pick<Settings, 'kvPrefix' | 'postgresqlPort' | 'postgresqlVersion'>): string {
-  const where = [units.postgresql(postgresqlVersion), paths.postgresqlData(postgresqlVersion)]
+/** Services, checks and watches of a member, as the manifests of the components have them. */
+export function renderConsulServices(
+  components: readonly Pick<Component<unknown>, 'consul'>[],
+  settings: ConsulSettings,
+): string {
+  const definitions = components.map((component) => component.consul(settings))
   return json({
-    services: services.services.map((service) =>
-      service.id === 'postgresql' ? withDatabase(service, postgresqlPort, where) : service,
-    ),
-    watches: services.watches.map((watch) => ({
-      ...watch,
-      ...(watch.key === undefined ? {} : { key: withPrefix(watch.key, kvPrefix) }),
-      ...(watch.prefix === undefined ? {} : { prefix: withPrefix(watch.prefix, kvPrefix) }),
-    })),
+    services: definitions.flatMap(({ services }) => services),
+    watches: definitions.flatMap(({ watches }) => watches),
   })
 }
-
-const withPrefix = (key: string, prefix: string): string => prefix + key.slice(DEFAULT_PREFIX.length)
-
-/** The database's service where its database listens and lies. */
-const withDatabase = <S extends { checks: object[] }>(service: S, port: number, where: string[]) => ({
-  ...service,
-  port,
-  checks: service.checks.map((check) =>
-    'args' in check && Array.isArray(check.args)
-      ? { ...check, args: [...check.args, ...where, `--port=${port}`] }
-      : check,
-  ),
-})
 
 const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`

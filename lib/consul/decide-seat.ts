@@ -1,4 +1,4 @@
-import type { Seats } from './kv.ts'
+import type { Seats } from './manifest.ts'
 
 export type Seat = Seats['seats'][string]
 

@@ -1,5 +1,5 @@
 import { UNKNOWN, type Unknown } from '../core/unknown.ts'
-import type { Primary } from './kv.ts'
+import type { Primary } from './manifest.ts'
 
 export interface ServiceTagFacts {
   node: string

@@ -2,7 +2,7 @@ import { explain } from '../core/errors.ts'
 import { log } from '../core/log.ts'
 import { byKey } from '../core/order.ts'
 import type { Context } from './handler.ts'
-import { kv } from './kv.ts'
+import { consulKeys } from './manifest.ts'
 
 /** How many events are kept. */
 const KEPT = 200
@@ -17,7 +17,7 @@ export async function recordHistory(
   const at = new Date().toISOString()
   const { node } = settings
   try {
-    await consul.set(kv.history(at, node, event), {
+    await consul.set(consulKeys.history(at, node, event), {
       schema: 1,
       at,
       node,
@@ -34,7 +34,7 @@ export async function recordHistory(
 export async function recordNews(context: Context, event: string, message: string): Promise<void> {
   const { consul, settings } = context
   try {
-    const own = [...(await consul.list(kv.histories))]
+    const own = [...(await consul.list(consulKeys.histories))]
       .filter(([, { value }]) => value.node === settings.node && value.event === event)
       .sort(byKey)
     if (own.at(-1)?.[1].value.message === message) return
@@ -47,8 +47,8 @@ export async function recordNews(context: Context, event: string, message: strin
 
 /** Removes all but the newest events; keys sort by time. */
 export async function trimHistory({ consul }: Context): Promise<void> {
-  const keys = [...(await consul.list(kv.histories)).keys()].sort()
+  const keys = [...(await consul.list(consulKeys.histories)).keys()].sort()
   for (const key of keys.slice(0, Math.max(0, keys.length - KEPT))) {
-    await consul.delete({ ...kv.histories, path: kv.histories.path + key })
+    await consul.delete({ ...consulKeys.histories, path: consulKeys.histories.path + key })
   }
 }

@@ -1,4 +1,5 @@
-import type { Entry, Leader, Primary } from './kv.ts'
+import type { Entry } from './entry.ts'
+import type { Leader, Primary } from './manifest.ts'
 
 /** The two documents of Consul that say who leads: the lock (intent) and what was published (fact). */
 export interface Leadership {

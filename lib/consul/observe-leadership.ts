@@ -1,9 +1,9 @@
 import type { Consul } from './client.ts'
-import { kv } from './kv.ts'
 import type { Leadership } from './leadership.ts'
+import { consulKeys } from './manifest.ts'
 
 /** The lock and what was published, by consistent reads. */
 export async function readLeadership(consul: Consul): Promise<Leadership> {
-  const [leader, primary] = await Promise.all([consul.get(kv.leader), consul.get(kv.primary)])
+  const [leader, primary] = await Promise.all([consul.get(consulKeys.leader), consul.get(consulKeys.primary)])
   return { leader, primary: primary?.value ?? null }
 }

@@ -1,4 +1,105 @@
+import type { AnyKey } from './key.ts'
 import type { Plan, Reconciler } from './reconciler.ts'
+import type { Settings } from './settings.ts'
+
+/**
+ * A part of the cluster: one folder of lib/, described by one manifest. The periodic check, join, the status, Consul's
+ * configuration, the package and the reference in docs/ are made by going through the manifests (lib/components.ts).
+ */
+export interface Component<Context> {
+  /** The folder in lib/. */
+  name: string
+  /** What people call it. */
+  title: string
+  /** Everything it keeps in Consul. */
+  keys: Readonly<Record<string, AnyKey>>
+  keysAbout: readonly KeyAbout[]
+  /** Every path it owns or reads. */
+  paths: Readonly<Record<string, string | ((...parts: never[]) => string)>>
+  filesAbout: readonly FileAbout[]
+  ports: readonly PortAbout[]
+  handlers: readonly HandlerAbout[]
+  /** Units that run on every member; the periodic check says so where one does not. */
+  daemons: readonly string[]
+  /** What the Debian package is made of. */
+  package: Packaging
+  /** What Consul is given. */
+  consul: (settings: ConsulSettings) => ConsulDefinitions
+  /** Its lines of the periodic check. */
+  check?: () => Promise<{ lines: readonly CheckLine<Context>[] }>
+  /** Its part of a join. */
+  join?: () => Promise<JoinPart>
+  /** Its section of the status. */
+  status?: () => Promise<StatusPart>
+}
+
+/**
+ * A manifest. In a function, which is called without side effects: the bundle of a handler that needs no more than a path of it
+ * leaves the rest out.
+ */
+export const describe = <Context>(component: () => Component<Context>): Component<Context> => component()
+
+/** A line of the reference: what is kept in Consul. */
+export interface KeyAbout {
+  /** With NODE and TIME for what varies. */
+  key: string
+  holds: string
+  writtenBy: string
+}
+
+/** A line of the reference: a file or directory. */
+export interface FileAbout {
+  path: string
+  holds: string
+}
+
+/** A line of the reference: a port that is listened on. */
+export interface PortAbout {
+  /** As a person writes it: 8301 tcp+udp. */
+  port: string
+  who: string
+  what: string
+}
+
+/** A line of the reference: a handler and who calls it. */
+export interface HandlerAbout {
+  name: string
+  user: string
+  calledBy: string
+  does: string
+}
+
+export interface Packaging {
+  /** Debian's packages that it needs, with the programs that join looks for. */
+  depends?: readonly { package: string; minimum?: string; program?: string }[]
+  /** Files of packaging/systemd/ that are units of ours. */
+  units?: readonly string[]
+  /** Drop-ins for units of others: the unit, the file of packaging/systemd/, the name that it gets. */
+  dropIns?: readonly { unit: string; file: string; as: string }[]
+  /** Handlers that are shell scripts: packaging/NAME.sh. */
+  scripts?: readonly string[]
+  /** Lines for systemd-tmpfiles, see tmpfiles.d(5). */
+  tmpfiles?: readonly string[]
+  /** Commands for the package's postinst, as root in sh(1), each safe to be run again. */
+  users?: readonly string[]
+  /** Which user may do what with which units; a unit is a name, or a pattern with * for a number. */
+  polkit?: readonly { user: string; verb: string; units: readonly string[] }[]
+}
+
+export type ConsulSettings = Pick<Settings, 'kvPrefix' | 'postgresqlPort' | 'postgresqlVersion'>
+
+/** Services with their checks, and watches, see https://developer.hashicorp.com/consul/docs/services and .../watches. */
+export interface ConsulDefinitions {
+  services: readonly ConsulService[]
+  watches: readonly object[]
+}
+
+export interface ConsulService {
+  id: string
+  name: string
+  port?: number
+  checks: readonly { id: string; name: string }[]
+}
 
 /** What a line of the periodic check has decided. */
 export interface CheckPlan extends Plan {
@@ -12,3 +113,8 @@ export interface CheckLine<Context, Facts extends object = object, P extends Che
   /** The id of a check of its own in Consul that says this, so that it hides nothing else; else it is in `understudy`. */
   report?: string
 }
+
+// biome-ignore lint/suspicious/noEmptyInterface: replaced when join goes through the manifests.
+export interface JoinPart {}
+// biome-ignore lint/suspicious/noEmptyInterface: replaced when the status goes through the manifests.
+export interface StatusPart {}

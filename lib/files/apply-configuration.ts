@@ -1,10 +1,10 @@
 import { dirname, join } from 'node:path'
-import type { Folder } from '../consul/kv.ts'
 import { makeOwned, replaceFile } from '../core/atomic-files.ts'
 import { EXIT, explain, UnderstudyError } from '../core/errors.ts'
 import { groupId, userId } from '../core/users.ts'
 import { localSyncthing, type Syncthing } from './client.ts'
 import type { Change, SyncthingPlan } from './decide.ts'
+import type { Folder } from './manifest.ts'
 
 /** Carries out the changes of a plan; one that fails does not keep the others from being done. */
 export async function applyConfiguration({ changes }: SyncthingPlan): Promise<void> {

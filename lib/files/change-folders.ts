@@ -3,11 +3,11 @@ import { mkdtempSync, rmdirSync, statfsSync } from 'node:fs'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import type { Consul } from '../consul/client.ts'
-import { type Folder, type FoldersDocument, kv, type Ownership } from '../consul/kv.ts'
 import { EXIT, UnderstudyError, usageError } from '../core/errors.ts'
 import { labelFor, labelProblem, overlapProblem, pathProblem, readFolders } from './decide-folders.ts'
 import { lookAtDirectory, ownershipOf } from './directory.ts'
 import type { FoldersCommand } from './folder-options.ts'
+import { type Folder, type FoldersDocument, filesKeys, type Ownership } from './manifest.ts'
 
 type AddCommand = Extract<FoldersCommand, { verb: 'add' }>
 
@@ -97,7 +97,7 @@ export async function changeFolders<C extends { document: FoldersDocument }>(
   change: (document: FoldersDocument) => C,
 ): Promise<C> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const entry = await consul.get(kv.folders)
+    const entry = await consul.get(filesKeys.folders)
     if (entry === null)
       throw new UnderstudyError(
         EXIT.data,
@@ -105,7 +105,7 @@ export async function changeFolders<C extends { document: FoldersDocument }>(
       )
     const changed = change(entry.value)
     if (isDeepStrictEqual(changed.document, entry.value)) return changed
-    if (await consul.compareAndSet(kv.folders, changed.document, entry.modifyIndex)) return changed
+    if (await consul.compareAndSet(filesKeys.folders, changed.document, entry.modifyIndex)) return changed
   }
   throw new UnderstudyError(EXIT.retry, 'others have changed the folders every time; try again')
 }

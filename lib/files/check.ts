@@ -1,10 +1,10 @@
 import type { Context } from '../consul/handler.ts'
 import type { CheckLine } from '../core/component.ts'
-import { units } from '../core/paths.ts'
 import { queueUnit } from '../core/systemd.ts'
 import { readAway, writeAway } from './away.ts'
 import { localSyncthing, replicatesFiles } from './client.ts'
 import { decideFilesCheck, type FilesCheckFacts, type FilesCheckPlan } from './decide-check.ts'
+import { filesUnits } from './manifest.ts'
 import { observeFiles } from './observe.ts'
 import { readReport } from './report.ts'
 
@@ -28,7 +28,7 @@ const files: CheckLine<Context, FilesCheckFacts, FilesCheckPlan> = {
   decide: decideFilesCheck,
   async apply({ start, away }) {
     writeAway(away)
-    if (start) await queueUnit('start', units.files)
+    if (start) await queueUnit('start', filesUnits.files)
   },
 }
 

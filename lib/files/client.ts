@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { EXIT, UnderstudyError } from '../core/errors.ts'
 import { HttpError, type JsonRequest, requestJson } from '../core/http.ts'
-import { paths } from '../core/paths.ts'
 import type { Completion, Device, FileInfo, FolderStatus, NeededFile, SharedFolder } from './api.ts'
 import { SYNCTHING_API_PORT, type Values } from './config.ts'
+import { filesPaths } from './manifest.ts'
 
 /** How many files are asked for at once. */
 const PAGE = 10_000
@@ -185,7 +185,7 @@ export class Syncthing {
       if (cause.statusCode === 403)
         throw new UnderstudyError(
           EXIT.config,
-          `Syncthing does not take the key in ${paths.syncthingKey}; run understudy join again`,
+          `Syncthing does not take the key in ${filesPaths.apiKey}; run understudy join again`,
         )
       throw new UnderstudyError(EXIT.failed, `could not ${what}: Syncthing refuses`, { cause })
     }
@@ -193,12 +193,12 @@ export class Syncthing {
 }
 
 /** Are files replicated on this machine? Not on a member from before they were. */
-export const replicatesFiles = (): boolean => existsSync(paths.syncthingKey)
+export const replicatesFiles = (): boolean => existsSync(filesPaths.apiKey)
 
 /** The Syncthing of this machine. @throws one sentence where it is not set up, or where this user may not use it. */
 export function localSyncthing(timeoutMs?: number): Syncthing {
   try {
-    const key = readFileSync(paths.syncthingKey, 'utf8').trim()
+    const key = readFileSync(filesPaths.apiKey, 'utf8').trim()
     return new Syncthing({ key, ...(timeoutMs === undefined ? {} : { timeoutMs }) })
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException
@@ -209,6 +209,6 @@ export function localSyncthing(timeoutMs?: number): Syncthing {
       )
     if (code === 'EACCES')
       throw new UnderstudyError(EXIT.config, 'this needs root, or a user of the group understudy-files')
-    throw new UnderstudyError(EXIT.config, `could not read ${paths.syncthingKey}`, { cause })
+    throw new UnderstudyError(EXIT.config, `could not read ${filesPaths.apiKey}`, { cause })
   }
 }

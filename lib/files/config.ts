@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { Folder } from '../consul/kv.ts'
+import type { Folder } from './manifest.ts'
 
 export const SYNCTHING_PORT = 22000
 export const SYNCTHING_API_PORT = 8384

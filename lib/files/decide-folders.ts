@@ -1,6 +1,6 @@
 import * as v from 'valibot'
-import { type Folder, type FoldersDocument, folder, type Ownership } from '../consul/kv.ts'
 import { byKey } from '../core/order.ts'
+import { type Folder, type FoldersDocument, folder, type Ownership } from './manifest.ts'
 
 /** What every cluster replicates from its first day. */
 export const DEFAULT_PATHS = ['/opt/manager/resources', '/opt/mgmtworker/env/plugins'] as const

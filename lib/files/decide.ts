@@ -1,8 +1,8 @@
-import type { Folder, SyncthingNode } from '../consul/kv.ts'
 import { byKey } from '../core/order.ts'
 import { UNKNOWN, type Unknown } from '../core/unknown.ts'
 import { difference, type Values, wantedDevice, wantedFolder, wantedOptions } from './config.ts'
 import { type Folders, isWithin, overlapProblem, pathProblem } from './decide-folders.ts'
+import type { Folder, SyncthingNode } from './manifest.ts'
 
 /** What is at the path of a folder that this machine does not share yet. */
 export type DirectoryFact =

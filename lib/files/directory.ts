@@ -1,9 +1,9 @@
 import { type Dirent, lstatSync, readdirSync, realpathSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import type { Folder, Ownership } from '../consul/kv.ts'
 import { exists } from '../core/atomic-files.ts'
 import { groupId, nameOfId, userId } from '../core/users.ts'
 import type { DirectoryFact } from './decide.ts'
+import type { Folder, Ownership } from './manifest.ts'
 
 /** Syncthing's own files in a folder. */
 const isSyncthings = (name: string): boolean => /^\.st(folder(\.removed-.*)?|ignore|versions)$/.test(name)

@@ -1,7 +1,7 @@
 import type { Consul } from '../consul/client.ts'
-import { kv } from '../consul/kv.ts'
 import { EXIT, UnderstudyError } from '../core/errors.ts'
 import { type Folders, readFolders } from './decide-folders.ts'
+import { filesKeys } from './manifest.ts'
 
 /**
  * The replicated folders of the cluster; null where there is no such document, or one that is malformed as a whole.
@@ -9,7 +9,7 @@ import { type Folders, readFolders } from './decide-folders.ts'
  */
 export async function readSharedFolders(consul: Consul): Promise<Folders | null> {
   try {
-    const document = await consul.get(kv.folders)
+    const document = await consul.get(filesKeys.folders)
     return document === null ? null : readFolders(document.value)
   } catch (error) {
     if (error instanceof UnderstudyError && error.exitCode === EXIT.data) return null

@@ -1,11 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import type { Consul } from '../consul/client.ts'
-import { type FoldersDocument, kv } from '../consul/kv.ts'
 import { readText, replaceFile } from '../core/atomic-files.ts'
 import { EXIT, UnderstudyError } from '../core/errors.ts'
 import { run } from '../core/exec.ts'
-import { paths, units } from '../core/paths.ts'
 import type { Settings } from '../core/settings.ts'
 import { ensureRunning } from '../core/systemd.ts'
 import type { SystemUser } from '../core/users.ts'
@@ -16,6 +14,7 @@ import { renderSyncthing } from './config.ts'
 import { usedText } from './decide.ts'
 import { DEFAULT_PATHS, defaultFolders, type Folders } from './decide-folders.ts'
 import { inspectDirectory, ownershipOf } from './directory.ts'
+import { type FoldersDocument, filesKeys, filesPaths, filesUnits } from './manifest.ts'
 import { runSyncthingHandler } from './run.ts'
 
 const GENERATE_MS = 60_000
@@ -32,7 +31,7 @@ export interface FilesUsers {
 /** A machine with files of its own is told so before they become everybody's. @throws one sentence that names them. */
 export async function checkOwnFiles(folders: Folders | null, mergeFiles: boolean): Promise<void> {
   if (folders === null || mergeFiles) return
-  const config = readText(paths.syncthingConfig) ?? ''
+  const config = readText(filesPaths.config) ?? ''
   for (const folder of folders.valid.values()) {
     if (config.includes(`<folder id="${folder.id}"`)) continue
     const directory = await inspectDirectory(folder)
@@ -57,18 +56,18 @@ export async function setUpSyncthing(
   const found = configuredKey()
   const apiKey = found ?? randomBytes(24).toString('hex')
   if (found === null) await configure(address, apiKey, syncthing)
-  replaceFile(paths.syncthingKey, `${apiKey}\n`, { uid: owner.uid, gid, mode: 0o640 })
+  replaceFile(filesPaths.apiKey, `${apiKey}\n`, { uid: owner.uid, gid, mode: 0o640 })
   // It writes its configuration itself from then on.
-  await ensureRunning(units.syncthing, found === null ? [paths.syncthingConfig] : [])
+  await ensureRunning(filesUnits.syncthing, found === null ? [filesPaths.config] : [])
   const deviceId = await waitFor('Syncthing answers', START_MS, () => localSyncthing().deviceId())
 
-  const members = await consul.listValid(kv.syncthingNodes)
+  const members = await consul.listValid(filesKeys.nodes)
   const others = [...members.valid.keys(), ...members.malformed].filter((name) => name !== node)
   // Only where there is nobody yet: a document that was lost must not be made anew with other ids.
-  if (others.length === 0) await consul.compareAndSet(kv.folders, await firstFolders(), 0)
+  if (others.length === 0) await consul.compareAndSet(filesKeys.folders, await firstFolders(), 0)
   const published = members.valid.get(node)
   if (published?.deviceId !== deviceId || published.address !== address)
-    await consul.set(kv.syncthingNode(node), { schema: 1, deviceId, address })
+    await consul.set(filesKeys.node(node), { schema: 1, deviceId, address })
   await runSyncthingHandler(mergeFiles || others.length === 0 ? '/' : null)
 }
 
@@ -88,24 +87,21 @@ async function firstFolders(): Promise<FoldersDocument> {
 async function configure(address: string, apiKey: string, owner: SystemUser): Promise<void> {
   const user = 'understudy'
   const argv = [
-    ...['generate', `--home=${paths.syncthingHome}`, '--no-default-folder', '--skip-port-probing'],
+    ...['generate', `--home=${filesPaths.home}`, '--no-default-folder', '--skip-port-probing'],
     ...[`--gui-user=${user}`, '--gui-password=-'],
   ]
   const input = `${randomBytes(24).toString('hex')}\n`
   await run('syncthing', argv, {
     ...owner,
     input,
-    env: { HOME: paths.syncthingHome },
+    env: { HOME: filesPaths.home },
     timeoutMs: GENERATE_MS,
   })
   const passwordHash = valueIn('password')
   if (passwordHash === null)
-    throw new UnderstudyError(
-      EXIT.failed,
-      `syncthing generate has left no password in ${paths.syncthingConfig}`,
-    )
+    throw new UnderstudyError(EXIT.failed, `syncthing generate has left no password in ${filesPaths.config}`)
   const text = renderSyncthing(address, { apiKey, user, passwordHash })
-  replaceFile(paths.syncthingConfig, text, { ...owner, mode: 0o600 })
+  replaceFile(filesPaths.config, text, { ...owner, mode: 0o600 })
 }
 
 /** The API key of the configuration that we have made; null where it is none of ours. */
@@ -114,4 +110,4 @@ const configuredKey = (): string | null =>
 
 /** The text of the first element of that name in Syncthing's configuration. */
 const valueIn = (element: string): string | null =>
-  new RegExp(`<${element}>([^<]+)</${element}>`).exec(readText(paths.syncthingConfig) ?? '')?.[1] ?? null
+  new RegExp(`<${element}>([^<]+)</${element}>`).exec(readText(filesPaths.config) ?? '')?.[1] ?? null

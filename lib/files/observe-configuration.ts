@@ -1,5 +1,4 @@
 import type { Context } from '../consul/handler.ts'
-import { kv } from '../consul/kv.ts'
 import type { Run } from '../core/reconciler.ts'
 import { orUnknown, UNKNOWN, type Unknown } from '../core/unknown.ts'
 import { localSyncthing, type Syncthing } from './client.ts'
@@ -7,6 +6,7 @@ import type { DirectoryFact, SyncthingConfig, SyncthingFacts } from './decide.ts
 import type { Folders } from './decide-folders.ts'
 import { inspectDirectory, isMarked } from './directory.ts'
 import { readSharedFolders } from './document.ts'
+import { filesKeys } from './manifest.ts'
 
 /** What the cluster says of members and folders, and what this machine's Syncthing has. */
 export async function observeConfiguration(
@@ -15,7 +15,7 @@ export async function observeConfiguration(
   event: Pick<SyncthingFacts, 'mergeFiles'>,
 ): Promise<SyncthingFacts> {
   const [members, folders, config] = await Promise.all([
-    orUnknown(consul.listValid(kv.syncthingNodes)),
+    orUnknown(consul.listValid(filesKeys.nodes)),
     orUnknown(readSharedFolders(consul)),
     orUnknown(readConfig(localSyncthing())),
   ])

@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import { readText, replaceFile } from '../core/atomic-files.ts'
-import { paths } from '../core/paths.ts'
+import { filesPaths } from './manifest.ts'
 
 /** What the last run of the handler `files` found, for those who may not look into the folders. */
 const report = v.object({
@@ -16,11 +16,11 @@ export type FilesReport = v.InferOutput<typeof report>
 /** @returns null where none was written since the last boot, or it cannot be read. */
 export function readReport(): FilesReport | null {
   try {
-    return v.parse(report, JSON.parse(readText(paths.filesReport) ?? 'null'))
+    return v.parse(report, JSON.parse(readText(filesPaths.report) ?? 'null'))
   } catch {
     return null
   }
 }
 
 export const writeReport = (found: FilesReport): boolean =>
-  replaceFile(paths.filesReport, `${JSON.stringify(found)}\n`)
+  replaceFile(filesPaths.report, `${JSON.stringify(found)}\n`)

@@ -1,5 +1,5 @@
-import { paths } from '../core/paths.ts'
 import { runHandler } from '../core/run-handler.ts'
+import { filesPaths } from './manifest.ts'
 
 const RECONCILE_MS = 190_000
 
@@ -9,5 +9,5 @@ const RECONCILE_MS = 190_000
  */
 export async function runSyncthingHandler(mergeFiles: string | null): Promise<void> {
   const args = mergeFiles === null ? [] : [`--merge-files=${mergeFiles}`]
-  await runHandler('files', paths.filesLock, { waitS: 60, args, timeoutMs: RECONCILE_MS })
+  await runHandler('files', filesPaths.lock, { waitS: 60, args, timeoutMs: RECONCILE_MS })
 }

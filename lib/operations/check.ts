@@ -1,9 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Context } from '../consul/handler.ts'
 import { trimHistory } from '../consul/history.ts'
-import type { CheckLine } from '../core/component.ts'
+import type { CheckLine, Component } from '../core/component.ts'
 import { EXIT, explain } from '../core/errors.ts'
 import type { Next } from '../core/reconciler.ts'
+import { checkLines } from './check-lines.ts'
 import { decideCheck, LOOK_AGAIN_MS, type Looked, looksAgain, type MachinePlan } from './decide-check.ts'
 
 /** A check of its own has this long: what is slow there must not cost the machine its check. */
@@ -13,34 +14,43 @@ const OWN_CHECK_MS = 4000
  * One run of the periodic check: every line looks, then repairs. It looks again once, as a repair takes some seconds, and prints
  * what a person should know. Lines with a check of their own in Consul say it there.
  */
-export function checkRun(lines: readonly CheckLine<Context>[]) {
+export function checkRun(components: readonly Component<Context>[]) {
   let round = 0
-  let problems: string[] = []
-  const inUnderstudy = lines.filter(({ report }) => report === undefined)
-  const inOwn = lines.filter(({ report }) => report !== undefined)
+  let problems: readonly string[] = []
+  let repairedMs = 0
+  const started = performance.now()
 
   async function observe(context: Context): Promise<{ looked: Looked<Context>[] }> {
+    const lines = await checkLines(components)
+    const inUnderstudy = lines.filter(({ report }) => report === undefined)
     return { looked: await Promise.all(inUnderstudy.map((line) => look(line, context))) }
   }
 
   async function apply(plan: MachinePlan<Context>, context: Context): Promise<void> {
     round += 1
-    const repaired = Promise.all(plan.lines.map((line) => repair(line, context)))
-    if (round === 1) {
-      const own = Promise.all(inOwn.map((line) => reportInConsul(line, context)))
-      await Promise.race([own, pause(OWN_CHECK_MS, undefined, { ref: false })])
-      await trimHistory(context).catch(() => {})
-    }
+    const repaired = Promise.all(plan.lines.map((line) => repair(line, context))).finally(() => {
+      repairedMs = performance.now() - started
+    })
+    if (round === 1)
+      await Promise.all([repaired, reportOwn(components, context), trimHistory(context).catch(() => {})])
     problems = (await repaired).flat()
   }
 
-  function next(elapsedMs: number): Next {
-    if (looksAgain({ problems: problems.length, round, elapsedMs })) return { lookAgainMs: LOOK_AGAIN_MS }
+  function next(): Next {
+    if (looksAgain({ problems: problems.length, round, elapsedMs: repairedMs }))
+      return { lookAgainMs: LOOK_AGAIN_MS }
     process.stdout.write(`${problems.join('\n') || 'no problem was found'}\n`)
     return { exitCode: problems.length > 0 ? EXIT.failed : EXIT.ok }
   }
 
   return { observe, decide: decideCheck<Context>, apply, next }
+}
+
+/** Lines with a check of their own in Consul say it there. They have a deadline together. */
+async function reportOwn(components: readonly Component<Context>[], context: Context): Promise<void> {
+  const own = (await checkLines(components)).filter(({ report }) => report !== undefined)
+  const reported = Promise.all(own.map((line) => reportInConsul(line, context)))
+  await Promise.race([reported, pause(OWN_CHECK_MS, undefined, { ref: false })])
 }
 
 async function look(line: CheckLine<Context>, context: Context): Promise<Looked<Context>> {

@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import type { Consul } from '../consul/client.ts'
 import { type Applicant, claimSeat, type Seat } from '../consul/decide-seat.ts'
-import { type Config, type Credentials, kv, type Primary, type Seats } from '../consul/kv.ts'
+import { type Config, type Credentials, consulKeys, type Primary, type Seats } from '../consul/manifest.ts'
 import { EXIT, UnderstudyError, usageError } from '../core/errors.ts'
 import type { Folders } from '../files/decide-folders.ts'
 import { readSharedFolders } from '../files/document.ts'
@@ -20,10 +20,10 @@ export interface ClusterFacts {
 /** @returns null where this Consul holds no understudy cluster. */
 export async function readCluster(consul: Consul): Promise<ClusterFacts | null> {
   const [config, credentials, seats, primary, folders] = await Promise.all([
-    consul.get(kv.config),
-    consul.get(kv.credentials),
-    consul.get(kv.seats),
-    consul.get(kv.primary),
+    consul.get(consulKeys.config),
+    consul.get(consulKeys.credentials),
+    consul.get(consulKeys.seats),
+    consul.get(consulKeys.primary),
     readSharedFolders(consul),
   ])
   if (!config || !credentials || !seats) return null
@@ -62,13 +62,13 @@ export async function foundCluster(
   if (claim.outcome !== 'claimed')
     throw new UnderstudyError(EXIT.failed, 'the first seat could not be claimed')
   const founded = await consul.transaction([
-    { verb: 'cas', key: kv.config.path, value: config, index: 0 },
-    { verb: 'cas', key: kv.credentials.path, value: credentials, index: 0 },
-    { verb: 'cas', key: kv.seats.path, value: claim.seats, index: 0 },
+    { verb: 'cas', key: consulKeys.config.path, value: config, index: 0 },
+    { verb: 'cas', key: consulKeys.credentials.path, value: credentials, index: 0 },
+    { verb: 'cas', key: consulKeys.seats.path, value: claim.seats, index: 0 },
   ])
   if (founded) return
   // An earlier run has founded it: that this one wants the same is for us to check, whose seat it is for the caller.
-  const existing = (await consul.get(kv.config))?.value
+  const existing = (await consul.get(consulKeys.config))?.value
   const differs = (['virtualIp', 'database', 'user', 'policy', 'durability'] as const).find(
     (name) => existing?.[name] !== config[name],
   )
@@ -81,11 +81,11 @@ export async function foundCluster(
 /** Takes a seat by compare-and-set, against any number of others who do the same. */
 export async function takeSeat(consul: Consul, applicant: Applicant): Promise<Seat> {
   for (let attempt = 0; attempt < 50; attempt++) {
-    const entry = await consul.get(kv.seats)
+    const entry = await consul.get(consulKeys.seats)
     const claim = claimSeat(entry?.value ?? null, applicant)
     if (claim.outcome === 'refused') throw new UnderstudyError(EXIT.config, claim.why)
     if (claim.outcome === 'held') return claim.seat
-    if (await consul.compareAndSet(kv.seats, claim.seats, entry?.modifyIndex ?? 0)) return claim.seat
+    if (await consul.compareAndSet(consulKeys.seats, claim.seats, entry?.modifyIndex ?? 0)) return claim.seat
   }
   throw new UnderstudyError(
     EXIT.retry,

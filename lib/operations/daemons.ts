@@ -1,28 +1,31 @@
 import { createHash } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
-import type { Config, Credentials } from '../consul/kv.ts'
+import type { Config, Credentials } from '../consul/manifest.ts'
 import { readText, replaceFile } from '../core/atomic-files.ts'
-import { paths, units } from '../core/paths.ts'
+import { paths } from '../core/paths.ts'
 import type { Settings } from '../core/settings.ts'
 import { ensureRunning } from '../core/systemd.ts'
 import type { SystemUser } from '../core/users.ts'
 import { renderDatabases, renderPgbouncer, renderPgbouncerHba, renderUserlist } from '../pooler/config.ts'
+import { poolerPaths, poolerUnits } from '../pooler/manifest.ts'
 import { renderPassfile } from '../postgresql/config-conninfo.ts'
 import { renderRepmgr } from '../postgresql/config-repmgr.ts'
+import { postgresqlPaths, postgresqlUnits } from '../postgresql/manifest.ts'
 import { scramSecret } from '../postgresql/scram.ts'
 import { renderKeepalived } from '../virtual-ip/config.ts'
+import { virtualIpPaths, virtualIpUnits } from '../virtual-ip/manifest.ts'
 
 /** Password files and credentials, each for the one user that needs it. */
 export function writeSecrets(config: Config, credentials: Credentials, postgres: SystemUser): void {
   mkdirSync(dirname(paths.node), { recursive: true })
   const monitor = renderPassfile('understudy_monitor', credentials.monitor)
-  replaceFile(paths.repmgrPassfile, renderPassfile('repmgr', credentials.repmgr) + monitor, {
+  replaceFile(postgresqlPaths.repmgrPassfile, renderPassfile('repmgr', credentials.repmgr) + monitor, {
     mode: 0o600,
     ...postgres,
   })
-  replaceFile(paths.monitorPassfile, monitor, { mode: 0o600 })
-  replaceFile(paths.appPassfile, renderPassfile(config.user, credentials.app), { mode: 0o600 })
+  replaceFile(postgresqlPaths.monitorPassfile, monitor, { mode: 0o600 })
+  replaceFile(postgresqlPaths.appPassfile, renderPassfile(config.user, credentials.app), { mode: 0o600 })
 }
 
 export const writeSettings = (settings: Settings): boolean =>
@@ -30,7 +33,7 @@ export const writeSettings = (settings: Settings): boolean =>
 
 export function writeRepmgrConfig(settings: Settings): void {
   const { postgresqlPort: port, vipPriority: priority } = settings
-  replaceFile(paths.repmgrConfig, renderRepmgr({ ...settings, port, priority }))
+  replaceFile(postgresqlPaths.repmgrConfig, renderRepmgr({ ...settings, port, priority }))
 }
 
 export async function setUpPgbouncer(
@@ -40,12 +43,12 @@ export async function setUpPgbouncer(
   consul: SystemUser,
 ): Promise<void> {
   const owner = { ...postgres, mode: 0o640 }
-  if (!readText(paths.pgbouncerDatabases)?.includes('[databases]')) {
-    replaceFile(paths.pgbouncerDatabases, renderDatabases(config.database, null), consul)
+  if (!readText(poolerPaths.databases)?.includes('[databases]')) {
+    replaceFile(poolerPaths.databases, renderDatabases(config.database, null), consul)
   }
-  replaceFile(paths.pgbouncerHba, renderPgbouncerHba(), owner)
+  replaceFile(poolerPaths.hba, renderPgbouncerHba(), owner)
   replaceFile(
-    paths.pgbouncerUserlist,
+    poolerPaths.userlist,
     renderUserlist({
       [config.user]: scramSecret(config.user, credentials.app),
       understudy_monitor: scramSecret('understudy_monitor', credentials.monitor),
@@ -54,18 +57,19 @@ export async function setUpPgbouncer(
     }),
     owner,
   )
-  replaceFile(paths.pgbouncerConfig, renderPgbouncer(), owner)
-  await ensureRunning(units.pgbouncer, [paths.pgbouncerHba, paths.pgbouncerUserlist, paths.pgbouncerConfig])
+  replaceFile(poolerPaths.config, renderPgbouncer(), owner)
+  await ensureRunning(poolerUnits.pgbouncer, [poolerPaths.hba, poolerPaths.userlist, poolerPaths.config])
 }
 
 export async function setUpKeepalived(config: Config, settings: Settings): Promise<void> {
   const { node, vipPriority: priority } = settings
   const { virtualIp, routerId } = config
   replaceFile(
-    paths.keepalivedConfig,
+    virtualIpPaths.config,
     renderKeepalived({ node, interface: settings.interface, virtualIp, routerId, priority }),
   )
-  await ensureRunning(units.keepalived, [paths.keepalivedConfig])
+  await ensureRunning(virtualIpUnits.keepalived, [virtualIpPaths.config])
 }
 
-export const setUpRepmgrd = (): Promise<void> => ensureRunning(units.repmgrd, [paths.repmgrConfig])
+export const setUpRepmgrd = (): Promise<void> =>
+  ensureRunning(postgresqlUnits.repmgrd, [postgresqlPaths.repmgrConfig])

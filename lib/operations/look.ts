@@ -1,15 +1,15 @@
 import { Consul } from '../consul/client.ts'
 import { claimSeat } from '../consul/decide-seat.ts'
-import type { Primary } from '../consul/kv.ts'
+import type { Primary } from '../consul/manifest.ts'
 import { throughProbe } from '../consul/probe.ts'
 import { EXIT, UnderstudyError, usageError } from '../core/errors.ts'
-import { paths, units } from '../core/paths.ts'
 import { unit } from '../core/systemd.ts'
 import { orUnknown, UNKNOWN } from '../core/unknown.ts'
 import { systemUser } from '../core/users.ts'
 import { checkOwnFiles } from '../files/join.ts'
 import { withDatabase } from '../postgresql/client.ts'
 import { remoteDatabase } from '../postgresql/database.ts'
+import { postgresqlPaths, postgresqlUnits } from '../postgresql/manifest.ts'
 import { isPristine, POSTGRESQL_PORT, systemIdentifier } from '../postgresql/server.ts'
 import { type ClusterFacts, readCluster } from './cluster.ts'
 import type { MachineFacts } from './machine.ts'
@@ -91,9 +91,9 @@ async function comparePrimary({ config, credentials }: ClusterFacts, primary: Pr
 
   const own = await systemIdentifier(config.postgresqlVersion)
   if (own === null || own === remote.id) return
-  await unit('start', units.postgresql(config.postgresqlVersion))
+  await unit('start', postgresqlUnits.server(config.postgresqlVersion))
   if (await isPristine(POSTGRESQL_PORT, await systemUser('postgres'))) return
-  const directory = paths.postgresqlData(config.postgresqlVersion)
+  const directory = postgresqlPaths.data(config.postgresqlVersion)
   throw new UnderstudyError(
     EXIT.config,
     `the PostgreSQL cluster in ${directory} holds data, which joining would replace; save it and remove it first (pg_dropcluster --stop ${config.postgresqlVersion} main; pg_createcluster ${config.postgresqlVersion} main)`,

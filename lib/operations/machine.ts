@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { hostname, networkInterfaces } from 'node:os'
+import { consulPaths } from '../consul/manifest.ts'
 import { run, tryRun } from '../core/exec.ts'
 import { parseCidr } from '../core/network.ts'
-import { paths } from '../core/paths.ts'
 import { readSettings, type Settings } from '../core/settings.ts'
 
 interface Device {
@@ -54,7 +54,7 @@ export async function readMachine(): Promise<MachineFacts> {
     missing,
     postgresqlVersions: missing.includes('postgresql') ? [] : await readVersions(),
     settings: readSettings(),
-    foreignConsul: !existsSync(paths.consulConfig) && existsSync(`${consulData()}/raft`),
+    foreignConsul: !existsSync(consulPaths.config) && existsSync(`${consulData()}/raft`),
     nowMs: Date.now(),
   }
 }
@@ -84,7 +84,7 @@ async function readVersions(): Promise<number[]> {
 }
 
 /** HashiCorp's package keeps Consul's data in /opt/consul, Debian's in /var/lib/consul. */
-export const consulData = (): string => (existsSync('/opt/consul') ? '/opt/consul' : paths.consulData)
+export const consulData = (): string => (existsSync('/opt/consul') ? '/opt/consul' : consulPaths.data)
 
 /** Does anybody answer to this address? Asks twice, as duplicate address detection does (arping(8), -D). */
 export async function answersToArp(device: string, address: string): Promise<boolean> {

@@ -1,8 +1,9 @@
 import * as v from 'valibot'
-import { type DurabilityMode, identifier, type PlacementPolicy } from '../consul/kv.ts'
+import type { DurabilityMode, PlacementPolicy } from '../consul/manifest.ts'
 import { parseArguments } from '../core/arguments.ts'
 import { usageError } from '../core/errors.ts'
 import { isAddress, isHostAddress, parseCidr } from '../core/network.ts'
+import { identifier } from '../core/schema.ts'
 
 /** What a person asked for. */
 export type JoinOptions =

@@ -1,6 +1,7 @@
 import type { Consul } from '../consul/client.ts'
 import type { Seat } from '../consul/decide-seat.ts'
-import { DEFAULT_PREFIX, type Primary } from '../consul/kv.ts'
+import { DEFAULT_PREFIX } from '../consul/entry.ts'
+import type { Primary } from '../consul/manifest.ts'
 import { EXIT, UnderstudyError } from '../core/errors.ts'
 import type { Settings } from '../core/settings.ts'
 import type { SystemUser } from '../core/users.ts'

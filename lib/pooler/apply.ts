@@ -1,16 +1,16 @@
 import type { Context } from '../consul/handler.ts'
 import { replaceFile } from '../core/atomic-files.ts'
-import { paths } from '../core/paths.ts'
 import { withDatabase } from '../postgresql/client.ts'
 import { CONSOLE_MS, localConsole } from './console.ts'
 import type { PoolerPlan } from './decide.ts'
+import { poolerPaths } from './manifest.ts'
 
 /** PAUSE answers only when every client has let go; new ones are held back from the moment it is asked. */
 const PAUSE_MS = 300
 
 /** Writes the included file, then tells the running PgBouncer. */
 export async function applyPooler(plan: PoolerPlan, { settings }: Context): Promise<void> {
-  if (plan.file !== undefined) replaceFile(paths.pgbouncerDatabases, plan.file)
+  if (plan.file !== undefined) replaceFile(poolerPaths.databases, plan.file)
   if (plan.console.length === 0) return
   await withDatabase(localConsole, CONSOLE_MS, async (console) => {
     for (const command of plan.console) {

@@ -1,4 +1,5 @@
-import { paths } from '../core/paths.ts'
+import { postgresqlPaths } from '../postgresql/manifest.ts'
+import { poolerPaths } from './manifest.ts'
 
 export interface PgbouncerTarget {
   address: string
@@ -17,17 +18,17 @@ export function renderDatabases(database: string, target: PgbouncerTarget | null
 /** pgbouncer.ini. See https://www.pgbouncer.org/config.html. */
 export function renderPgbouncer(): string {
   return `;; Written by understudy. Local settings are lost at the next join.
-%include ${paths.pgbouncerDatabases}
+%include ${poolerPaths.databases}
 
 [pgbouncer]
 logfile = /var/log/postgresql/pgbouncer.log
 pidfile = /var/run/postgresql/pgbouncer.pid
 listen_addr = *
 listen_port = 6432
-unix_socket_dir = ${paths.sockets}
+unix_socket_dir = ${postgresqlPaths.sockets}
 auth_type = hba
-auth_hba_file = ${paths.pgbouncerHba}
-auth_file = ${paths.pgbouncerUserlist}
+auth_hba_file = ${poolerPaths.hba}
+auth_file = ${poolerPaths.userlist}
 admin_users = consul
 stats_users = understudy_monitor
 

@@ -1,12 +1,12 @@
-import { paths } from '../core/paths.ts'
 import type { Connection, Target } from '../postgresql/client.ts'
+import { postgresqlPaths } from '../postgresql/manifest.ts'
 
 /** How long the console may take to answer. */
 export const CONSOLE_MS = 2000
 
 /** The administration console of this machine's PgBouncer, for the system user consul. */
 export const localConsole: Target = {
-  host: paths.sockets,
+  host: postgresqlPaths.sockets,
   port: 6432,
   user: 'consul',
   database: 'pgbouncer',

@@ -1,12 +1,12 @@
 import type { Context } from '../consul/handler.ts'
 import { readLeadership } from '../consul/observe-leadership.ts'
 import { readText } from '../core/atomic-files.ts'
-import { paths } from '../core/paths.ts'
 import { orUnknown } from '../core/unknown.ts'
 import { withDatabase } from '../postgresql/client.ts'
 import { isFenced } from '../postgresql/fence-marker.ts'
 import { CONSOLE_MS, localConsole, readPooler } from './console.ts'
 import type { PoolerFacts } from './decide.ts'
+import { poolerPaths } from './manifest.ts'
 
 /** Who leads, and where the PgBouncer of this machine sends its clients. */
 export async function observePooler({ settings, consul }: Context): Promise<PoolerFacts> {
@@ -15,6 +15,6 @@ export async function observePooler({ settings, consul }: Context): Promise<Pool
     orUnknown(readLeadership(consul)),
     orUnknown(withDatabase(localConsole, CONSOLE_MS, (console) => readPooler(console, database))),
   ])
-  const file = readText(paths.pgbouncerDatabases)
+  const file = readText(poolerPaths.databases)
   return { database, leadership, fenced: isFenced(), file, running }
 }

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Operation } from '../consul/client.ts'
 import type { Context } from '../consul/handler.ts'
-import { kv, type Leader, type Primary, type Sync } from '../consul/kv.ts'
+import { consulKeys, type Leader, type Primary } from '../consul/manifest.ts'
 import { leaderSession } from '../consul/session.ts'
 import { waitFor } from '../core/wait.ts'
 import { withDatabase } from './client.ts'
@@ -10,6 +10,7 @@ import { markPromotion } from './data-directory.ts'
 import { localDatabase, readRole } from './database.ts'
 import { commitRule, isSynchronous, NO_WAIT, NOBODY } from './decide-durability.ts'
 import type { FailoverPlan } from './decide-failover.ts'
+import { postgresqlKeys, type Sync } from './manifest.ts'
 import { setAndReload } from './setting.ts'
 import { evictStandbys } from './slots.ts'
 
@@ -31,14 +32,14 @@ export async function applyFailover(plan: FailoverPlan, context: Context): Promi
       return stopOtherReceivers(plan.nodes, context)
     case 'lock':
       // Whether we got it or somebody else did, the next look shows.
-      await consul.acquire(kv.leader, value, await leaderSession(consul, node), plan.modifyIndex)
+      await consul.acquire(consulKeys.leader, value, await leaderSession(consul, node), plan.modifyIndex)
       return
     case 'unlock':
-      await consul.release(kv.leader, value, plan.session)
+      await consul.release(consulKeys.leader, value, plan.session)
       return
     case 'adopt': {
       const session = await leaderSession(consul, node)
-      const { path: key } = kv.leader
+      const { path: key } = consulKeys.leader
       await consul.transaction([
         { verb: 'unlock', key, value, session: plan.session },
         { verb: 'lock', key, value, session },
@@ -78,7 +79,7 @@ async function stopReceiver(context: Context): Promise<void> {
 
 /** The same on others, as repmgr (a superuser there): where nothing of ours has run, as when repmgrd is the initiator. */
 async function stopOtherReceivers(nodes: readonly string[], { consul }: Context): Promise<void> {
-  const members = await consul.list(kv.postgresqlNodes)
+  const members = await consul.list(postgresqlKeys.nodes)
   for (const node of nodes) {
     const member = members.get(node)?.value
     if (!member) continue
@@ -89,7 +90,10 @@ async function stopOtherReceivers(nodes: readonly string[], { consul }: Context)
 
 /** The synchronous_standby_names of a new primary: its first commit has to wait for a standby as all others do. */
 async function firstCommits({ settings, consul }: Context): Promise<string> {
-  const [config, members] = await Promise.all([consul.get(kv.config), consul.list(kv.postgresqlNodes)])
+  const [config, members] = await Promise.all([
+    consul.get(consulKeys.config),
+    consul.list(postgresqlKeys.nodes),
+  ])
   const others = [...members.keys()].filter((name) => name !== settings.node)
   const waits = isSynchronous(config?.value.durability ?? 'quorum', members.size)
   return renderSynchronous(waits ? commitRule(others) : NO_WAIT)
@@ -118,17 +122,17 @@ async function promote(context: Context): Promise<void> {
 async function publish(plan: FailoverPlan & { do: 'publish' }, { settings, consul }: Context): Promise<void> {
   const { node, address, postgresqlPort: port } = settings
   const { epoch, timeline, session, replaces } = plan
-  const published = await consul.get(kv.primary)
+  const published = await consul.get(consulKeys.primary)
   if (!published || !isSame(published.value, replaces)) return
   const primary: Primary = { schema: 1, node, address, port, timeline, epoch }
   const operations: Operation[] = [
-    { verb: 'check-session', key: kv.leader.path, session },
-    { verb: 'cas', key: kv.primary.path, value: primary, index: published.modifyIndex },
+    { verb: 'check-session', key: consulKeys.leader.path, session },
+    { verb: 'cas', key: consulKeys.primary.path, value: primary, index: published.modifyIndex },
   ]
   // The standbys of a new primary have yet to catch up with what was acknowledged before: until then only it may lead.
   const nobody: Sync = { schema: 1, node, voters: [...NOBODY.voters], need: NOBODY.need }
   if (replaces.node !== node || replaces.timeline !== timeline)
-    operations.push({ verb: 'set', key: kv.sync.path, value: nobody })
+    operations.push({ verb: 'set', key: postgresqlKeys.sync.path, value: nobody })
   await consul.transaction(operations)
 }
 

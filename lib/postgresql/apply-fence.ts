@@ -2,10 +2,10 @@ import type { Context } from '../consul/handler.ts'
 import { recordHistory } from '../consul/history.ts'
 import { explain } from '../core/errors.ts'
 import { log } from '../core/log.ts'
-import { units } from '../core/paths.ts'
 import { queueUnit, stopHard } from '../core/systemd.ts'
 import type { FencePlan } from './decide-fence.ts'
 import { markFenced } from './fence-marker.ts'
+import { postgresqlUnits } from './manifest.ts'
 
 /**
  * Holds PgBouncer, gives up the virtual IP, stops PostgreSQL. It starts again by rejoin, when Consul says who leads.
@@ -21,7 +21,7 @@ export async function applyFence(plan: FencePlan, context: Context): Promise<voi
     }
   }
   await attempt('mark this machine as fenced', markFenced)
-  await attempt(`start ${units.withdraw}`, () => queueUnit('start', units.withdraw))
-  await stopHard(units.postgresql(context.settings.postgresqlVersion))
+  await attempt(`start ${postgresqlUnits.withdraw}`, () => queueUnit('start', postgresqlUnits.withdraw))
+  await stopHard(postgresqlUnits.server(context.settings.postgresqlVersion))
   await recordHistory(context, 'fenced', plan.why)
 }

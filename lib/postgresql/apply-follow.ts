@@ -2,13 +2,13 @@ import type { Context } from '../consul/handler.ts'
 import { currentPrimary } from '../consul/leadership.ts'
 import { readLeadership } from '../consul/observe-leadership.ts'
 import { EXIT, UnderstudyError } from '../core/errors.ts'
-import { units } from '../core/paths.ts'
 import { queueUnit } from '../core/systemd.ts'
 import { withDatabase } from './client.ts'
 import { slotName } from './config.ts'
 import { repmgrConninfo } from './config-repmgr.ts'
 import { localDatabase } from './database.ts'
 import { type FollowPlan, mayNeedFollow } from './decide-follow.ts'
+import { postgresqlUnits } from './manifest.ts'
 import { observeReplication } from './observe-follow.ts'
 import { setAndReload } from './setting.ts'
 import { dropSlots, ensureSlot } from './slots.ts'
@@ -17,7 +17,7 @@ const DATABASE_MS = 3000
 
 /** Points replication at the primary, or sends this machine to rejoin. */
 export async function applyFollow(plan: FollowPlan, { settings, consul }: Context): Promise<void> {
-  if (plan.do === 'rejoin') return queueUnit('start', units.rejoin)
+  if (plan.do === 'rejoin') return queueUnit('start', postgresqlUnits.rejoin)
   if (plan.do !== 'point') return
   const { host, port, epoch } = plan
   const slot = slotName(settings.repmgrId)
@@ -45,8 +45,8 @@ export async function applyFollow(plan: FollowPlan, { settings, consul }: Contex
  */
 export async function followIfNeeded(context: Context): Promise<void> {
   const why = mayNeedFollow(await observeReplication(context, 'understudy_monitor'))
-  if (why !== null) await queueUnit('start', units.follow)
+  if (why !== null) await queueUnit('start', postgresqlUnits.follow)
 }
 
 /** repmgrd reads its role and upstream at start only. */
-export const restartRepmgrd = (): Promise<void> => queueUnit('restart', units.repmgrd)
+export const restartRepmgrd = (): Promise<void> => queueUnit('restart', postgresqlUnits.repmgrd)

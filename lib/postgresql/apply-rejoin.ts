@@ -1,11 +1,10 @@
 import type { Context } from '../consul/handler.ts'
 import { recordHistory } from '../consul/history.ts'
-import type { Primary } from '../consul/kv.ts'
+import type { Primary } from '../consul/manifest.ts'
 import { explain } from '../core/errors.ts'
 import { run } from '../core/exec.ts'
 import { forgetFailure, recordFailure } from '../core/failure.ts'
 import { log } from '../core/log.ts'
-import { paths, units } from '../core/paths.ts'
 import type { Settings } from '../core/settings.ts'
 import { stopHard, unit } from '../core/systemd.ts'
 import { restartRepmgrd } from './apply-follow.ts'
@@ -13,6 +12,7 @@ import { cloneStandby } from './clone.ts'
 import { renderConninfo } from './config-conninfo.ts'
 import { makeStandby, markRewind, unmarkRewind } from './data-directory.ts'
 import type { RejoinPlan } from './decide-rejoin.ts'
+import { postgresqlPaths, postgresqlUnits } from './manifest.ts'
 
 /** A rewind reads the WAL since the divergence and copies what changed. */
 const REWIND_MS = 3600 * 1000
@@ -23,16 +23,16 @@ export async function applyRejoin(plan: RejoinPlan, context: Context): Promise<v
   if (plan.do === 'wait') return
   try {
     await makeMember(plan, context)
-    forgetFailure(paths.rejoinFailed)
+    forgetFailure(postgresqlPaths.rejoinFailed)
   } catch (error) {
-    recordFailure(paths.rejoinFailed, explain(error), Date.now())
+    recordFailure(postgresqlPaths.rejoinFailed, explain(error), Date.now())
     throw error
   }
 }
 
 async function makeMember(plan: RejoinPlan, context: Context): Promise<void> {
   const { settings } = context
-  const service = units.postgresql(settings.postgresqlVersion)
+  const service = postgresqlUnits.server(settings.postgresqlVersion)
   if (plan.do === 'start') return unit('start', service, START_MS)
   if (plan.do !== 'rewind' && plan.do !== 'clone') return
 
@@ -65,20 +65,20 @@ async function rewind(settings: Settings, primary: Primary): Promise<void> {
     port: primary.port,
     user: 'repmgr',
     dbname: 'postgres',
-    passfile: paths.repmgrPassfile,
+    passfile: postgresqlPaths.repmgrPassfile,
   })
   markRewind(version)
   await run(
-    paths.postgresqlBin(version, 'pg_rewind'),
+    postgresqlPaths.bin(version, 'pg_rewind'),
     [
-      `--target-pgdata=${paths.postgresqlData(version)}`,
+      `--target-pgdata=${postgresqlPaths.data(version)}`,
       `--source-server=${source}`,
       // Debian keeps the configuration elsewhere; the crash recovery before a rewind needs it.
-      `--config-file=${paths.postgresqlConfigDirectory(version)}/postgresql.conf`,
+      `--config-file=${postgresqlPaths.configDirectory(version)}/postgresql.conf`,
     ],
     { timeoutMs: REWIND_MS },
   )
-  makeStandby(paths.postgresqlData(version), settings, { host: primary.address, port: primary.port })
+  makeStandby(postgresqlPaths.data(version), settings, { host: primary.address, port: primary.port })
   unmarkRewind(version)
 }
 

@@ -1,12 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Context } from '../consul/handler.ts'
-import { kv } from '../consul/kv.ts'
+import { consulKeys } from '../consul/manifest.ts'
 import { dropStartSessions, startSession } from '../consul/session.ts'
-import { units } from '../core/paths.ts'
 import { queueUnit } from '../core/systemd.ts'
 import { orUnknown, UNKNOWN } from '../core/unknown.ts'
 import type { StartGatePlan } from './decide-start-gate.ts'
 import { unmarkFenced } from './fence-marker.ts'
+import { postgresqlUnits } from './manifest.ts'
 
 const REFUSED_MS = 4000
 
@@ -19,7 +19,7 @@ export async function applyStartGate(plan: StartGatePlan, { settings, consul }: 
     case 'refuse':
       // A lock that a former look took would keep the primary from its own.
       await orUnknown(dropStartSessions(consul, node))
-      await queueUnit('start', units.rejoin)
+      await queueUnit('start', postgresqlUnits.rejoin)
       // systemd tries again at once; rejoin stops that as soon as it has something to do.
       await pause(REFUSED_MS)
       return
@@ -27,7 +27,7 @@ export async function applyStartGate(plan: StartGatePlan, { settings, consul }: 
       const session = await orUnknown(startSession(consul, node))
       if (session === UNKNOWN) return
       const value = { schema: 1 as const, node, since: new Date().toISOString(), why: plan.why }
-      await orUnknown(consul.acquire(kv.leader, value, session, plan.modifyIndex))
+      await orUnknown(consul.acquire(consulKeys.leader, value, session, plan.modifyIndex))
       return
     }
     case 'nothing':

@@ -1,12 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Context } from '../consul/handler.ts'
-import { kv } from '../consul/kv.ts'
+import { consulKeys } from '../consul/manifest.ts'
 import { IN_EFFECT_MS } from './apply-failover.ts'
 import type { Connection } from './client.ts'
 import { slotName } from './config.ts'
 import { renderSynchronous } from './config-synchronous.ts'
 import type { ElectionRule } from './decide-durability.ts'
 import type { UpkeepChange } from './decide-upkeep.ts'
+import { postgresqlKeys } from './manifest.ts'
 import type { Held } from './observe-upkeep.ts'
 import { setAndReload } from './setting.ts'
 import { dropSlots, ensureSlot } from './slots.ts'
@@ -25,10 +26,10 @@ export async function applyUpkeep(
   const { node } = settings
   const publish = (rule: ElectionRule): Promise<boolean> =>
     consul.transaction([
-      { verb: 'check-session', key: kv.leader.path, session },
+      { verb: 'check-session', key: consulKeys.leader.path, session },
       {
         verb: 'cas',
-        key: kv.sync.path,
+        key: postgresqlKeys.sync.path,
         value: { schema: 1, node, voters: [...rule.voters], need: rule.need },
         index: sync?.modifyIndex ?? 0,
       },
@@ -44,7 +45,10 @@ export async function applyUpkeep(
 
 /** A replication slot for every other member, and none for strangers. */
 export async function keepSlots(own: Connection, { settings, consul }: Context): Promise<void> {
-  const [members, seats] = await Promise.all([consul.list(kv.postgresqlNodes), consul.get(kv.seats)])
+  const [members, seats] = await Promise.all([
+    consul.list(postgresqlKeys.nodes),
+    consul.get(consulKeys.seats),
+  ])
   const slots = [...members]
     .filter(([node]) => node !== settings.node)
     .map(([, { value }]) => slotName(value.repmgrId))

@@ -1,15 +1,15 @@
 import type { Context } from '../consul/handler.ts'
 import type { CheckLine } from '../core/component.ts'
 import { readFailure } from '../core/failure.ts'
-import { paths, units } from '../core/paths.ts'
 import { queueUnit } from '../core/systemd.ts'
 import { type DatabaseCheckPlan, decideDatabaseCheck, decideRejoinCheck } from './decide-check.ts'
 import type { Replication } from './decide-follow.ts'
+import { postgresqlPaths, postgresqlUnits } from './manifest.ts'
 import { observeReplication } from './observe-follow.ts'
 
 const rejoin: CheckLine<Context, Parameters<typeof decideRejoinCheck>[0]> = {
   name: 'rejoin',
-  observe: async () => ({ failure: readFailure(paths.rejoinFailed) }),
+  observe: async () => ({ failure: readFailure(postgresqlPaths.rejoinFailed) }),
   decide: decideRejoinCheck,
   apply: async () => {},
 }
@@ -19,7 +19,7 @@ const database: CheckLine<Context, Replication, DatabaseCheckPlan> = {
   observe: (context) => observeReplication(context, 'understudy_monitor'),
   decide: decideDatabaseCheck,
   async apply({ start }) {
-    for (const repair of start) await queueUnit('start', units[repair])
+    for (const repair of start) await queueUnit('start', postgresqlUnits[repair])
   },
 }
 

@@ -1,9 +1,9 @@
 import { chownSync, rmSync } from 'node:fs'
 import { replaceFile } from '../core/atomic-files.ts'
 import { type RunOptions, run } from '../core/exec.ts'
-import { paths } from '../core/paths.ts'
 import { type RepmgrOptions, renderRepmgr } from './config-repmgr.ts'
 import { makeStandby, swapIn, type Upstream } from './data-directory.ts'
+import { postgresqlPaths } from './manifest.ts'
 
 /** A clone is as long as the database is big; this only ends one that no longer moves. */
 const CLONE_MS = 12 * 3600 * 1000
@@ -23,9 +23,9 @@ export async function cloneStandby(
   as: Pick<RunOptions, 'uid' | 'gid'>,
 ): Promise<void> {
   const version = member.postgresqlVersion
-  const incoming = paths.postgresqlIncoming(version)
+  const incoming = postgresqlPaths.incoming(version)
   // repmgr clones into the directory its configuration names, whatever --pgdata says.
-  const config = paths.cloneConfig(version)
+  const config = postgresqlPaths.cloneConfig(version)
   replaceFile(config, renderRepmgr({ ...member, dataDirectory: incoming }), { mode: 0o600 })
   if (as.uid !== undefined && as.gid !== undefined) chownSync(config, as.uid, as.gid)
   const clone = [
@@ -51,7 +51,7 @@ export async function cloneStandby(
       [
         '--wait',
         String(CLONE_MS / 1000),
-        paths.cloneLock,
+        postgresqlPaths.cloneLock,
         'sh',
         '-ec',
         CLEAN_AND_CLONE,
@@ -59,7 +59,7 @@ export async function cloneStandby(
         incoming,
         ...clone,
       ],
-      { ...as, timeoutMs: CLONE_MS, env: { PGPASSFILE: paths.repmgrPassfile } },
+      { ...as, timeoutMs: CLONE_MS, env: { PGPASSFILE: postgresqlPaths.repmgrPassfile } },
     )
   } finally {
     rmSync(config, { force: true })

@@ -1,5 +1,6 @@
-import { paths, units } from '../core/paths.ts'
+import { paths } from '../core/paths.ts'
 import { renderConninfo } from './config-conninfo.ts'
+import { postgresqlPaths, postgresqlUnits } from './manifest.ts'
 
 export interface RepmgrOptions {
   node: string
@@ -21,7 +22,7 @@ export const repmgrConninfo = (node: string, host: string, port: number): string
     user: 'repmgr',
     dbname: 'repmgr',
     application_name: node,
-    passfile: paths.repmgrPassfile,
+    passfile: postgresqlPaths.repmgrPassfile,
   })
 
 /** What is recorded, see https://www.repmgr.org/docs/current/event-notifications.html. */
@@ -48,10 +49,10 @@ export function renderRepmgr(options: RepmgrOptions): string {
 node_id=${repmgrId}
 node_name='${node}'
 conninfo='${repmgrConninfo(node, address, port)}'
-data_directory='${options.dataDirectory ?? paths.postgresqlData(postgresqlVersion)}'
-pg_bindir='${paths.postgresqlBin(postgresqlVersion, '')}'
-config_directory='${paths.postgresqlConfigDirectory(postgresqlVersion)}'
-passfile='${paths.repmgrPassfile}'
+data_directory='${options.dataDirectory ?? postgresqlPaths.data(postgresqlVersion)}'
+pg_bindir='${postgresqlPaths.bin(postgresqlVersion, '')}'
+config_directory='${postgresqlPaths.configDirectory(postgresqlVersion)}'
+passfile='${postgresqlPaths.repmgrPassfile}'
 use_replication_slots=true
 priority=${priority}
 
@@ -71,7 +72,7 @@ promote_check_timeout=15
 # No standby is left: is this machine still the primary?
 child_nodes_check_interval=1
 child_nodes_disconnect_timeout=2
-child_nodes_disconnect_command='systemctl start --no-block ${units.fence}'
+child_nodes_disconnect_command='systemctl start --no-block ${postgresqlUnits.fence}'
 
 # Not of repmgrd's own starts and stops: with every new primary it is restarted.
 event_notifications='${EVENTS.join(',')}'

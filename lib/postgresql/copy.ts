@@ -1,5 +1,4 @@
-import type { Primary } from '../consul/kv.ts'
-import { paths, units } from '../core/paths.ts'
+import type { Primary } from '../consul/manifest.ts'
 import type { Settings } from '../core/settings.ts'
 import { unit } from '../core/systemd.ts'
 import type { SystemUser } from '../core/users.ts'
@@ -7,6 +6,7 @@ import { withDatabase } from './client.ts'
 import { cloneStandby } from './clone.ts'
 import { inspectData } from './data-directory.ts'
 import { remoteDatabase } from './database.ts'
+import { postgresqlPaths, postgresqlUnits } from './manifest.ts'
 import { systemIdentifier } from './server.ts'
 
 const PRIMARY_MS = 5000
@@ -17,13 +17,13 @@ export async function copyPrimary(settings: Settings, primary: Primary, postgres
   // Joined long ago, and promoted since.
   if (primary.node === settings.node) return
   const version = settings.postgresqlVersion
-  process.env['PGPASSFILE'] = paths.monitorPassfile
+  process.env['PGPASSFILE'] = postgresqlPaths.monitorPassfile
   const [row] = await withDatabase(remoteDatabase(primary.address, primary.port), PRIMARY_MS, (connection) =>
     connection.query<{ id: string }>('select system_identifier::text as id from pg_control_system()'),
   )
   const { data, standbySignal } = inspectData(version)
   if (data === 'intact' && standbySignal && (await systemIdentifier(version)) === row?.id) return
   const member = { ...settings, port: settings.postgresqlPort, priority: settings.vipPriority }
-  const stop = (): Promise<void> => unit('stop', units.postgresql(version), STOP_MS)
+  const stop = (): Promise<void> => unit('stop', postgresqlUnits.server(version), STOP_MS)
   await cloneStandby(member, { host: primary.address, port: primary.port }, stop, postgres)
 }

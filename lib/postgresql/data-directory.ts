@@ -1,20 +1,20 @@
 import { appendFileSync, existsSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { syncToDisk } from '../core/atomic-files.ts'
-import { paths } from '../core/paths.ts'
 import { slotName, standbyLines } from './config.ts'
 import { repmgrConninfo } from './config-repmgr.ts'
+import { postgresqlPaths } from './manifest.ts'
 
 /** What a start would find. */
 export function inspectData(version: number): {
   data: 'intact' | 'unpublished' | 'torn' | 'missing'
   standbySignal: boolean
 } {
-  const directory = paths.postgresqlData(version)
-  const marked = existsSync(paths.promotionMarker(version)) ? 'unpublished' : 'intact'
+  const directory = postgresqlPaths.data(version)
+  const marked = existsSync(postgresqlPaths.promotionMarker(version)) ? 'unpublished' : 'intact'
   const complete = existsSync(`${directory}/PG_VERSION`) ? marked : 'missing'
   return {
-    data: existsSync(paths.rewindMarker(version)) ? 'torn' : complete,
+    data: existsSync(postgresqlPaths.rewindMarker(version)) ? 'torn' : complete,
     standbySignal: existsSync(`${directory}/standby.signal`),
   }
 }
@@ -26,18 +26,19 @@ function mark(path: string, text: string): void {
 
 /** A directory that pg_rewind left half-way cannot be used. */
 export const markRewind = (version: number): void =>
-  mark(paths.rewindMarker(version), 'pg_rewind is at work in the directory beside this file\n')
+  mark(postgresqlPaths.rewindMarker(version), 'pg_rewind is at work in the directory beside this file\n')
 
 /**
  * A promotion that was never published forks a timeline that another member may fork as well, under the same number:
  * pg_rewind would take the two for one and find nothing to do.
  */
 export const markPromotion = (version: number): void =>
-  mark(paths.promotionMarker(version), 'promoted, but not yet published as the primary\n')
+  mark(postgresqlPaths.promotionMarker(version), 'promoted, but not yet published as the primary\n')
 
-export const unmarkRewind = (version: number): void => rmSync(paths.rewindMarker(version), { force: true })
+export const unmarkRewind = (version: number): void =>
+  rmSync(postgresqlPaths.rewindMarker(version), { force: true })
 export const unmarkPromotion = (version: number): void =>
-  rmSync(paths.promotionMarker(version), { force: true })
+  rmSync(postgresqlPaths.promotionMarker(version), { force: true })
 
 export interface Upstream {
   host: string
@@ -62,9 +63,9 @@ export function makeStandby(
  */
 export function swapIn(version: number): void {
   const [current, incoming, outgoing] = [
-    paths.postgresqlData(version),
-    paths.postgresqlIncoming(version),
-    paths.postgresqlOutgoing(version),
+    postgresqlPaths.data(version),
+    postgresqlPaths.incoming(version),
+    postgresqlPaths.outgoing(version),
   ]
   if (existsSync(current)) {
     rmSync(outgoing, { recursive: true, force: true })

@@ -1,7 +1,7 @@
-import { paths } from '../core/paths.ts'
 import { UNKNOWN, type Unknown } from '../core/unknown.ts'
 import { type Connection, type Target, withDatabase } from './client.ts'
 import { parseLsn } from './lsn.ts'
+import { postgresqlPaths } from './manifest.ts'
 import type { LocalDatabase } from './role.ts'
 
 /** The database of this machine, through its Unix socket. */
@@ -10,7 +10,7 @@ export const localDatabase = (
   port: number,
   database = 'postgres',
 ): Target => ({
-  host: paths.sockets,
+  host: postgresqlPaths.sockets,
   port,
   user,
   database,

@@ -1,4 +1,4 @@
-import type { DurabilityMode } from '../consul/kv.ts'
+import type { DurabilityMode } from '../consul/manifest.ts'
 
 /** From how many members on mode `quorum` lets a commit wait: with two, losing either would stop the writes. */
 const QUORUM_FROM = 3

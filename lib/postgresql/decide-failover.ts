@@ -1,6 +1,8 @@
-import type { Entry, Leader, Primary, Sync } from '../consul/kv.ts'
+import type { Entry } from '../consul/entry.ts'
+import type { Leader, Primary } from '../consul/manifest.ts'
 import { UNKNOWN, type Unknown } from '../core/unknown.ts'
 import { NOBODY } from './decide-durability.ts'
+import type { Sync } from './manifest.ts'
 import type { LocalDatabase } from './role.ts'
 
 /** What the choice between equally good members hangs on. */

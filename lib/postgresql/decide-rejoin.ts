@@ -1,5 +1,5 @@
-import type { Primary } from '../consul/kv.ts'
 import { currentPrimary, type Leadership } from '../consul/leadership.ts'
+import type { Primary } from '../consul/manifest.ts'
 import { dueAtMs, type Failure } from '../core/decide-backoff.ts'
 import { UNKNOWN, type Unknown } from '../core/unknown.ts'
 import type { Lineage } from './decide-lineage.ts'

@@ -1,4 +1,4 @@
-import type { DurabilityMode } from '../consul/kv.ts'
+import type { DurabilityMode } from '../consul/manifest.ts'
 import {
   type CommitRule,
   type DurabilityPlan,

@@ -1,11 +1,11 @@
 import { existsSync, rmSync } from 'node:fs'
 import { replaceFile } from '../core/atomic-files.ts'
-import { paths } from '../core/paths.ts'
+import { postgresqlPaths } from './manifest.ts'
 
 /** Has this machine stopped its database because it was cut off? Gone at boot, and when the database may start again. */
-export const isFenced = (): boolean => existsSync(paths.fenced)
+export const isFenced = (): boolean => existsSync(postgresqlPaths.fenced)
 
 export const markFenced = (): boolean =>
-  replaceFile(paths.fenced, 'cut off from the standbys and from the lock\n')
+  replaceFile(postgresqlPaths.fenced, 'cut off from the standbys and from the lock\n')
 
-export const unmarkFenced = (): void => rmSync(paths.fenced, { force: true })
+export const unmarkFenced = (): void => rmSync(postgresqlPaths.fenced, { force: true })

@@ -1,11 +1,12 @@
 import type { Check, Consul } from '../consul/client.ts'
 import type { Context } from '../consul/handler.ts'
-import { kv } from '../consul/kv.ts'
+import { consulKeys } from '../consul/manifest.ts'
 import { readLeadership } from '../consul/observe-leadership.ts'
 import { readSessions } from '../consul/session.ts'
 import { orUnknown, UNKNOWN, type Unknown } from '../core/unknown.ts'
 import { localDatabase, probe, probeLocal, remoteDatabase } from './database.ts'
 import { type FailoverFacts, holdsLock, type Peer } from './decide-failover.ts'
+import { postgresqlKeys } from './manifest.ts'
 
 /**
  * How long the old primary and the other members may take to answer. The first is expected to be silent, so that its time is part
@@ -31,7 +32,7 @@ export async function observeFailover(
     orUnknown(readLeadership(consul)),
     orUnknown(readSessions(consul, node)),
     orUnknown(readMembers(consul)),
-    orUnknown(consul.get(kv.sync)),
+    orUnknown(consul.get(postgresqlKeys.sync)),
     orUnknown(consul.leader()),
     probeLocal(localDatabase('postgres', postgresqlPort), LOCAL_MS),
   ])
@@ -97,8 +98,8 @@ export interface Member extends Omit<Peer, 'database' | 'leadsConsul'> {
 
 export async function readMembers(consul: Consul): Promise<Member[]> {
   const [databases, seats, checks] = await Promise.all([
-    consul.list(kv.postgresqlNodes),
-    consul.get(kv.seats),
+    consul.list(postgresqlKeys.nodes),
+    consul.get(consulKeys.seats),
     consul.checks(),
   ])
   return [...databases].map(([node, { value }]) => ({

@@ -1,14 +1,14 @@
 import type { Context } from '../consul/handler.ts'
 import { readFailure } from '../core/failure.ts'
-import { paths } from '../core/paths.ts'
 import { inspectData } from './data-directory.ts'
 import type { RejoinFacts } from './decide-rejoin.ts'
+import { postgresqlPaths } from './manifest.ts'
 import { observeLineage, observeReplication } from './observe-follow.ts'
 
 /** What this machine has and who leads, where another attempt is due; after a failure that is not at once. */
 export async function observeRejoin(context: Context): Promise<RejoinFacts> {
   const { settings } = context
-  const failure = readFailure(paths.rejoinFailed)
+  const failure = readFailure(postgresqlPaths.rejoinFailed)
   const seen = await observeReplication(context, 'postgres')
   const { node, leadership, local } = seen
   const lineage = await observeLineage(seen)

@@ -1,7 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import type { Entry } from '../consul/entry.ts'
 import type { Context } from '../consul/handler.ts'
-import { type Entry, kv, type Sync } from '../consul/kv.ts'
 import { currentPrimary } from '../consul/leadership.ts'
+import { consulKeys } from '../consul/manifest.ts'
 import { readLeadership } from '../consul/observe-leadership.ts'
 import { readSessions } from '../consul/session.ts'
 import { orUnknown, UNKNOWN } from '../core/unknown.ts'
@@ -10,6 +11,7 @@ import { parseSynchronous } from './config-synchronous.ts'
 import { type CommitRule, NO_WAIT, NOBODY } from './decide-durability.ts'
 import { holdsLock } from './decide-failover.ts'
 import type { Mandate, UpkeepFacts } from './decide-upkeep.ts'
+import { postgresqlKeys, type Sync } from './manifest.ts'
 import { readMembers } from './observe-failover.ts'
 
 /** How long standbys that write without pause may take to reach a position that the primary had a moment ago. */
@@ -41,8 +43,8 @@ async function readHeld({ settings, consul }: Context): Promise<Held | null> {
     orUnknown(readLeadership(consul)),
     orUnknown(readSessions(consul, node)),
     orUnknown(readMembers(consul)),
-    orUnknown(consul.get(kv.config)),
-    orUnknown(consul.get(kv.sync)),
+    orUnknown(consul.get(consulKeys.config)),
+    orUnknown(consul.get(postgresqlKeys.sync)),
   ])
   if (leadership === UNKNOWN || sessions === UNKNOWN || members === UNKNOWN) return null
   if (config === UNKNOWN || sync === UNKNOWN) return null

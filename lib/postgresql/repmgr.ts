@@ -1,6 +1,6 @@
 import { run } from '../core/exec.ts'
-import { paths } from '../core/paths.ts'
 import type { SystemUser } from '../core/users.ts'
+import { postgresqlPaths } from './manifest.ts'
 
 const REGISTER_MS = 30_000
 
@@ -15,8 +15,8 @@ export async function registerStandby(as: SystemUser): Promise<void> {
 }
 
 const repmgr = (args: readonly string[], as: SystemUser): Promise<string> =>
-  run('repmgr', ['-f', paths.repmgrConfig, ...args], {
+  run('repmgr', ['-f', postgresqlPaths.repmgrConfig, ...args], {
     ...as,
     timeoutMs: REGISTER_MS,
-    env: { PGPASSFILE: paths.repmgrPassfile },
+    env: { PGPASSFILE: postgresqlPaths.repmgrPassfile },
   })

@@ -1,10 +1,10 @@
-import type { Config, Credentials } from '../consul/kv.ts'
+import type { Config, Credentials } from '../consul/manifest.ts'
 import { readText, replaceFile } from '../core/atomic-files.ts'
 import { run } from '../core/exec.ts'
-import { paths, units } from '../core/paths.ts'
 import { unit } from '../core/systemd.ts'
 import type { SystemUser } from '../core/users.ts'
 import { hbaLines, identLines, renderPostgresql, withManagedBlock } from './config.ts'
+import { postgresqlPaths, postgresqlUnits } from './manifest.ts'
 import { scramSecret } from './scram.ts'
 
 /** Where Debian's cluster main listens. */
@@ -19,7 +19,7 @@ export async function sql(as: SystemUser, port: number, database: string, text: 
     '-v',
     'ON_ERROR_STOP=1',
     '-h',
-    paths.sockets,
+    postgresqlPaths.sockets,
     '-p',
     String(port),
     '-d',
@@ -32,10 +32,10 @@ export async function sql(as: SystemUser, port: number, database: string, text: 
 
 /** Writes the settings of a member; the server reads them at its next start or reload. */
 export function configurePostgresql(version: number, port: number, network: string, as: SystemUser): void {
-  replaceFile(paths.postgresqlConfig(version), renderPostgresql(port), { ...as, mode: 0o644 })
+  replaceFile(postgresqlPaths.config(version), renderPostgresql(port), { ...as, mode: 0o644 })
   for (const [file, lines] of [
-    [paths.postgresqlHba(version), hbaLines(network)],
-    [paths.postgresqlIdent(version), identLines()],
+    [postgresqlPaths.hba(version), hbaLines(network)],
+    [postgresqlPaths.ident(version), identLines()],
   ] as const) {
     replaceFile(file, withManagedBlock(readText(file) ?? '', lines), { ...as, mode: 0o640 })
   }
@@ -43,7 +43,7 @@ export function configurePostgresql(version: number, port: number, network: stri
 
 /** Starts the server where it is down, restarts it where a setting needs that, else reloads it. */
 export async function applyConfiguration(version: number, port: number, as: SystemUser): Promise<void> {
-  const service = units.postgresql(version)
+  const service = postgresqlUnits.server(version)
   await unit('start', service, START_MS)
   const pending = await sql(
     as,
@@ -98,7 +98,7 @@ export async function isPristine(port: number, as: SystemUser): Promise<boolean>
 
 /** Identifies the database across all its copies. Works on a stopped server. */
 export async function systemIdentifier(version: number): Promise<string | null> {
-  const said = await run(paths.postgresqlBin(version, 'pg_controldata'), [paths.postgresqlData(version)], {
+  const said = await run(postgresqlPaths.bin(version, 'pg_controldata'), [postgresqlPaths.data(version)], {
     env: { LC_ALL: 'C' },
   }).catch(() => '')
   return /^Database system identifier:\s+(\d+)$/m.exec(said)?.[1] ?? null

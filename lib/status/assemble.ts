@@ -1,20 +1,14 @@
 import type { Check } from '../consul/client.ts'
-import type {
-  Config,
-  Entry,
-  KeepalivedNode,
-  Leader,
-  NodeDocument,
-  PostgresqlNode,
-  Primary,
-  Sync,
-} from '../consul/kv.ts'
+import type { Entry } from '../consul/entry.ts'
 import { currentPrimary } from '../consul/leadership.ts'
+import type { Config, Leader, NodeDocument, Primary } from '../consul/manifest.ts'
 import type { Settings } from '../core/settings.ts'
 import { UNKNOWN, type Unknown } from '../core/unknown.ts'
 import type { FilesSeen } from '../files/decide-copy.ts'
 import type { FilesReport } from '../files/report.ts'
 import type { Pooler as PoolerAnswer } from '../pooler/console.ts'
+import type { PostgresqlNode, Sync } from '../postgresql/manifest.ts'
+import type { KeepalivedNode } from '../virtual-ip/manifest.ts'
 import type { DatabaseAnswer } from './ask.ts'
 import type { Gap, Machine, MachineFiles, Pooler, Postgresql, Report } from './facts.ts'
 import { type Reading, valueFrom } from './reading.ts'

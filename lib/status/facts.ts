@@ -1,6 +1,7 @@
-import type { DurabilityMode, PlacementPolicy, Primary, Sync } from '../consul/kv.ts'
+import type { DurabilityMode, PlacementPolicy, Primary } from '../consul/manifest.ts'
 import type { Unknown } from '../core/unknown.ts'
 import type { Copy } from '../files/decide-copy.ts'
+import type { Sync } from '../postgresql/manifest.ts'
 
 /**
  * What `understudy status --json` prints; docs/status.md explains every field. One rule holds throughout: the string

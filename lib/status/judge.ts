@@ -1,4 +1,5 @@
-import services from '../../consul-config/services.json' with { type: 'json' }
+import { components } from '../components.ts'
+import { checkIdsOf } from '../consul/definitions.ts'
 import { EXIT } from '../core/errors.ts'
 import { UNKNOWN } from '../core/unknown.ts'
 import { lackText } from '../files/decide-copy.ts'
@@ -12,7 +13,7 @@ const UNHEALTHY = 2
 const FAILOVER_MACHINES = 3
 
 /** What every machine has to have in Consul. */
-const EXPECTED_CHECKS = services.services.flatMap(({ checks }) => checks.map(({ id }) => id))
+const EXPECTED_CHECKS = checkIdsOf(components)
 
 /** Compares a report with a healthy cluster: pure, one sentence for every deviation, the cluster's before the machines'. */
 export function judge(report: Report): Verdict {

@@ -1,14 +1,15 @@
 import { Consul } from '../consul/client.ts'
-import { kv } from '../consul/kv.ts'
+import { consulKeys } from '../consul/manifest.ts'
 import { readVoters } from '../consul/voters.ts'
 import { holdsAddress } from '../core/interfaces.ts'
-import { paths } from '../core/paths.ts'
 import type { Settings } from '../core/settings.ts'
 import { localSyncthing, replicatesFiles } from '../files/client.ts'
 import type { FilesSeen } from '../files/decide-copy.ts'
 import { observeFiles } from '../files/observe.ts'
 import { readReport } from '../files/report.ts'
 import { localDatabase, remoteDatabase } from '../postgresql/database.ts'
+import { postgresqlKeys, postgresqlPaths } from '../postgresql/manifest.ts'
+import { virtualIpKeys } from '../virtual-ip/manifest.ts'
 import { askPgbouncer, askPostgresql } from './ask.ts'
 import { assemble, type ConsulReadings, type MachineReadings, rollCall, type Seat } from './assemble.ts'
 import type { Report } from './facts.ts'
@@ -21,7 +22,7 @@ const MACHINE_MS = 1300
 /** Looks at the whole cluster from this machine. Takes root, for the passwords. Never throws and never hangs. */
 export async function observeStatus(settings: Settings): Promise<Report> {
   // Where the monitor's password is.
-  process.env['PGPASSFILE'] = paths.monitorPassfile
+  process.env['PGPASSFILE'] = postgresqlPaths.monitorPassfile
   const consul = new Consul({ prefix: settings.kvPrefix, timeoutMs: CONSUL_MS })
   try {
     // Our own machine is asked while Consul is: that needs nothing from Consul.
@@ -59,13 +60,13 @@ async function readConsul(consul: Consul): Promise<ConsulReadings> {
       read(CONSUL_MS, consul.leader()),
       read(CONSUL_MS, consul.members()),
       read(CONSUL_MS, readVoters(CONSUL_MS)),
-      read(CONSUL_MS, consul.getStale(kv.config)),
-      read(CONSUL_MS, consul.list(kv.nodes)),
-      read(CONSUL_MS, consul.list(kv.postgresqlNodes)),
-      read(CONSUL_MS, consul.list(kv.keepalivedNodes)),
-      read(CONSUL_MS, consul.getStale(kv.leader)),
-      read(CONSUL_MS, consul.getStale(kv.primary)),
-      read(CONSUL_MS, consul.getStale(kv.sync)),
+      read(CONSUL_MS, consul.getStale(consulKeys.config)),
+      read(CONSUL_MS, consul.list(consulKeys.nodes)),
+      read(CONSUL_MS, consul.list(postgresqlKeys.nodes)),
+      read(CONSUL_MS, consul.list(virtualIpKeys.nodes)),
+      read(CONSUL_MS, consul.getStale(consulKeys.leader)),
+      read(CONSUL_MS, consul.getStale(consulKeys.primary)),
+      read(CONSUL_MS, consul.getStale(postgresqlKeys.sync)),
       read(CONSUL_MS, consul.checks()),
     ])
   return { leader, members, voters, config, nodes, databases, keepalived, lock, published, sync, checks }

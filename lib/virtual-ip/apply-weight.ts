@@ -1,11 +1,11 @@
 import type { Context } from '../consul/handler.ts'
 import { replaceFile } from '../core/atomic-files.ts'
 import { holdsAddress } from '../core/interfaces.ts'
-import { paths } from '../core/paths.ts'
 import type { Settings } from '../core/settings.ts'
 import { localConsole } from '../pooler/console.ts'
 import { withDatabase } from '../postgresql/client.ts'
 import type { VirtualIpWeightPlan } from './decide-weight.ts'
+import { virtualIpPaths } from './manifest.ts'
 
 const SEND_AWAY_MS = 500
 /** keepalived takes the address away some milliseconds after it was told. */
@@ -19,7 +19,7 @@ export async function applyVirtualIpWeight(
   if (file === undefined) return
   // A PgBouncer that does not answer must not keep the address here.
   if (sendAway) await giveUp(file, settings).catch(() => {})
-  replaceFile(paths.vipWeight, file)
+  replaceFile(virtualIpPaths.weight, file)
 }
 
 /**
@@ -30,7 +30,7 @@ async function giveUp(file: string, { database, virtualIp }: Settings): Promise<
   await withDatabase(localConsole, SEND_AWAY_MS, async (console) => {
     const close = () => console.query(`KILL ${database}`)
     await close()
-    replaceFile(paths.vipWeight, file)
+    replaceFile(virtualIpPaths.weight, file)
     const deadline = performance.now() + LEAVE_MS
     while (holdsAddress(virtualIp) && performance.now() < deadline) await close()
   })

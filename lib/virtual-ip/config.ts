@@ -1,4 +1,5 @@
 import { paths } from '../core/paths.ts'
+import { virtualIpPaths } from './manifest.ts'
 
 export interface KeepalivedOptions {
   node: string
@@ -30,7 +31,7 @@ global_defs {
 }
 
 track_file primary {
-    file "${paths.vipWeight}"
+    file "${virtualIpPaths.weight}"
     weight 1
 }
 

@@ -1,5 +1,5 @@
-import type { KeepalivedNode } from '../consul/kv.ts'
 import { UNKNOWN, type Unknown } from '../core/unknown.ts'
+import type { KeepalivedNode } from './manifest.ts'
 
 export type VrrpState = KeepalivedNode['state']
 

@@ -1,5 +1,5 @@
-import type { PlacementPolicy } from '../consul/kv.ts'
 import type { Leadership } from '../consul/leadership.ts'
+import type { PlacementPolicy } from '../consul/manifest.ts'
 import { UNKNOWN, type Unknown } from '../core/unknown.ts'
 
 /** Added to the primary's VRRP priority. More than the largest gap between priorities, so that it always decides. */

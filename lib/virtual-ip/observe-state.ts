@@ -1,12 +1,11 @@
 import type { Context } from '../consul/handler.ts'
-import { kv } from '../consul/kv.ts'
 import { readText } from '../core/atomic-files.ts'
 import { holdsAddress } from '../core/interfaces.ts'
-import { paths } from '../core/paths.ts'
 import type { Run } from '../core/reconciler.ts'
 import { orUnknown, UNKNOWN } from '../core/unknown.ts'
 import type { VirtualIpStateFacts, VrrpState } from './decide-state.ts'
 import { NO_CLAIM } from './decide-weight.ts'
+import { virtualIpKeys, virtualIpPaths } from './manifest.ts'
 
 /** Whether this machine holds the virtual IP, and what is published of that. `event` is the state that keepalived named, or null. */
 export async function observeVirtualIpState(
@@ -14,10 +13,10 @@ export async function observeVirtualIpState(
   _run: Run,
   event: VrrpState | null = null,
 ): Promise<VirtualIpStateFacts> {
-  const published = await orUnknown(consul.get(kv.keepalivedNode(settings.node)))
+  const published = await orUnknown(consul.get(virtualIpKeys.node(settings.node)))
   return {
     event,
-    claims: readText(paths.vipWeight) !== `${NO_CLAIM}\n`,
+    claims: readText(virtualIpPaths.weight) !== `${NO_CLAIM}\n`,
     holdsAddress: holdsAddress(settings.virtualIp),
     priority: settings.vipPriority,
     published: published === UNKNOWN ? UNKNOWN : (published?.value ?? null),

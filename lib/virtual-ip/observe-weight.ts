@@ -1,20 +1,20 @@
 import type { Context } from '../consul/handler.ts'
-import { kv } from '../consul/kv.ts'
+import { consulKeys } from '../consul/manifest.ts'
 import { readLeadership } from '../consul/observe-leadership.ts'
 import { readText } from '../core/atomic-files.ts'
-import { paths } from '../core/paths.ts'
 import { orUnknown, UNKNOWN } from '../core/unknown.ts'
 import { isFenced } from '../postgresql/fence-marker.ts'
 import type { VirtualIpWeightFacts } from './decide-weight.ts'
+import { virtualIpPaths } from './manifest.ts'
 
 /** Who leads, the placement policy, and what keepalived's track file holds. */
 export async function observeVirtualIpWeight({ settings, consul }: Context): Promise<VirtualIpWeightFacts> {
   const { node } = settings
-  const file = readText(paths.vipWeight)
+  const file = readText(virtualIpPaths.weight)
   // A silent Consul would only cost time.
   if (isFenced()) return { node, policy: null, leadership: null, fenced: true, file }
   const [config, leadership] = await Promise.all([
-    orUnknown(consul.get(kv.config)),
+    orUnknown(consul.get(consulKeys.config)),
     orUnknown(readLeadership(consul)),
   ])
   const policy = config === UNKNOWN || config === null ? UNKNOWN : config.value.policy

@@ -128,14 +128,14 @@ const cases: readonly Case[] = [
   {
     handler: 'check',
     exitCode: 1,
-    stdout: /^Consul does not answer, failover is suspended\nnot running: pgbouncer.*$/,
+    stdout: /^Consul does not answer, failover is suspended\nnot running: understudy-repmgrd.*$/,
     deadlineMs: 12_000,
   },
   {
     handler: 'check',
     args: ['--dry-run'],
     exitCode: 0,
-    stdout: /"why":"Consul does not answer, failover is suspended; not running: pgbouncer/,
+    stdout: /"why":"Consul does not answer, failover is suspended; not running: understudy-repmgrd/,
     deadlineMs: 12_000,
   },
 ]

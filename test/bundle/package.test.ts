@@ -6,12 +6,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { runInNewContext } from 'node:vm'
-import services from '../../consul-config/services.json' with { type: 'json' }
+import { components } from '../../lib/components.ts'
 import { serviceTag } from '../../lib/consul/service-tag.ts'
-import { paths, units } from '../../lib/core/paths.ts'
+import { paths } from '../../lib/core/paths.ts'
+import { filesUnits } from '../../lib/files/manifest.ts'
 import { pooler } from '../../lib/pooler/reconciler.ts'
+import { postgresqlUnits } from '../../lib/postgresql/manifest.ts'
 import { virtualIpWeight } from '../../lib/virtual-ip/weight.ts'
 import manifest from '../../package.json' with { type: 'json' }
+import { definitions } from '../unit/support/definitions.ts'
 import { built, repository, shellHandlers } from './support/handlers.ts'
 
 const deb = join(repository, `dist/understudy_${manifest.version}_all.deb`)
@@ -132,8 +135,8 @@ describe('what is named exists', () => {
 
   test('handlers in the Consul config', () => {
     const named = [
-      ...services.watches.flatMap(({ args }) => args),
-      ...services.services.flatMap(({ checks }) =>
+      ...definitions.watches.flatMap(({ args }) => args),
+      ...definitions.services.flatMap(({ checks }) =>
         checks.flatMap((check) => ('args' in check ? check.args : [])),
       ),
     ].filter((arg) => arg.startsWith('/usr/lib/understudy/'))
@@ -182,13 +185,13 @@ describe('what is named exists', () => {
     const files = [
       ...sources('lib'),
       ...sources('handlers'),
-      'consul-config/services.json',
+      ...readdirSync(join(repository, 'consul-config')).map((file) => `consul-config/${file}`),
       ...shellHandlers.map((name) => `packaging/${name}.sh`),
       ...readdirSync(join(repository, 'packaging/systemd')).map((file) => `packaging/systemd/${file}`),
     ]
     const named = files.flatMap((file) => matches(read(file), /\b(understudy-[a-z]+\.service)\b/g))
-    for (const unit of Object.values(units)) {
-      if (typeof unit === 'string' && unit.startsWith('understudy-')) assert.ok(named.includes(unit), unit)
+    for (const unit of components.flatMap(({ package: packaged }) => packaged.units ?? [])) {
+      assert.ok(named.includes(unit), unit)
     }
     for (const unit of named) assert.ok(entries.has(`${UNITS}/${unit}`), unit)
   })
@@ -209,23 +212,23 @@ describe('polkit: who may do what with which unit', () => {
 
   /** Every line is what a handler or repmgr does, see there. */
   const allowed: readonly (readonly [user: string, verb: string, unit: string])[] = [
-    ['consul', 'start', units.failover],
-    ['consul', 'start', units.fence],
-    ['consul', 'start', units.files],
-    ['consul', 'start', units.follow],
-    ['consul', 'start', units.rejoin],
+    ['consul', 'start', postgresqlUnits.failover],
+    ['consul', 'start', postgresqlUnits.fence],
+    ['consul', 'start', filesUnits.files],
+    ['consul', 'start', postgresqlUnits.follow],
+    ['consul', 'start', postgresqlUnits.rejoin],
     // repmgrd's child_nodes_disconnect_command.
-    ['postgres', 'start', units.fence],
-    ['postgres', 'start', units.rejoin],
-    ['postgres', 'start', units.withdraw],
-    ['postgres', 'start', units.postgresql(17)],
-    ['postgres', 'stop', units.postgresql(17)],
+    ['postgres', 'start', postgresqlUnits.fence],
+    ['postgres', 'start', postgresqlUnits.rejoin],
+    ['postgres', 'start', postgresqlUnits.withdraw],
+    ['postgres', 'start', postgresqlUnits.server(17)],
+    ['postgres', 'stop', postgresqlUnits.server(17)],
     // One whose processes no longer listen.
-    ['postgres', 'kill', units.postgresql(17)],
+    ['postgres', 'kill', postgresqlUnits.server(17)],
     // repmgr's service commands.
-    ['postgres', 'restart', units.postgresql(17)],
-    ['postgres', 'reload', units.postgresql(17)],
-    ['postgres', 'restart', units.repmgrd],
+    ['postgres', 'restart', postgresqlUnits.server(17)],
+    ['postgres', 'reload', postgresqlUnits.server(17)],
+    ['postgres', 'restart', postgresqlUnits.repmgrd],
   ]
   for (const [user, verb, unit] of allowed) {
     test(`${user} may ${verb} ${unit}`, () => assert.ok(allows(user, verb, unit)))
@@ -235,7 +238,8 @@ describe('polkit: who may do what with which unit', () => {
     const users = ['consul', 'postgres', 'keepalived_script', 'nobody']
     const verbs = ['start', 'stop', 'restart', 'reload', 'kill', 'set-property']
     const names = [
-      ...Object.values(units).map((unit) => (typeof unit === 'string' ? unit : unit(17))),
+      ...components.flatMap(({ package: packaged, daemons }) => [...(packaged.units ?? []), ...daemons]),
+      ...['postgresql@17-main.service', 'consul.service'],
       ...['postgresql.service', 'postgresql@17-other.service', 'ssh.service', ''],
       ...allowed.flatMap(([, , unit]) => [`x${unit}`, `${unit}x`, unit.replace('.', '-')]),
     ]

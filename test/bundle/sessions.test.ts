@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { after, before, beforeEach, describe, test } from 'node:test'
-import services from '../../consul-config/services.json' with { type: 'json' }
+import { definitions } from '../unit/support/definitions.ts'
 
 type Library = typeof import('../../lib/consul/session.ts') & typeof import('../../lib/consul/client.ts')
 const load = (path: string) => import(new URL(`../../dist/lib/${path}.mjs`, import.meta.url).href)
@@ -60,7 +60,7 @@ describe('sessions', () => {
         ServiceChecks: [{ ID: 'postgresql' }],
       },
     ])
-    const checks = services.services.flatMap(({ checks }) => checks.map(({ id }) => id))
+    const checks = definitions.services.flatMap(({ checks }) => checks.map(({ id }) => id))
     assert.ok(checks.includes('postgresql'), 'Consul refuses a check that it does not know')
   })
 

@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import services from '../../consul-config/services.json' with { type: 'json' }
 import { renderConsulAgent } from '../../lib/consul/config.ts'
 import { IN_EFFECT_MS } from '../../lib/postgresql/apply-failover.ts'
 import { renderPostgresql } from '../../lib/postgresql/config.ts'
@@ -12,6 +11,7 @@ import { FENCE_AFTER_MS } from '../../lib/postgresql/decide-fence.ts'
 import { ALONE_AFTER_MS } from '../../lib/postgresql/decide-upkeep.ts'
 import { PRIMARY_PROBE_MS, PROBE_MS } from '../../lib/postgresql/observe-failover.ts'
 import { renderKeepalived } from '../../lib/virtual-ip/config.ts'
+import { definitions } from './support/definitions.ts'
 
 const page = readFileSync(new URL('../../docs/design/fencing.md', import.meta.url), 'utf8')
 const documented = new Map(
@@ -36,7 +36,10 @@ const member = {
 const agent = JSON.parse(
   renderConsulAgent({ node: 'n1', address: '10.77.0.11', dataDirectory: '/var/lib/consul', join: [] }),
 )
-const check = services.services[0]?.checks[0] as { interval: string; failures_before_critical: number }
+const check = definitions.services.find(({ id }) => id === 'postgresql')?.checks[0] as {
+  interval: string
+  failures_before_critical: number
+}
 const setting = (text: string, name: string): string | undefined =>
   new RegExp(`^\\s*${name}[ =]+(\\S+)`, 'm').exec(text)?.[1]
 const keepalived = renderKeepalived({

@@ -1,7 +1,7 @@
 /** A cluster whose processors all have too much to do: nobody may be taken for dead. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { setTimeout as pause } from 'node:timers/promises'
-import { kv } from '../../../lib/consul/kv.ts'
+import { consulKeys } from '../../../lib/consul/manifest.ts'
 import type { Suite } from '../lib/state.ts'
 import { longestGapMs } from './gap.ts'
 import { Stage } from './stage.ts'
@@ -24,7 +24,7 @@ const LOOPS_PER_MACHINE = 2
 
 function describe({ key, at, lockIndex, value }: Change): string {
   const time = new Date(at).toISOString()
-  return key === kv.leader.path
+  return key === consulKeys.leader.path
     ? `${time} ${value.node} took the lock: epoch ${lockIndex}`
     : `${time} ${value.node} was published: epoch ${value.epoch}, timeline ${value.timeline}`
 }
@@ -35,7 +35,7 @@ function failoversIn(changes: readonly Change[]): string[] {
     const before = changes.slice(0, index).findLast(({ key }) => key === change.key)
     if (before === undefined) return []
     const same =
-      change.key === kv.leader.path
+      change.key === consulKeys.leader.path
         ? change.lockIndex === before.lockIndex
         : change.value.epoch === before.value.epoch && change.value.timeline === before.value.timeline
     return same ? [] : [describe(change)]
@@ -75,7 +75,7 @@ export async function benchLoad(options: {
       writes: writer.acknowledged.length,
       longestGapMs: gapMs,
       failovers,
-      lockReleases: watch.changes.filter(({ key, held }) => key === kv.leader.path && !held).length,
+      lockReleases: watch.changes.filter(({ key, held }) => key === consulKeys.leader.path && !held).length,
       lostWrites,
       goalMet: failovers.length === 0 && lostWrites === 0,
     }

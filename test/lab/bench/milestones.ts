@@ -1,5 +1,5 @@
 /** What a failover is made of. */
-import { kv } from '../../../lib/consul/kv.ts'
+import { consulKeys } from '../../../lib/consul/manifest.ts'
 import { addressOf } from '../lib/cluster.ts'
 import type { Writer } from '../lib/writer.ts'
 import type { Scene } from './stage.ts'
@@ -31,12 +31,12 @@ export async function milestonesOf(
   const old = addressOf(scene.lab, scene.primary)
   const published = watch.first(
     at,
-    ({ key, value }) => key === kv.primary.path && value.node !== scene.primary,
+    ({ key, value }) => key === consulKeys.primary.path && value.node !== scene.primary,
   )
   const since = (time: number | undefined): number | null =>
     time === undefined || time < at ? null : time - at
   return {
-    lockReleasedMs: since(watch.first(at, ({ key, held }) => key === kv.leader.path && !held)?.at),
+    lockReleasedMs: since(watch.first(at, ({ key, held }) => key === consulKeys.leader.path && !held)?.at),
     promotedMs: published?.value.node ? since(await readyAt(scene, published.value.node)) : null,
     publishedMs: since(published?.at),
     firstWriteMs: since(acknowledged.find((write) => write.at > at && write.server !== old)?.at),

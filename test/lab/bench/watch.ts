@@ -1,6 +1,7 @@
 /** What Consul says about the primary while something happens, as it happens and without asking again and again. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { DEFAULT_PREFIX, kv } from '../../../lib/consul/kv.ts'
+import { DEFAULT_PREFIX } from '../../../lib/consul/entry.ts'
+import { consulKeys } from '../../../lib/consul/manifest.ts'
 import { waitFor } from '../../../lib/core/wait.ts'
 import { onJsonLine } from '../lib/json-lines.ts'
 import type { Lab } from '../lib/lab.ts'
@@ -50,7 +51,7 @@ export class Watch {
 
   /** Watches through the agent of one machine, which should be none that anything is going to happen to. */
   static async start(lab: Lab, machine: string): Promise<Watch> {
-    const keys = [kv.leader.path, kv.primary.path]
+    const keys = [consulKeys.leader.path, consulKeys.primary.path]
     const [file = '', ...argv] = lab.execCommand(machine, ['node', '-e', program, ...keys])
     const watch = new Watch(spawn(file, argv, { stdio: ['ignore', 'pipe', 'inherit'] }))
     await waitFor('Consul tells who is the primary', 20_000, async () =>

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { afterEach, describe, test } from 'node:test'
 import { Consul } from '../../../lib/consul/client.ts'
-import { kv } from '../../../lib/consul/kv.ts'
+import { filesKeys } from '../../../lib/files/manifest.ts'
 import { addressOf, deviceOf } from '../support/documents.ts'
 import { answering, closeServers, listen } from '../support/server.ts'
 
@@ -25,7 +25,7 @@ async function listed(status: number, value: unknown) {
   })
   const consul = new Consul({ prefix: 'other/', port: plain })
   try {
-    return { ...(await consul.listValid(kv.syncthingNodes)), asked: seen.map(({ url }) => url) }
+    return { ...(await consul.listValid(filesKeys.nodes)), asked: seen.map(({ url }) => url) }
   } finally {
     consul.close()
   }

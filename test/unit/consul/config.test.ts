@@ -1,13 +1,17 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { components } from '../../../lib/components.ts'
 import {
   renderConsulAgent,
   renderConsulBootstrap,
   renderConsulProbe,
   renderConsulServices,
 } from '../../../lib/consul/config.ts'
-import { DEFAULT_PREFIX, kv } from '../../../lib/consul/kv.ts'
-import { paths, units } from '../../../lib/core/paths.ts'
+import { DEFAULT_PREFIX } from '../../../lib/consul/entry.ts'
+import { consulKeys } from '../../../lib/consul/manifest.ts'
+import { paths } from '../../../lib/core/paths.ts'
+import { filesKeys } from '../../../lib/files/manifest.ts'
+import { postgresqlPaths, postgresqlUnits } from '../../../lib/postgresql/manifest.ts'
 
 const read = (text: string): Record<string, unknown> => JSON.parse(text) as Record<string, unknown>
 
@@ -16,7 +20,9 @@ interface Services {
   watches: { type: string; key?: string; prefix?: string; service?: string; args: string[] }[]
 }
 const services = (kvPrefix: string, postgresqlPort: number): Services =>
-  JSON.parse(renderConsulServices({ kvPrefix, postgresqlPort, postgresqlVersion: 17 })) as Services
+  JSON.parse(
+    renderConsulServices(components, { kvPrefix, postgresqlPort, postgresqlVersion: 17 }),
+  ) as Services
 
 describe('consul', () => {
   const options = {
@@ -62,8 +68,8 @@ describe('consul', () => {
     for (const prefix of [DEFAULT_PREFIX, 'other/cluster/']) {
       const keys = services(prefix, 5432).watches.flatMap(({ type, key }) => (type === 'key' ? [key] : []))
       assert.deepEqual(
-        keys,
-        [kv.leader, kv.primary, kv.config].map(({ path }) => prefix + path),
+        keys.sort(),
+        [consulKeys.config, consulKeys.leader, consulKeys.primary].map(({ path }) => prefix + path),
       )
     }
   })
@@ -88,7 +94,7 @@ describe('consul', () => {
         ofPrefixes.map(({ key, prefix: below, service, args }) => [key, below, service, args.at(-1)]),
         [[undefined, `${prefix}syncthing/`, undefined, '/usr/lib/understudy/handlers/files-changed']],
       )
-      for (const { path } of [kv.folders, kv.syncthingNodes, kv.syncthingNode('n1')])
+      for (const { path } of [filesKeys.folders, filesKeys.nodes, filesKeys.node('n1')])
         assert.ok(`${prefix}${path}`.startsWith(ofPrefixes[0]?.prefix ?? 'none'), path)
     }
   })
@@ -146,14 +152,21 @@ describe('consul', () => {
     const told = all.filter(({ args }) => args?.some((argument) => argument.startsWith('--port')))
     assert.deepEqual(
       told.map(({ args }) => args),
-      [[paths.handler('database-check'), units.postgresql(17), paths.postgresqlData(17), '--port=5433']],
+      [
+        [
+          paths.handler('database-check'),
+          postgresqlUnits.server(17),
+          postgresqlPaths.data(17),
+          '--port=5433',
+        ],
+      ],
     )
   })
 
   test('rendering twice gives the same, with another port in between', () => {
     const one = { kvPrefix: 'x/', postgresqlPort: 5432, postgresqlVersion: 17 }
-    const once = renderConsulServices(one)
-    renderConsulServices({ kvPrefix: 'y/', postgresqlPort: 5433, postgresqlVersion: 15 })
-    assert.equal(renderConsulServices(one), once)
+    const once = renderConsulServices(components, one)
+    renderConsulServices(components, { kvPrefix: 'y/', postgresqlPort: 5433, postgresqlVersion: 15 })
+    assert.equal(renderConsulServices(components, one), once)
   })
 })

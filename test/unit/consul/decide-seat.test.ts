@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import * as v from 'valibot'
 import { type Applicant, claimSeat } from '../../../lib/consul/decide-seat.ts'
-import { kv, type Seats } from '../../../lib/consul/kv.ts'
+import { consulKeys, type Seats } from '../../../lib/consul/manifest.ts'
 import { addressOf } from '../support/documents.ts'
 
 const applicant = (node: string): Applicant => ({
@@ -87,7 +87,7 @@ describe('seats', () => {
           Object.entries(before.seats).filter(([node]) => !leaving.includes(node)),
         )
         const { seats, schema } = seated(second, { schema: 1, seats: stayed })
-        v.parse(kv.seats.schema, { schema, seats })
+        v.parse(consulKeys.seats.schema, { schema, seats })
         for (const what of ['repmgrId', 'vipPriority', 'address'] as const) {
           const values = Object.values(seats).map((one) => one[what])
           assert.equal(new Set(values).size, values.length, what)

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { FoldersDocument } from '../../../lib/consul/kv.ts'
 import { withFolder, withoutFolder } from '../../../lib/files/change-folders.ts'
 import { readFolders } from '../../../lib/files/decide-folders.ts'
+import type { FoldersDocument } from '../../../lib/files/manifest.ts'
 import { folderAt } from '../support/documents.ts'
 
 const resources = folderAt('resources', '/opt/manager/resources')

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { afterEach, describe, test } from 'node:test'
 import { explain, UnderstudyError } from '../../../lib/core/errors.ts'
-import { paths } from '../../../lib/core/paths.ts'
 import { Syncthing } from '../../../lib/files/client.ts'
+import { filesPaths } from '../../../lib/files/manifest.ts'
 import { deviceOf } from '../support/documents.ts'
 import { answering, closeServers, listen, type Received } from '../support/server.ts'
 
@@ -243,7 +243,7 @@ describe('Syncthing: what a device lacks', () => {
 
 describe('Syncthing: what it says where it cannot', () => {
   const failures: readonly (readonly [status: number, exitCode: number, message: string])[] = [
-    [403, 78, `Syncthing does not take the key in ${paths.syncthingKey}; run understudy join again`],
+    [403, 78, `Syncthing does not take the key in ${filesPaths.apiKey}; run understudy join again`],
     [400, 1, 'could not list devices: Syncthing refuses: 400: no'],
     [404, 1, 'could not list devices: Syncthing refuses: 404: no'],
     [500, 1, 'could not list devices: Syncthing refuses: 500: no'],

@@ -3,8 +3,7 @@ import { dirname } from 'node:path'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import * as v from 'valibot'
-import { type Folder, kv } from '../../../lib/consul/kv.ts'
-import { paths } from '../../../lib/core/paths.ts'
+import { components } from '../../../lib/components.ts'
 import {
   DEFAULT_PATHS,
   defaultFolders,
@@ -16,6 +15,7 @@ import {
   pathProblem,
   readFolders,
 } from '../../../lib/files/decide-folders.ts'
+import { type Folder, filesKeys } from '../../../lib/files/manifest.ts'
 import { folderAt } from '../support/documents.ts'
 
 /** Short names of few letters, so that one path is often inside another, or nearly. */
@@ -100,8 +100,10 @@ describe('a path that is replicated', () => {
 
   // A replicated configuration, database or key would make one machine another.
   test('none holds what belongs to this machine alone, nor lies there', () => {
-    const ours = Object.values(paths).map((path) =>
-      typeof path === 'string' ? path : (path as (...args: unknown[]) => string)(17, 'psql'),
+    const ours = components.flatMap((component) =>
+      Object.values(component.paths).map((path) =>
+        typeof path === 'string' ? path : (path as (...args: unknown[]) => string)(17, 'psql'),
+      ),
     )
     for (const path of ours) {
       assert.notEqual(pathProblem(path), null, path)
@@ -313,7 +315,7 @@ describe('the folders of a new cluster', () => {
   })
 
   test('are all well-formed, can be replicated, and fit beside each other', () => {
-    assert.deepEqual(v.parse(kv.folders.schema, document), document)
+    assert.deepEqual(v.parse(filesKeys.folders.schema, document), document)
     assert.deepEqual(malformed, [])
     for (const { path } of all) assert.equal(pathProblem(path), null)
     for (const [label, { path }] of valid) {

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import type { Folder, SyncthingNode } from '../../../lib/consul/kv.ts'
 import { UNKNOWN } from '../../../lib/core/unknown.ts'
 import { type Values, wantedDevice, wantedFolder, wantedOptions } from '../../../lib/files/config.ts'
 import {
@@ -13,6 +12,7 @@ import {
   type SyncthingPlan,
 } from '../../../lib/files/decide.ts'
 import { type Folders, isWithin } from '../../../lib/files/decide-folders.ts'
+import type { Folder, SyncthingNode } from '../../../lib/files/manifest.ts'
 import { addressOf, deviceOf, folderAt } from '../support/documents.ts'
 import { type Case, table } from '../support/table.ts'
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import * as v from 'valibot'
-import { kv } from '../../../lib/consul/kv.ts'
+import { consulKeys } from '../../../lib/consul/manifest.ts'
 import type { MachineFacts } from '../../../lib/operations/machine.ts'
 import { checkClock, checkMachine, placeMachine } from '../../../lib/operations/preflight.ts'
 
@@ -44,7 +44,7 @@ describe('join: what a machine must have', () => {
     )
     const document = { schema: 1, address: '10.77.0.11', port: 5432, timeline: 1, epoch: 1 }
     const check = (node: string): void => {
-      const taken = v.is(kv.primary.schema, { ...document, node })
+      const taken = v.is(consulKeys.primary.schema, { ...document, node })
       const join = (): void => checkMachine({ ...machine, node }, BUILT)
       if (taken) join()
       else assert.throws(join, refused(78, /host name/))

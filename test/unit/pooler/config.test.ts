@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { paths } from '../../../lib/core/paths.ts'
 import {
   renderDatabases,
   renderPgbouncer,
   renderPgbouncerHba,
   renderUserlist,
 } from '../../../lib/pooler/config.ts'
+import { poolerPaths } from '../../../lib/pooler/manifest.ts'
 
 describe('pgbouncer', () => {
   test('the included file names the primary', () =>
@@ -23,7 +23,7 @@ describe('pgbouncer', () => {
 
   test('pgbouncer.ini includes it before its own section, and has each setting once', () => {
     const text = renderPgbouncer()
-    const include = text.indexOf(`%include ${paths.pgbouncerDatabases}\n`)
+    const include = text.indexOf(`%include ${poolerPaths.databases}\n`)
     assert.ok(include > 0 && include < text.indexOf('[pgbouncer]'))
     const names = [...text.matchAll(/^(\w+) = /gm)].map(([, name]) => name)
     assert.deepEqual(names, [...new Set(names)])

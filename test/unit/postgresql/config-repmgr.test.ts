@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { units } from '../../../lib/core/paths.ts'
 import { renderRepmgr, repmgrConninfo } from '../../../lib/postgresql/config-repmgr.ts'
 import { FENCE_AFTER_MS } from '../../../lib/postgresql/decide-fence.ts'
+import { postgresqlUnits } from '../../../lib/postgresql/manifest.ts'
 
 describe('repmgr', () => {
   const text = renderRepmgr({
@@ -40,7 +40,10 @@ describe('repmgr', () => {
     assert.equal(setting('connection_check_type'), 'ping'))
 
   test('a primary that has lost its standbys looks whether it still leads, sooner than it would stop', () => {
-    assert.equal(setting('child_nodes_disconnect_command'), `'systemctl start --no-block ${units.fence}'`)
+    assert.equal(
+      setting('child_nodes_disconnect_command'),
+      `'systemctl start --no-block ${postgresqlUnits.fence}'`,
+    )
     assert.equal(setting('child_nodes_check_interval'), '1')
     assert.ok(Number(setting('child_nodes_disconnect_timeout')) * 1000 < FENCE_AFTER_MS)
   })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { DurabilityMode } from '../../../lib/consul/kv.ts'
+import type { DurabilityMode } from '../../../lib/consul/manifest.ts'
 import {
   type CommitRule,
   type DurabilityFacts,

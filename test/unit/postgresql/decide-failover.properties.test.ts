@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import type { Sync } from '../../../lib/consul/kv.ts'
 import { UNKNOWN, type Unknown } from '../../../lib/core/unknown.ts'
 import {
   decideFailover,
@@ -11,6 +10,7 @@ import {
   SILENT_PEER_MS,
   TAKE_BACK_MS,
 } from '../../../lib/postgresql/decide-failover.ts'
+import type { Sync } from '../../../lib/postgresql/manifest.ts'
 import type { LocalDatabase } from '../../../lib/postgresql/role.ts'
 import { lock, published } from '../support/documents.ts'
 

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { Sync } from '../../../lib/consul/kv.ts'
 import { UNKNOWN } from '../../../lib/core/unknown.ts'
 import {
   decideFailover,
@@ -11,6 +10,7 @@ import {
   SILENT_PEER_MS,
   TAKE_BACK_MS,
 } from '../../../lib/postgresql/decide-failover.ts'
+import type { Sync } from '../../../lib/postgresql/manifest.ts'
 import { lock, published } from '../support/documents.ts'
 import { type Case, table } from '../support/table.ts'
 

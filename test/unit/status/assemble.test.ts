@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { Entry } from '../../../lib/consul/kv.ts'
+import type { Entry } from '../../../lib/consul/entry.ts'
 import { UNKNOWN } from '../../../lib/core/unknown.ts'
 import type { Copy, FilesSeen, FolderCopies } from '../../../lib/files/decide-copy.ts'
 import type { FilesReport } from '../../../lib/files/report.ts'

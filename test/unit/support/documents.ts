@@ -1,5 +1,7 @@
-import type { Entry, Folder, Leader, Primary } from '../../../lib/consul/kv.ts'
+import type { Entry } from '../../../lib/consul/entry.ts'
 import type { Leadership } from '../../../lib/consul/leadership.ts'
+import type { Leader, Primary } from '../../../lib/consul/manifest.ts'
+import type { Folder } from '../../../lib/files/manifest.ts'
 
 export const NOW = '2026-01-02T03:04:05.678Z'
 

@@ -3,6 +3,7 @@ import { describe, test } from 'node:test'
 import { paths } from '../../../lib/core/paths.ts'
 import { renderKeepalived } from '../../../lib/virtual-ip/config.ts'
 import { NO_CLAIM, PRIMARY_WEIGHT } from '../../../lib/virtual-ip/decide-weight.ts'
+import { virtualIpPaths } from '../../../lib/virtual-ip/manifest.ts'
 
 describe('keepalived', () => {
   const text = renderKeepalived({
@@ -23,7 +24,7 @@ describe('keepalived', () => {
   })
 
   test('it follows the file that the weight is written to', () =>
-    assert.equal(setting('file'), `"${paths.vipWeight}"`))
+    assert.equal(setting('file'), `"${virtualIpPaths.weight}"`))
 
   test('nopreempt would keep the address from following the primary', () =>
     assert.doesNotMatch(text, /nopreempt/))

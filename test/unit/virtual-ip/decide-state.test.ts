@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import type { KeepalivedNode } from '../../../lib/consul/kv.ts'
 import { UNKNOWN } from '../../../lib/core/unknown.ts'
 import {
   decideVirtualIpState,
@@ -9,6 +8,7 @@ import {
   type VirtualIpStatePlan,
   type VrrpState,
 } from '../../../lib/virtual-ip/decide-state.ts'
+import type { KeepalivedNode } from '../../../lib/virtual-ip/manifest.ts'
 import { NOW } from '../support/documents.ts'
 import { type Case, table } from '../support/table.ts'
 

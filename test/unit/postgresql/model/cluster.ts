@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import type { DurabilityMode } from '../../../../lib/consul/kv.ts'
 import { currentPrimary } from '../../../../lib/consul/leadership.ts'
+import type { DurabilityMode } from '../../../../lib/consul/manifest.ts'
 import { UNKNOWN, type Unknown } from '../../../../lib/core/unknown.ts'
 import {
   commitRule,

@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { Primary, Sync } from '../../../../lib/consul/kv.ts'
 import type { Leadership } from '../../../../lib/consul/leadership.ts'
+import type { Primary } from '../../../../lib/consul/manifest.ts'
 import { NOBODY } from '../../../../lib/postgresql/decide-durability.ts'
+import type { Sync } from '../../../../lib/postgresql/manifest.ts'
 import { NOW } from '../../support/documents.ts'
 
 export type SessionKind = 'leader' | 'start'

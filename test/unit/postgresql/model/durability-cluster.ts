@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { DurabilityMode } from '../../../../lib/consul/kv.ts'
+import type { DurabilityMode } from '../../../../lib/consul/manifest.ts'
 import {
   type CommitRule,
   commitRule,

@@ -1,9 +1,9 @@
-import type { Sync } from '../../../../lib/consul/kv.ts'
 import type { CommitRule, DurabilityPlan } from '../../../../lib/postgresql/decide-durability.ts'
 import type { FailoverPlan } from '../../../../lib/postgresql/decide-failover.ts'
 import type { FollowPlan } from '../../../../lib/postgresql/decide-follow.ts'
 import type { RejoinPlan } from '../../../../lib/postgresql/decide-rejoin.ts'
 import type { StartGatePlan } from '../../../../lib/postgresql/decide-start-gate.ts'
+import type { Sync } from '../../../../lib/postgresql/manifest.ts'
 import type { LocalDatabase } from '../../../../lib/postgresql/role.ts'
 import { timelineOf, type Wal } from './wal.ts'
 

@@ -1,0 +1,10 @@
+import type { Context } from './consul/handler.ts'
+import { consul } from './consul/manifest.ts'
+import type { Component } from './core/component.ts'
+import { files } from './files/manifest.ts'
+import { pooler } from './pooler/manifest.ts'
+import { postgresql } from './postgresql/manifest.ts'
+import { virtualIp } from './virtual-ip/manifest.ts'
+
+/** Everything that a cluster is made of, in the order in which a machine is set up. */
+export const components: readonly Component<Context>[] = [consul, postgresql, pooler, virtualIp, files]

@@ -1,0 +1,226 @@
+import * as v from 'valibot'
+import definitions from '../../consul-config/postgresql.json' with { type: 'json' }
+import { definitionsOf } from '../consul/definitions.ts'
+import type { Context } from '../consul/handler.ts'
+import { type Component, type ConsulService, type ConsulSettings, describe } from '../core/component.ts'
+import { key } from '../core/key.ts'
+import { etc, run } from '../core/paths.ts'
+
+import { address, count, name, port } from '../core/schema.ts'
+
+const postgresqlNode = v.object({ schema: v.literal(1), repmgrId: count, address, port })
+export type PostgresqlNode = v.InferOutput<typeof postgresqlNode>
+
+const sync = v.object({
+  schema: v.literal(1),
+  /** The primary that wrote it. It may always lead again itself: it has all that it acknowledged. */
+  node: name,
+  /** Standbys that may be promoted; none: nobody but the primary itself. */
+  voters: v.array(name),
+  /** How many of the voters, a candidate among them, must stand still and be seen before one is promoted. */
+  need: count,
+})
+export type Sync = v.InferOutput<typeof sync>
+
+export const postgresqlKeys = {
+  nodes: key('postgresql/nodes/', postgresqlNode),
+  node: (nodeName: string) => key(`postgresql/nodes/${nodeName}`, postgresqlNode),
+  sync: key('postgresql/sync', sync),
+} as const
+
+export const postgresqlPaths = {
+  /** libpq password files, each readable by the one user that needs it. */
+  repmgrPassfile: `${etc}/repmgr.pgpass`,
+  monitorPassfile: `${etc}/monitor.pgpass`,
+  appPassfile: `${etc}/app.pgpass`,
+  /** Held while a copy of the primary is being made. */
+  cloneLock: `${run}/postgresql/clone`,
+  /** Lies there while this machine's database is stopped because it was cut off. */
+  fenced: `${run}/database/fenced`,
+  /** How often and why a rejoin has failed. */
+  rejoinFailed: `${run}/database/rejoin-failed.json`,
+  repmgrConfig: '/etc/repmgr.conf',
+  /** Directory of the Unix sockets of PostgreSQL and PgBouncer on Debian. */
+  sockets: '/var/run/postgresql',
+
+  configDirectory: (version: number): string => `/etc/postgresql/${version}/main`,
+  config: (version: number): string => `/etc/postgresql/${version}/main/conf.d/understudy.conf`,
+  hba: (version: number): string => `/etc/postgresql/${version}/main/pg_hba.conf`,
+  ident: (version: number): string => `/etc/postgresql/${version}/main/pg_ident.conf`,
+  data: (version: number): string => `/var/lib/postgresql/${version}/main`,
+  /** A copy of the primary that is not complete yet. */
+  incoming: (version: number): string => `/var/lib/postgresql/${version}/main.incoming`,
+  /** Lies there while pg_rewind changes the data directory. */
+  rewindMarker: (version: number): string => `/var/lib/postgresql/${version}/main.rewinding`,
+  /** Lies there from a promotion until it is published. */
+  promotionMarker: (version: number): string => `/var/lib/postgresql/${version}/main.promoting`,
+  /** Configuration of repmgr for the time of a copy. */
+  cloneConfig: (version: number): string => `/var/lib/postgresql/${version}/main.incoming.repmgr.conf`,
+  /** What the copy replaced; removed once the new directory is in place. */
+  outgoing: (version: number): string => `/var/lib/postgresql/${version}/main.outgoing`,
+  bin: (version: number, program: string): string => `/usr/lib/postgresql/${version}/bin/${program}`,
+} as const
+
+export const postgresqlUnits = {
+  server: (version: number): string => `postgresql@${version}-main.service`,
+  repmgrd: 'understudy-repmgrd.service',
+  failover: 'understudy-failover.service',
+  follow: 'understudy-follow.service',
+  rejoin: 'understudy-rejoin.service',
+  fence: 'understudy-fence.service',
+  /** What a fence starts: clients are held back and the virtual IP is given up. */
+  withdraw: 'understudy-withdraw.service',
+} as const
+
+/** PostgreSQL with repmgr and repmgrd: replication, failover, durability. */
+export const postgresql: Component<Context> = /* @__PURE__ */ describe(() => ({
+  name: 'postgresql',
+  title: 'PostgreSQL',
+  keys: postgresqlKeys,
+  keysAbout: [
+    { key: 'postgresql/nodes/NODE', holds: 'repmgr id, address and port of a database', writtenBy: '`join`' },
+    {
+      key: 'postgresql/sync',
+      holds: 'who may be promoted, and how many must be seen',
+      writtenBy: 'the primary',
+    },
+  ],
+  paths: postgresqlPaths,
+  filesAbout: [
+    {
+      path: postgresqlPaths.repmgrPassfile,
+      holds: 'passwords of repmgr and monitoring, for the user postgres',
+    },
+    { path: postgresqlPaths.monitorPassfile, holds: 'password of monitoring, for root' },
+    { path: postgresqlPaths.appPassfile, holds: "the application's password, for root" },
+    { path: postgresqlPaths.repmgrConfig, holds: 'settings of repmgr and repmgrd' },
+    { path: postgresqlPaths.config(17), holds: 'settings of PostgreSQL' },
+    {
+      path: postgresqlPaths.fenced,
+      holds: 'lies there while the database is stopped because it was cut off',
+    },
+    { path: postgresqlPaths.rejoinFailed, holds: 'how often and why a rejoin has failed' },
+  ],
+  ports: [{ port: '5432 tcp', who: 'members', what: 'PostgreSQL: replication, PgBouncer of the others' }],
+  handlers: [
+    {
+      name: 'failover',
+      user: 'postgres',
+      calledBy: 'understudy-failover.service; repmgrd `promote_command`',
+      does: 'the gate: lock, promotion, publication, upkeep',
+    },
+    {
+      name: 'failover-validate',
+      user: 'postgres',
+      calledBy: 'repmgrd `failover_validation_command`',
+      does: 'the gate up to the lock',
+    },
+    {
+      name: 'fence',
+      user: 'postgres',
+      calledBy: 'understudy-fence.service',
+      does: 'stops a primary that is cut off',
+    },
+    {
+      name: 'follow',
+      user: 'postgres',
+      calledBy: 'understudy-follow.service; repmgrd `follow_command`',
+      does: 'points a standby at the primary',
+    },
+    {
+      name: 'rejoin',
+      user: 'postgres',
+      calledBy: 'understudy-rejoin.service',
+      does: 'makes a former primary a standby',
+    },
+    {
+      name: 'start-gate',
+      user: 'root',
+      calledBy: 'postgresql@.service, before every start',
+      does: 'lets only the primary start as one',
+    },
+    {
+      name: 'repmgr-event',
+      user: 'postgres',
+      calledBy: 'repmgr `event_notification_command`',
+      does: 'records an event',
+    },
+    {
+      name: 'leader-released',
+      user: 'consul',
+      calledBy: 'watch on `postgresql/leader`',
+      does: 'starts the gate where the lock is free',
+    },
+    {
+      name: 'database-changed',
+      user: 'consul',
+      calledBy: 'watch on the service `postgresql`',
+      does: 'starts the gate',
+    },
+    {
+      name: 'database-check',
+      user: 'consul',
+      calledBy: 'the check `postgresql`, every second',
+      does: 'does the database answer?',
+    },
+  ],
+  daemons: [postgresqlUnits.repmgrd],
+  package: {
+    depends: [
+      { package: 'postgresql', program: '/usr/bin/pg_lsclusters' },
+      { package: 'repmgr', program: '/usr/bin/repmgr' },
+    ],
+    units: [
+      ...['understudy-failover.service', 'understudy-fence.service', 'understudy-follow.service'],
+      ...['understudy-rejoin.service', 'understudy-repmgrd.service', 'understudy-withdraw.service'],
+    ],
+    dropIns: [{ unit: 'postgresql@.service', file: 'postgresql@.service.conf', as: 'understudy.conf' }],
+    scripts: ['database-changed', 'database-check', 'leader-released'],
+    tmpfiles: [
+      'd /run/understudy/postgresql 0750 postgres postgres',
+      'd /run/understudy/database 0755 postgres postgres',
+    ],
+    polkit: [
+      {
+        user: 'consul',
+        verb: 'start',
+        units: [
+          ...[
+            postgresqlUnits.failover,
+            postgresqlUnits.fence,
+            postgresqlUnits.follow,
+            postgresqlUnits.rejoin,
+          ],
+        ],
+      },
+      ...['start', 'stop', 'restart', 'reload', 'kill'].map((verb) => ({
+        user: 'postgres',
+        verb,
+        units: ['postgresql@*-main.service'],
+      })),
+      {
+        user: 'postgres',
+        verb: 'start',
+        units: [postgresqlUnits.fence, postgresqlUnits.rejoin, postgresqlUnits.withdraw],
+      },
+      { user: 'postgres', verb: 'restart', units: [postgresqlUnits.repmgrd] },
+    ],
+  },
+  consul(settings) {
+    const { services, watches } = definitionsOf(definitions, settings)
+    return { services: services.map((service) => whereItLies(service, settings)), watches }
+  },
+  check: () => import('./check.ts'),
+}))
+
+/** The database's service where its database listens and lies. */
+function whereItLies(
+  service: ConsulService,
+  { postgresqlPort: port, postgresqlVersion: version }: ConsulSettings,
+): ConsulService {
+  const where = [postgresqlUnits.server(version), postgresqlPaths.data(version), `--port=${port}`]
+  const checks = service.checks.map((check) =>
+    'args' in check && Array.isArray(check.args) ? { ...check, args: [...check.args, ...where] } : check,
+  )
+  return { ...service, port, checks }
+}

@@ -1,0 +1,86 @@
+import * as v from 'valibot'
+import type { Context } from '../consul/handler.ts'
+import { type Component, describe } from '../core/component.ts'
+import { key } from '../core/key.ts'
+import { run } from '../core/paths.ts'
+
+import { count, time } from '../core/schema.ts'
+
+const keepalivedNode = v.object({
+  schema: v.literal(1),
+  priority: count,
+  state: v.picklist(['MASTER', 'BACKUP', 'FAULT', 'STOP']),
+  since: time,
+})
+export type KeepalivedNode = v.InferOutput<typeof keepalivedNode>
+
+export const virtualIpKeys = {
+  nodes: key('keepalived/nodes/', keepalivedNode),
+  node: (nodeName: string) => key(`keepalived/nodes/${nodeName}`, keepalivedNode),
+} as const
+
+export const virtualIpPaths = {
+  /** keepalived's track_file; gone at boot on purpose. */
+  weight: `${run}/keepalived/weight`,
+  config: '/etc/keepalived/keepalived.conf',
+} as const
+
+export const virtualIpUnits = { keepalived: 'keepalived.service' } as const
+
+/** keepalived, which holds the virtual IP on one machine. */
+export const virtualIp: Component<Context> = /* @__PURE__ */ describe(() => ({
+  name: 'virtual-ip',
+  title: 'keepalived',
+  keys: virtualIpKeys,
+  keysAbout: [
+    {
+      key: 'keepalived/nodes/NODE',
+      holds: "priority and state of a machine's keepalived",
+      writtenBy: '`join`, `virtual-ip-state`',
+    },
+  ],
+  paths: virtualIpPaths,
+  filesAbout: [
+    { path: virtualIpPaths.config, holds: 'settings of keepalived' },
+    {
+      path: virtualIpPaths.weight,
+      holds: "the machine's weight in the election of the address; gone at boot",
+    },
+  ],
+  ports: [{ port: 'VRRP (IP protocol 112)', who: 'members', what: 'keepalived, to 224.0.0.18' }],
+  handlers: [
+    {
+      name: 'virtual-ip-state',
+      user: 'keepalived_script, consul',
+      calledBy: "keepalived's `notify`; `check`",
+      does: 'publishes whether this machine holds the address',
+    },
+    {
+      name: 'virtual-ip-weight',
+      user: 'consul',
+      calledBy: '`check`, understudy-withdraw.service, people',
+      does: 'moves the address to the primary, or leaves it by priority',
+    },
+  ],
+  daemons: [virtualIpUnits.keepalived],
+  package: {
+    depends: [
+      { package: 'keepalived', program: '/usr/sbin/keepalived' },
+      { package: 'iputils-arping', program: '/usr/bin/arping' },
+    ],
+    dropIns: [{ unit: virtualIpUnits.keepalived, file: 'restart.conf', as: 'understudy.conf' }],
+    tmpfiles: [
+      // Shared by two users, of whom keepalived gives its own a strict umask.
+      'f /run/understudy/lock/virtual-ip-state 0640 consul understudy',
+      'd /run/understudy/keepalived 0755 consul consul',
+      'f /run/understudy/keepalived/weight 0644 consul consul - -254',
+    ],
+    users: [
+      // Who keepalived runs its notify script as.
+      'getent passwd keepalived_script >/dev/null || adduser --system --quiet --no-create-home --home /nonexistent --ingroup understudy keepalived_script',
+      'adduser --quiet keepalived_script understudy',
+    ],
+  },
+  consul: () => ({ services: [], watches: [] }),
+  check: () => import('./check.ts'),
+}))
