@@ -1,8 +1,8 @@
 /**
  * Which file may import which. A component is a folder of lib/; what a file may do is in its name: decide*.ts decides and
- * config*.ts renders text, both without reading or changing anything. Broken on purpose in test/unit/imports.test.ts.
+ * config*.ts and render*.ts render text, all without reading or changing anything. Broken on purpose in test/unit/imports.test.ts.
  */
-const PURE = '^lib/[^/]+/(decide|config)[^/]*\\.ts$'
+const PURE = '^lib/[^/]+/(decide|config|render)[^/]*\\.ts$'
 const COMPONENTS = 'postgresql|pooler|virtual-ip|files'
 
 /** @type {import('dependency-cruiser').IConfiguration} */

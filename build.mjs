@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Bundles every handler into one executable file of its own, the operator's scripts into one command, and the library
+// Bundles every handler into one executable file of its own, the operator's command into one for each subcommand, and the library
 // for scripts that run in a checkout.
 import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
@@ -12,6 +12,9 @@ const builtMs = process.env['SOURCE_DATE_EPOCH']
   ? Number(process.env['SOURCE_DATE_EPOCH']) * 1000
   : Date.now()
 
+// pg's optional native driver is never used.
+const external = ['pg-native']
+
 /** @type {import('esbuild').BuildOptions} */
 const common = {
   absWorkingDir: fileURLToPath(new URL('.', import.meta.url)),
@@ -21,8 +24,6 @@ const common = {
   minifySyntax: true,
   logLevel: 'warning',
   define: { UNDERSTUDY_VERSION: JSON.stringify(version), UNDERSTUDY_BUILT_MS: String(builtMs) },
-  // pg's optional native driver is never used.
-  external: ['pg-native'],
 }
 
 /** The entry points in a folder, by name. @param {string} folder */
@@ -32,6 +33,29 @@ const entries = async (folder) =>
       .sort()
       .map((file) => [file.replace(/\.(ts|mjs)$/, ''), `${folder}/${file}`]),
   )
+
+/** Parts that the manifests load when they are called, for a program that never calls them. @param {string[]} names */
+const parts = (names) => names.map((name) => `*/${name}.ts`)
+
+/**
+ * The operator's command: a file that says what there is, and one for each subcommand, which is loaded when it is called.
+ * @param {string[]} names @param {string[]} uncalled
+ */
+const command = (names, uncalled) =>
+  build({
+    ...common,
+    entryPoints: names.map((name) => `scripts/${name}.mjs`),
+    outdir: 'dist/understudy',
+    external: [...external, ...subcommands.map((name) => `./${name}.mjs`), ...parts(uncalled)],
+    outExtension: { '.js': '.mjs' },
+    format: 'esm',
+    conditions: ['source'],
+    // What CommonJS packages need inside an ES module.
+    banner: {
+      js: "import { createRequire as __createRequire } from 'node:module'\nconst require = __createRequire(import.meta.url)",
+    },
+  })
+const subcommands = ['join', 'status', 'folders', 'files']
 
 await rm(new URL('dist', import.meta.url), { recursive: true, force: true })
 await mkdir(new URL('dist', import.meta.url))
@@ -45,22 +69,14 @@ await Promise.all([
     ...common,
     entryPoints: handlers,
     outdir: 'dist/handlers',
+    external: [...external, ...parts(['join', 'status'])],
     format: 'cjs',
     banner: { js: '#!/usr/bin/node' },
     outExtension: { '.js': '.cjs' },
   }),
-  build({
-    ...common,
-    entryPoints: { understudy: 'scripts/understudy.mjs' },
-    outdir: 'dist',
-    outExtension: { '.js': '.mjs' },
-    format: 'esm',
-    conditions: ['source'],
-    // What CommonJS packages need inside an ES module.
-    banner: {
-      js: "import { createRequire as __createRequire } from 'node:module'\nconst require = __createRequire(import.meta.url)",
-    },
-  }),
+  command(['understudy', 'folders', 'files'], []),
+  command(['join'], ['check']),
+  command(['status'], ['check', 'join']),
   build({
     ...common,
     entryPoints: ['lib/**/*.ts'],
@@ -78,4 +94,4 @@ for (const name of Object.keys(handlers)) {
   await rename(new URL(`dist/handlers/${name}.cjs`, import.meta.url), built)
   await chmod(built, 0o755)
 }
-await chmod(new URL('dist/understudy.mjs', import.meta.url), 0o755)
+await chmod(new URL('dist/understudy/understudy.mjs', import.meta.url), 0o755)

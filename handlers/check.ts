@@ -15,7 +15,8 @@ const { observe, decide, apply, next } = checkRun(components)
 main({
   name: 'check',
   help: `check [--dry-run]
-Compares this machine with what the cluster wants, repairs what differs and reports what stays. Called by Consul every 15 s.`,
+Compares this machine with what the cluster wants, repairs what differs, and reports what stays wrong. Called by Consul
+every 15 s.`,
   timeoutMs: 13_000,
   parse: noArguments,
   observe,

@@ -17,7 +17,7 @@ const { observe, decide, apply, next } = failoverGate({
 main({
   name: 'failover-validate',
   help: `failover-validate NODE_ID [--dry-run]
-Takes the lock if the gate lets this machine pass. Called by repmgrd's failover_validation_command.`,
+Takes the lock if the promotion gate lets this machine pass. Called by repmgrd's failover_validation_command.`,
   timeoutMs: 10_000,
   parse(argv) {
     const id = Number(argv[0])

@@ -14,9 +14,9 @@ const { observe, decide, apply, next } = failoverGate({ handler: 'failover', dea
 main({
   name: 'failover',
   help: `failover [--must-promote] [--dry-run]
-Passes the gate and promotes this machine, or finds out that it must not. A healthy primary takes its lock back.
-Called by understudy-failover.service and by repmgrd's promote_command; the latter with --must-promote, so that anything
-but a promotion is a failure.`,
+Passes the promotion gate: promotes this machine, or decides that it must not be promoted. A healthy primary takes back a
+lock that it has lost. Called by understudy-failover.service and by repmgrd's promote_command. repmgrd calls it with
+--must-promote: then everything but a promotion is a failure.`,
   timeoutMs: 75_000,
   parse(argv) {
     const unknown = argv.find((argument) => argument !== '--must-promote')

@@ -11,12 +11,13 @@ import { applyFence } from '../lib/postgresql/apply-fence.ts'
 import { decideFence } from '../lib/postgresql/decide-fence.ts'
 import { observeFence } from '../lib/postgresql/observe-fence.ts'
 
+/** Between two looks while a primary may still get back its lock or its standbys. */
 const LOOK_AGAIN_MS = 250
 
 main({
   name: 'fence',
   help: `fence [--dry-run]
-Stops a primary that has neither its standbys nor its lock, and gives up its claim on the virtual IP.
+Stops a primary that has lost both its standbys and its lock, and gives up the virtual IP.
 Called by understudy-fence.service.`,
   timeoutMs: 60_000,
   parse: noArguments,

@@ -14,8 +14,8 @@ const { observe, decide, apply, next } = filesRun()
 main({
   name: 'files',
   help: `files [--merge-files=PATH] [--dry-run]
-Makes the devices and folders of this machine's Syncthing those of the members, and counts conflict files.
-With --merge-files also folders at or below PATH are shared in whose directories this machine has files of its own.
+Gives this machine's Syncthing the devices and folders of the cluster, and counts conflict files. With --merge-files it
+also shares folders at or below PATH in which this machine already has files of its own.
 Called by understudy-files.service, understudy join and understudy folders.`,
   timeoutMs: 120_000,
   parse(argv): { mergeFiles: string | null } {

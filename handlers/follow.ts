@@ -14,7 +14,7 @@ const { name, observe, decide, apply } = follow
 main({
   name,
   help: `follow [--dry-run]
-Points this standby at the primary; a former primary is sent to rejoin.
+Points this standby at the primary. Starts a rejoin if this machine is a former primary.
 Called by understudy-follow.service and by repmgrd's follow_command.`,
   timeoutMs: 20_000,
   parse: noArguments,

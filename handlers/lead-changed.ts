@@ -13,8 +13,8 @@ const { observe, decide, apply, next } = leadRun()
 main({
   name: 'lead-changed',
   help: `lead-changed [--dry-run]
-Lets everything on this machine follow the primary, in the order in which clients miss it: the virtual IP's weight,
-PgBouncer, replication, the service's tag. One process, as each start of Node delays the others.
+Makes everything on this machine follow the primary: the virtual IP, PgBouncer, replication and the service's tag, in the
+order in which clients miss them.
 Called by Consul's watches on postgresql/primary and config, and by leader-released.`,
   timeoutMs: 25_000,
   parse: noArguments,

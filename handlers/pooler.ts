@@ -12,8 +12,8 @@ const { name, observe, decide, apply } = pooler
 main({
   name,
   help: `pooler [--dry-run]
-Points this machine's PgBouncer at the primary, or makes it hold its clients back while there is none.
-Called by the periodic check; lead-changed does the same.`,
+Points this machine's PgBouncer at the primary. While there is no primary, PgBouncer holds its clients back.
+Called by the periodic check and by understudy-withdraw.service. lead-changed does the same work.`,
   timeoutMs: 20_000,
   parse: noArguments,
   observe,

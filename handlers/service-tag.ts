@@ -12,8 +12,8 @@ const { name, observe, decide, apply } = serviceTag
 main({
   name,
   help: `service-tag [--dry-run]
-Tags this machine's postgresql service with its role, so that primary.postgresql.service.consul answers with the primary.
-Called by the periodic check; lead-changed does the same.`,
+Tags this machine's postgresql service in Consul with its role. primary.postgresql.service.consul then resolves to the
+primary. Called by the periodic check. lead-changed does the same work.`,
   timeoutMs: 20_000,
   parse: noArguments,
   observe,

@@ -10,17 +10,20 @@ import { applyStartGate } from '../lib/postgresql/apply-start-gate.ts'
 import { decideStartGate } from '../lib/postgresql/decide-start-gate.ts'
 import { observeStartGate } from '../lib/postgresql/observe-start-gate.ts'
 
+/** Between two looks while Consul does not say who the primary is. */
 const LOOK_AGAIN_MS = 500
 /** After an attempt to take the lock. */
 const TAKEN_MS = 50
+/** Shorter than systemd waits for the start of PostgreSQL; systemd then tries again. */
 const DEADLINE_MS = 20_000
 
 main({
   name: 'start-gate',
   help: `start-gate VERSION-CLUSTER [--dry-run]
-Lets PostgreSQL start as a primary only where Consul says that this machine is it. Called by ExecStartPre.`,
+Lets PostgreSQL start as a primary only if Consul says that this machine is the primary. Called by ExecStartPre in
+postgresql@.service.`,
   timeoutMs: DEADLINE_MS + 5000,
-  // A machine that has not joined is none of our business.
+  // On a machine that has not joined, PostgreSQL is not ours to stop.
   unjoined: EXIT.ok,
   parse(argv) {
     const [, version, cluster] = /^(\d+)-(.+)$/.exec(argv[0] ?? '') ?? []

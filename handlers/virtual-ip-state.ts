@@ -1,6 +1,6 @@
 /**
  * Called by: keepalived's `notify`, as keepalived_script. Calls may overlap and arrive out of order.
- * Also by the periodic check, without arguments: then only the address is looked at.
+ * Also by the periodic check, without arguments: then only the address counts.
  * argv: INSTANCE|GROUP NAME MASTER|BACKUP|FAULT|STOP PRIORITY. stdin: nothing.
  * Exit codes (keepalived only logs them): 0 done or nothing to do (also where Consul does not answer), 64 usage, 75 deadline.
  */
@@ -17,7 +17,7 @@ const { name, decide, apply } = virtualIpState
 main({
   name,
   help: `virtual-ip-state [INSTANCE NAME MASTER|BACKUP|FAULT|STOP PRIORITY] [--dry-run]
-Publishes whether this machine holds the virtual IP. Called by keepalived's notify.`,
+Publishes whether this machine holds the virtual IP. Called by keepalived's notify and by the periodic check.`,
   timeoutMs: 10_000,
   parse(argv): VrrpState | null {
     if (argv.length === 0) return null

@@ -12,8 +12,8 @@ const { name, observe, decide, apply } = virtualIpWeight
 main({
   name,
   help: `virtual-ip-weight [--dry-run]
-Sets the weight of this machine in the election of the virtual IP, which follows the primary or stays by priority.
-Called by the periodic check; lead-changed does the same.`,
+Sets this machine's weight in the election of the virtual IP. By policy, the address follows the primary or is placed by
+priority. Called by the periodic check and by understudy-withdraw.service. lead-changed does the same work.`,
   timeoutMs: 20_000,
   parse: noArguments,
   observe,

@@ -1,4 +1,5 @@
 import type { Context } from './consul/handler.ts'
+import type { Joining } from './consul/joining.ts'
 import { consul } from './consul/manifest.ts'
 import type { Component } from './core/component.ts'
 import { files } from './files/manifest.ts'
@@ -7,4 +8,10 @@ import { postgresql } from './postgresql/manifest.ts'
 import { virtualIp } from './virtual-ip/manifest.ts'
 
 /** Everything that a cluster is made of, in the order in which a machine is set up. */
-export const components: readonly Component<Context>[] = [consul, postgresql, pooler, virtualIp, files]
+export const components: readonly Component<Context, Joining>[] = [
+  consul,
+  postgresql,
+  pooler,
+  virtualIp,
+  files,
+]

@@ -15,41 +15,23 @@ import {
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { components } from '#lib/components'
+import { packagedFiles, renderControl, renderPolkit, renderPostinst, renderTmpfiles } from './render.mjs'
 
 const top = fileURLToPath(new URL('..', import.meta.url))
 const { version, description } = JSON.parse(readFileSync(join(top, 'package.json'), 'utf8'))
-
-const depends = [
-  'adduser',
-  'consul (>= 1.8)',
-  'dbus',
-  'iputils-arping',
-  'keepalived',
-  'nodejs (>= 18.19)',
-  'pgbouncer',
-  'polkitd',
-  'postgresql',
-  'repmgr',
-  'syncthing (>= 1.19)',
-  'systemd',
-  'util-linux',
-]
-
-const control = `Package: understudy
-Version: ${version}
-Architecture: all
-Maintainer: understudy <understudy@localhost>
-Depends: ${depends.join(', ')}
-Section: admin
-Priority: optional
-Description: high availability for three to five plain Debian machines
- ${description}.
-`
 
 // dpkg-deb refuses a control directory that others cannot read.
 process.umask(0o022)
 const root = mkdtempSync(join(tmpdir(), 'understudy-package-'))
 chmodSync(root, 0o755)
+
+/** @param {string} to on the machine @param {string} text @param {number} mode */
+function write(to, text, mode = 0o644) {
+  const target = join(root, to)
+  mkdirSync(dirname(target), { recursive: true })
+  writeFileSync(target, text, { mode })
+}
 
 /**
  * @param {string} from below the repository
@@ -67,34 +49,24 @@ try {
   for (const name of readdirSync(join(top, 'dist/handlers'))) {
     install(`dist/handlers/${name}`, `usr/lib/understudy/handlers/${name}`, 0o755)
   }
-  for (const name of ['database-changed', 'database-check', 'files-changed', 'leader-released'])
-    install(`packaging/${name}.sh`, `usr/lib/understudy/handlers/${name}`, 0o755)
-  install('dist/understudy.mjs', 'usr/lib/understudy/understudy.mjs', 0o755)
+  for (const { from, to, mode } of packagedFiles(components)) install(from, to, mode)
+  for (const name of readdirSync(join(top, 'dist/understudy')))
+    install(
+      `dist/understudy/${name}`,
+      `usr/lib/understudy/${name}`,
+      name === 'understudy.mjs' ? 0o755 : 0o644,
+    )
   mkdirSync(join(root, 'usr/bin'), { recursive: true })
   symlinkSync('../lib/understudy/understudy.mjs', join(root, 'usr/bin/understudy'))
 
-  for (const unit of ['failover', 'fence', 'files', 'follow', 'rejoin', 'repmgrd', 'syncthing', 'withdraw']) {
-    install(
-      `packaging/systemd/understudy-${unit}.service`,
-      `usr/lib/systemd/system/understudy-${unit}.service`,
-    )
-  }
-  install(
-    'packaging/systemd/postgresql@.service.conf',
-    'usr/lib/systemd/system/postgresql@.service.d/understudy.conf',
-  )
-  for (const daemon of ['consul', 'keepalived', 'pgbouncer']) {
-    install('packaging/systemd/restart.conf', `usr/lib/systemd/system/${daemon}.service.d/understudy.conf`)
-  }
-  install('packaging/systemd/consul.conf', 'usr/lib/systemd/system/consul.service.d/understudy-priority.conf')
-  install('packaging/tmpfiles.conf', 'usr/lib/tmpfiles.d/understudy.conf')
-  install('packaging/polkit.rules', 'usr/share/polkit-1/rules.d/50-understudy.rules')
+  write('usr/lib/tmpfiles.d/understudy.conf', renderTmpfiles(components))
+  write('usr/share/polkit-1/rules.d/50-understudy.rules', renderPolkit(components))
   install('LICENSE', 'usr/share/doc/understudy/copyright')
   install('CHANGELOG.md', 'usr/share/doc/understudy/changelog')
 
-  for (const script of ['postinst', 'postrm'])
-    install(`packaging/debian/${script}`, `DEBIAN/${script}`, 0o755)
-  writeFileSync(join(root, 'DEBIAN/control'), control)
+  write('DEBIAN/postinst', renderPostinst(components), 0o755)
+  install('packaging/debian/postrm', 'DEBIAN/postrm', 0o755)
+  write('DEBIAN/control', renderControl(components, { version, description }))
 
   const deb = join(top, 'dist', `understudy_${version}_all.deb`)
   // gzip: dpkg of both releases reads it, and it is quick.

@@ -1,5 +1,5 @@
 #!/usr/bin/env tsx
-// npm run bench: how long clients cannot write when something happens, beside what is promised. Exit 0 only if that is kept.
+// npm run bench: how long clients cannot write when something happens, and the goals. Exit 0 only if every goal is met.
 import { parseArgs } from 'node:util'
 import { chalk } from 'zx'
 import { EXIT, explain, UnderstudyError, usageError } from '../lib/core/errors.ts'
@@ -15,21 +15,21 @@ const help = `Usage: npm run bench -- failover [--runs N] [--events NAME,NAME] [
        npm run bench -- files [--runs N] [--suite trixie|bookworm] [--json]
        npm run bench -- load [--minutes N] [--suite trixie|bookworm] [--json]
 
-On a laboratory of its own, of three machines, with a client that writes through the virtual IP every 10 ms.
+Uses a lab of its own with three machines, and a client that writes through the virtual IP every 10 ms.
 
-failover measures the longest time between two acknowledged writes when something happens, N times (5) for each event,
-and prints the median beside its goal and beside what Patroni 4.0.7 took in the same laboratory (default settings / the
-fastest ones). Also missed is a goal where an acknowledged write is lost, where a failover happens that nothing is
-gained by, or where the cluster does not recover by itself. The whole takes about half an hour. The events:
+failover measures the longest time between two acknowledged writes during each event, N times (5), and prints the median
+beside its goal and beside the time of Patroni 4.0.7 in the same lab (default settings / fastest settings). A goal is also
+missed if an acknowledged write is lost, if a failover gains nothing, or if the cluster does not recover by itself. All
+events together take about half an hour. The events and their goals:
 
 ${events.map(({ name, title, goalMs }) => `  ${name.padEnd(14)} ${title} (${goalMs / 1000} s)`).join('\n')}
 
-files measures how long it takes to put a file of 1 MB and have it confirmed by all machines, N times (5), beside rsync to
-the same machines.
+files measures how long it takes until a file of 1 MB is confirmed by all machines, N times (5), beside rsync to the same
+machines.
 
-load runs two busy loops on each machine for N minutes (30) and counts the failovers. There should be none.
+load runs two busy loops on each machine for N minutes (30) and counts the failovers. The goal is none.
 
-  --json    the results as JSON on stdout; what happens meanwhile goes to stderr
+  --json    prints the results as JSON on stdout; the progress goes to stderr
 `
 
 const say = (/** @type {string} */ line) => process.stderr.write(`${chalk.dim('bench:')} ${line}\n`)
@@ -66,7 +66,7 @@ function parse() {
   const { values, positionals } = parsed
   const [what, ...more] = positionals
   if (!values.help && (!['failover', 'files', 'load'].includes(what ?? '') || more.length > 0))
-    throw usageError('say failover, files or load')
+    throw usageError('name what to measure: failover, files or load')
   const { suite } = values
   if (suite !== 'trixie' && suite !== 'bookworm')
     throw usageError(`--suite is trixie or bookworm, not ${suite}`)

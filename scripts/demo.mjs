@@ -1,12 +1,14 @@
 #!/usr/bin/env tsx
 import { parseArgs } from 'node:util'
 import { chalk } from 'zx'
-// npm run demo: three real machines become one cluster, and it survives losing its active machine. Exit 0 only if
-// everything that is said here was seen.
+// npm run demo: three real machines become one cluster, and it survives the loss of its primary. Exit 0 only if
+// everything that it prints was observed.
 import { UNKNOWN } from '#lib/core/unknown'
+import { components } from '../lib/components.ts'
 import { explain } from '../lib/core/errors.ts'
 import { waitFor } from '../lib/core/wait.ts'
-import { plain, tableLines } from '../lib/status/table.ts'
+import { sectionsOf } from '../lib/status/sections.ts'
+import { tableLines } from '../lib/status/table.ts'
 import {
   appPassword,
   holdersOf,
@@ -25,11 +27,11 @@ import { CREATE_TABLE, Writer } from '../test/lab/lib/writer.ts'
 
 const help = `npm run demo [-- --keep] [-- --suite trixie|bookworm]
 
-Brings up a laboratory of three machines, makes them one cluster, uploads a file to the active one, cuts its power while a
-client writes, and powers it on again. Takes about two minutes, and some more the first time, when the machines' image is built.
+Starts a lab of three machines, makes them one cluster, uploads a file to the primary, cuts its power while a client writes,
+and powers it on again. It takes about two minutes, and longer the first time, because it builds the image of the machines.
 
-  --keep    leave the lab up at the end: npm run lab -- status --lab demo
-  --suite   Debian release of the machines (trixie)
+  --keep    leaves the lab up at the end: npm run lab -- status --lab demo
+  --suite   chooses the Debian release of the machines (trixie)
 `
 
 const LAB = 'demo'
@@ -58,6 +60,8 @@ function parse() {
     process.exit(64)
   }
 }
+
+const sections = await sectionsOf(components)
 
 const say = (/** @type {string} */ text) => console.log(text)
 
@@ -141,8 +145,8 @@ async function demo() {
   await stage('n2 and n3 join at the same moment', () =>
     Promise.all(['n2', 'n3'].map((name) => mustJoin(machines, name, 'n1'))),
   )
-  const before = await stage('everything is in order', () => untilHealthy(machines, 'n1'))
-  say(`\n${tableLines(before, plain).join('\n')}\n`)
+  const before = await stage('the cluster is healthy', () => untilHealthy(machines, 'n1'))
+  say(`\n${tableLines(before, sections).join('\n')}\n`)
 
   const password = await appPassword(machines, 'n1')
   await sqlThroughVirtualIp(machines, password, CREATE_TABLE)
@@ -175,7 +179,7 @@ async function demo() {
   const survivors = ['n2', 'n3']
   const { killedAt } = await machines.poweroff('n1')
   const rowsBefore = writer.acknowledged.length
-  say(chalk.yellow(`-- power cut of n1, the active machine; ${rowsBefore} rows were acknowledged until then`))
+  say(chalk.yellow(`-- power cut of n1, the primary; ${rowsBefore} rows were acknowledged before`))
   const [failover, first] = await stage(
     'the cluster recovers',
     () =>
@@ -187,7 +191,7 @@ async function demo() {
   const outageMs = writer.longestGapMs()
 
   await stage(
-    'every acknowledged row is there, and new ones can be written',
+    'every acknowledged row is there, and new rows can be written',
     async () => {
       const wanted = String(writer.acknowledged.length)
       const known = `select count(*) from written where value in (${writer.acknowledged.map(({ value }) => value).join(',')})`
@@ -209,7 +213,7 @@ async function demo() {
   )
 
   await stage(
-    'the upload has survived',
+    'the upload is on both other machines',
     () =>
       waitFor('the upload is on both', 30_000, async () => {
         for (const name of survivors) {
@@ -229,7 +233,7 @@ async function demo() {
   const after = await untilHealthy(machines, 'n1')
   const returned = after.machines.find(({ name }) => name === 'n1')?.postgresql
   expect(returned !== undefined && returned !== UNKNOWN && returned.role === 'standby', 'n1 is not a standby')
-  say(`\n${tableLines(after, plain).join('\n')}\n`)
+  say(`\n${tableLines(after, sections).join('\n')}\n`)
 
   const seconds = (/** @type {number} */ ms) => `${(ms / 1000).toFixed(1)} s`
   say('Timeline')
@@ -244,7 +248,7 @@ async function demo() {
     outageMs < OUTAGE_MS,
     `the client could not write for ${seconds(outageMs)}, which is more than ${seconds(OUTAGE_MS)}`,
   )
-  say(`\nAll of it was seen, in ${seconds(performance.now() - started)}.`)
+  say(`\nAll of this was observed, in ${seconds(performance.now() - started)}.`)
 }
 
 if (options.help) {

@@ -1,13 +1,13 @@
 #!/usr/bin/env tsx
 // npm run faults: clients write to a cluster of three machines while faults come and go. Exit 0 only if every promise
-// was kept after every round.
+// was kept in every round.
 import { randomInt } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import { chalk } from 'zx'
 import { explain } from '../lib/core/errors.ts'
 import { faultNamed } from '../test/lab/faults/catalogue.ts'
-import { scenarioByChance } from '../test/lab/faults/chance.ts'
 import { randomOf, seedOf } from '../test/lab/faults/random.ts'
+import { randomScenario } from '../test/lab/faults/random-scenario.ts'
 import { saveReport, timelineOf } from '../test/lab/faults/report.ts'
 import { playRound } from '../test/lab/faults/round.ts'
 import { scenarios } from '../test/lab/faults/scenarios.ts'
@@ -16,16 +16,16 @@ import { Stage } from '../test/lab/faults/stage.ts'
 const help = `npm run faults -- [--seed N] [--minutes M] [--scenario NAME] [--keep] [--lab NAME]
 npm run faults -- --list
 
-Brings up a laboratory of three machines and makes them one cluster. Clients on every machine and in the network write all
-the time, while faults come and go, one or two at a time. After each round the cluster has to get in order by itself, every
-acknowledged row has to be there once, and no two databases may have acknowledged side by side.
+Starts a lab of three machines that are one cluster. Clients on every machine and in the network write all the time, while
+random faults come and go, one or two at a time. After each round the cluster must recover by itself, every acknowledged row
+must be there exactly once, and no two databases may have acknowledged rows at the same time.
 
-  --seed      what is chosen by chance (by chance itself; it is printed)
-  --minutes   how long rounds are begun (10)
-  --scenario  one round, the named one
-  --list      the names, and what happens in each
-  --keep      leave the lab up at the end: npm run lab -- status --lab faults-run
-  --lab       what the lab is called (faults-run): runs beside one another need different names
+  --seed      repeats the random faults of an earlier run; without it, a new seed is chosen and printed
+  --minutes   starts new rounds for this many minutes (10)
+  --scenario  plays one round: the scenario of this name
+  --list      lists the scenarios, and what happens in each
+  --keep      leaves the lab up at the end: npm run lab -- status --lab faults-run
+  --lab       names the lab (faults-run); runs at the same time need different names
 `
 
 const LARGEST_SEED = 2 ** 32 - 1
@@ -61,7 +61,7 @@ function parse() {
   const minutes = number('--minutes', values.minutes, 0, 10_000)
   const scenario = scenarios.find(({ name }) => name === values.scenario)
   if (values.scenario !== undefined && scenario === undefined)
-    throw new UsageError(`there is no scenario "${values.scenario}"; --list names them`)
+    throw new UsageError(`there is no scenario "${values.scenario}"; --list lists them`)
   return { ...values, seed, minutes, scenario }
 }
 
@@ -70,13 +70,13 @@ function list() {
   for (const { name, steps, primary } of scenarios) {
     const what = steps.map(({ fault, on }) => faultNamed(fault).what.replaceAll('$', `the ${on}`)).join('; ')
     say(
-      `${name.padEnd(width)}  ${what}; afterwards ${primary === 'either' ? 'any' : `${primary === 'same' ? 'the ' : ''}${primary}`} primary`,
+      `${name.padEnd(width)}  ${what}; afterwards ${primary === 'either' ? 'any machine is' : `${primary === 'same' ? 'the same' : 'another'} machine is`} the primary`,
     )
   }
 }
 
 /**
- * Plays one round and says what came of it.
+ * Plays one round and prints its result.
  * @param {Stage} stage
  * @param {import('../test/lab/faults/scenario.ts').Scenario} scenario
  * @param {import('../test/lab/faults/random.ts').Random} random
@@ -90,7 +90,7 @@ async function play(stage, scenario, random) {
     return false
   }
   const recovered =
-    recoveryMs === null ? '' : `, in order ${(recoveryMs / 1000).toFixed(1)} s after healing began`
+    recoveryMs === null ? '' : `, recovered ${(recoveryMs / 1000).toFixed(1)} s after healing began`
   say(
     `${chalk.green('ok')} ${scenario.name}: ${primaries.before} -> ${primaries.after}, longest gap ${(gapMs / 1000).toFixed(1)} s${recovered}`,
   )
@@ -107,7 +107,7 @@ async function run({ seed, minutes, scenario, keep, lab }) {
   try {
     for (let round = 1; round === 1 || (scenario === undefined && performance.now() < until); round++) {
       const random = randomOf(seedOf(seed, scenario?.name ?? `round ${round}`))
-      if (await play(stage, scenario ?? scenarioByChance(random, round), random)) {
+      if (await play(stage, scenario ?? randomScenario(random, round), random)) {
         good++
         continue
       }
@@ -119,7 +119,7 @@ async function run({ seed, minutes, scenario, keep, lab }) {
   } finally {
     await stage.close(keep)
   }
-  say(`${good + bad} rounds, ${bad} of them broke a promise; seed ${seed}`)
+  say(`${good + bad} rounds; a promise was broken in ${bad}; seed ${seed}`)
   return bad === 0 ? 0 : 1
 }
 

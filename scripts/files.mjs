@@ -1,5 +1,5 @@
 #!/usr/bin/env zx
-// understudy files: what was written into a replicated folder is on the other machines, or it is said that it is not.
+// understudy files: confirms that what was written into a replicated folder is on the other machines.
 import { relative, resolve } from 'node:path'
 import { runCommand } from '#lib/core/arguments'
 import { EXIT, UnderstudyError, usageError } from '#lib/core/errors'
@@ -12,25 +12,32 @@ import { prepare, waitForCopies } from '#lib/files/wait'
 
 const help = `understudy files: confirm that files are on the other machines
 
-  understudy files put SOURCE DEST    write a file into a replicated folder, and wait
-  understudy files wait               wait for everything that is in the folders now
+  understudy files put SOURCE DEST    write a file into a replicated folder, and wait until it is confirmed
+  understudy files wait               wait until everything that is in the folders now is confirmed
 
-put writes atomically: the others get the whole file or none of it. SOURCE "-" is standard input. DEST is a file in a
-replicated folder, or a directory there. The file gets the mode of what it replaces, else of SOURCE; put as root, it
-belongs to whom what it replaces belongs to, else its directory.
+Confirmed means: enough other machines are connected and have announced that they have everything.
 
-  --folder LABEL       only this folder (wait)
-  --path PATH          only what is at or below this path: absolute, or in --folder (wait)
-  --min-copies COPIES  a number of other machines; all; majority: enough for a majority with this one (default)
-  --timeout SECONDS    give up after this long (30)
-  --json               the result as one JSON object
-  --help               this text
+put writes atomically: the other machines get the whole file or nothing. SOURCE "-" is standard input. DEST is a file
+in a replicated folder, or a directory there. A file that put replaces keeps its mode, and if root runs put also its
+owner. A new file gets the mode of SOURCE, and if root runs put the owner of its directory.
 
-Runs on any member, as root or as a user of the group understudy-files, also while Consul does not answer.
+  --folder LABEL       wait for this folder only (wait)
+  --path PATH          wait for this path and what is below it: absolute, or relative to --folder (wait)
+  --min-copies COPIES  how many other machines must have everything: a number; all; or majority, which is enough for a
+                       majority together with this machine (default: majority)
+  --timeout SECONDS    give up after this time (default: 30)
+  --json               print the result as one JSON object
+  --help               print this text
 
-Exit codes: 0 confirmed; 75 not confirmed in time, the message says which machine lacks what (the file stays and may
-still get there); 64 wrong arguments, nothing was written; 69 Syncthing does not answer, or the folder is stopped here;
-78 not a member, or not allowed; 1 it could not be written, or was changed by somebody else meanwhile.
+Any member can run it, as root or as a user of the group understudy-files, even while Consul does not answer.
+
+Exit codes:
+  0   confirmed
+  75  not confirmed in time; the message says what each machine lacks, and it may still arrive
+  64  wrong arguments; nothing was written
+  69  Syncthing does not answer, or the folder is stopped on this machine
+  78  this machine is not a member, or this user is not allowed
+  1   the file could not be written or read, is not replicated, or was changed by somebody else at the same time
 
 Examples:
   understudy files put blueprint.zip /opt/manager/resources/blueprints/
@@ -43,17 +50,17 @@ Examples:
 /** @typedef {import('#lib/files/client').Syncthing} Syncthing */
 
 /**
- * The folders and the path in them that a wait is about.
+ * The folders to wait for, and the path in them.
  * @param {readonly SharedFolder[]} folders
  * @param {Extract<import('#lib/files/options').FilesCommand, { verb: 'wait' }>} command
  */
 function scopeOf(folders, { folder: label, path }) {
-  const known = folders.map((folder) => folder.label).join(', ') || 'none'
+  const labels = folders.map((folder) => folder.label).join(', ') || 'none'
   const named = label === null ? folders : folders.filter((folder) => folder.label === label)
   if (label !== null && named.length === 0)
-    throw usageError(`there is no folder ${label}; they are: ${known}`)
+    throw usageError(`there is no folder ${label}; the folders are: ${labels}`)
   if (path === null) return { folders: named, path }
-  // Where it is not absolute, a folder is named.
+  // A relative path comes with a folder.
   const at = resolve(named[0]?.path ?? '/', path)
   const around = named.find((folder) => isWithin(at, folder.path))
   if (!around)
@@ -76,9 +83,9 @@ async function carryOut(daemon, command) {
   const written = await writeFile(command.source, place)
   const what = { folders: [place.folder], path: place.path, minCopies, timeoutMs }
   const waited = await waitForCopies(daemon, what).catch((cause) => {
-    // Only now can it be known: nobody but Syncthing understands its patterns.
+    // Only Syncthing can tell whether it ignores a file, and only once the file is there.
     if (cause instanceof UnderstudyError && cause.exitCode === EXIT.usage)
-      throw new UnderstudyError(EXIT.failed, `${place.file} was written, but stays on this machine`, {
+      throw new UnderstudyError(EXIT.failed, `${place.file} was written, but only on this machine`, {
         cause,
       })
     throw cause
@@ -86,15 +93,15 @@ async function carryOut(daemon, command) {
   if (!isStill(written, place))
     throw new UnderstudyError(
       EXIT.failed,
-      `${place.file} was changed by somebody else at the same time; look at it and put it again`,
+      `somebody else changed ${place.file} at the same time; check the file, and put it again`,
     )
   return { file: place.file, ...waited }
 }
 
 /** @param {Awaited<ReturnType<typeof carryOut>>} result */
 function sentenceOf({ complete, lacking, ms }) {
-  const where =
-    complete.length > 0 ? `on ${complete.join(' and ')}` : 'on this machine alone: there is no other'
+  const others = complete.length + lacking.length === 0 ? ': there is no other machine' : ''
+  const where = complete.length > 0 ? `on ${complete.join(' and ')}` : `on this machine only${others}`
   return `confirmed ${where}, after ${(ms / 1000).toFixed(1)} s${lacking.length > 0 ? ` (${lacking.join('; ')})` : ''}`
 }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env zx
-// understudy folders: which directories every machine has the same files in.
+// understudy folders: lists and changes the directories that have the same files on every machine.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Consul } from '#lib/consul/client'
 import { runCommand } from '#lib/core/arguments'
@@ -21,27 +21,34 @@ import { observeFiles } from '#lib/files/observe'
 import { readReport } from '#lib/files/report'
 import { runSyncthingHandler } from '#lib/files/run'
 
-const help = `understudy folders: the directories that every machine has the same files in
+const help = `understudy folders: list and change the replicated folders, which have the same files on every machine
 
   understudy folders list [--json]
-  understudy folders add PATH [settings]     on a machine that has the directory
+  understudy folders add PATH [settings]     run it on a machine that has the directory
   understudy folders remove LABEL|PATH       the files stay on every machine
 
-Settings of a folder; add with the same path again changes them:
-  --label LABEL      what it is called (the last part of PATH)
-  --ignore PATTERN   what is not replicated, as often as needed, see
+Settings of a folder. To change them, run add with the same path again:
+  --label LABEL      the name of the folder (default: the last part of PATH)
+  --ignore PATTERN   do not replicate what matches; can be repeated, see
                      https://docs.syncthing.net/users/ignoring.html
-  --versioning       keep for a year what other machines replace or delete, ever less of it, in .stversions
-  --merge-files      take in what other machines already have in a directory of that path; without it they do not
-                     share the folder, and say so
-  --help             this text
+  --versioning       keep what other machines replace or delete in .stversions, for up to a year
+  --merge-files      let machines that already have files in that directory merge them into the folder; without it they
+                     do not share the folder, and their check says so
 
-Where other machines lack the directory it is made, with its owner and mode. A file belongs on every machine to whom
-its directory belongs to there. A deleted file is deleted everywhere; an emptied or missing disk is not.
+  --json             print the list as one JSON object
+  --help             print this text
 
-Exit codes: 0 done; 64 wrong arguments or a directory that cannot be replicated, 78 not a member, not root, or a disk
-that is full or cannot be written: nothing was changed; 69 Consul or Syncthing does not answer; 75 others were quicker
-every time, try again; 1 it is a folder of the cluster now, but this machine could not share it yet.
+A machine that lacks the directory creates it with the same owner and mode. A file takes the owner of its directory on
+every machine. A deleted file is deleted everywhere. An emptied or missing disk deletes nothing: it stops the folder on
+its machine.
+
+Exit codes:
+  0   done
+  64  wrong arguments, or a directory that cannot be replicated; nothing was changed
+  78  not a member, not root, or a disk that is full or read-only; nothing was changed
+  69  Consul or Syncthing does not answer
+  75  other machines kept changing the list of folders; try again
+  1   the folder is in the list now, but this machine could not share it yet
 
 Examples:
   understudy folders add /srv/uploads --label uploads --ignore '*.part' --versioning
@@ -49,8 +56,9 @@ Examples:
   understudy folders remove uploads
 `
 
-/** How long the other machines are given to take part before it is said that they do not. */
+/** How long the other machines have to share a new folder, before the command reports that they do not. */
 const OTHERS_MS = 15_000
+/** From one look to the next. */
 const LOOK_AGAIN_MS = 300
 
 const print = (/** @type {string} */ line) => process.stdout.write(`${line}\n`)
@@ -58,11 +66,11 @@ const print = (/** @type {string} */ line) => process.stdout.write(`${line}\n`)
 /** @param {import('#lib/files/decide-copy').FolderCopies} folder @param {string} node */
 const copiesOf = ({ here, others }, node) => [...others, /** @type {const} */ ([node, here])].sort(byKey)
 
-/** Every folder of the cluster with what each machine has of it. @param {Consul} consul @param {string} node */
+/** Every folder of the cluster, with the copy of each machine. @param {Consul} consul @param {string} node */
 async function look(consul, node) {
   const shared = await readSharedFolders(consul)
   if (shared === null)
-    throw new UnderstudyError(EXIT.data, "Consul's key syncthing/folders is not there or malformed")
+    throw new UnderstudyError(EXIT.data, "Consul's key syncthing/folders is missing or malformed")
   const { folders: copies } = await observeFiles(localSyncthing())
   const folders = [...shared.valid].map(([label, { id: _id, ...folder }]) => {
     const found = copies.find((one) => one.label === label)
@@ -74,14 +82,14 @@ async function look(consul, node) {
 /** @param {Awaited<ReturnType<typeof look>>} seen @param {string} node */
 function linesOf({ folders, problems }, node) {
   const lines = folders.flatMap(({ label, path, owner, group, mode, ignore, versioning, machines }) => [
-    `${label}  ${path}  (${owner}:${group} ${mode}${versioning ? ', versions are kept' : ''}${ignore.length > 0 ? `, ignores ${ignore.join(' ')}` : ''})`,
+    `${label}  ${path}  (${owner}:${group} ${mode}${versioning ? ', keeps versions' : ''}${ignore.length > 0 ? `, ignores ${ignore.join(' ')}` : ''})`,
     ...Object.entries(machines ?? {}).map(
       ([name, copy]) => `  ${name}  ${copyText(copy)}${copy.why === undefined ? '' : `: ${copy.why}`}`,
     ),
     ...(machines === null ? [`  ${node}  not shared`] : []),
   ])
   return [
-    ...(folders.length === 0 ? ['no folder is replicated'] : lines),
+    ...(folders.length === 0 ? ['no folders are replicated'] : lines),
     ...problems.map((one) => `problem: ${one}`),
   ]
 }
@@ -95,13 +103,13 @@ async function add(consul, node, command) {
   const path = command.path.replace(/(.)\/+$/, '$1')
   const directory = await describeDirectory(path)
   const daemon = localSyncthing()
-  // Whatever cannot be shared here should not become a folder of the cluster.
+  // What this machine cannot share must not become a folder of the cluster.
   await daemon.deviceId()
   const unique = uniquePart()
   const { label, isNew } = await changeFolders(consul, (document) =>
     withFolder(document, { ...command, path }, directory, unique),
   )
-  // What is here is what a new folder begins with.
+  // A new folder starts with the files that are here.
   await runSyncthingHandler(isNew || command.mergeFiles ? path : null)
   const deadline = performance.now() + OTHERS_MS
   for (;;) {
@@ -110,7 +118,7 @@ async function add(consul, node, command) {
       const why = readReport()?.problems.join('; ') || 'the handler files has not shared it'
       throw new UnderstudyError(
         EXIT.failed,
-        `${label} is a folder of the cluster now, but not on ${node}: ${why}`,
+        `${label} is a folder of the cluster now, but ${node} does not share it: ${why}`,
       )
     }
     const others = [...folder.others]
@@ -132,7 +140,7 @@ async function main(argv) {
   const command = parseFoldersCommand(argv)
   const { node, kvPrefix } = requireSettings()
   if (process.getuid?.() !== 0)
-    throw new UnderstudyError(EXIT.config, 'this needs root: run it with sudo or as root')
+    throw new UnderstudyError(EXIT.config, 'this command needs root; run it as root or with sudo')
   const consul = new Consul({ prefix: kvPrefix })
   if (command.verb === 'list') {
     const seen = await look(consul, node)
@@ -141,7 +149,7 @@ async function main(argv) {
   else {
     const { label } = await changeFolders(consul, (document) => withoutFolder(document, command.what))
     await runSyncthingHandler(null)
-    print(`${label} is no longer replicated; its files stay where they are`)
+    print(`${label} is no longer replicated; its files stay on every machine`)
   }
 }
 

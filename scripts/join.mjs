@@ -1,35 +1,39 @@
 #!/usr/bin/env zx
-// understudy join: makes this machine a member. Run as root; running it again changes nothing or finishes the work.
-import { chalk } from 'zx'
+// understudy join: makes this machine a member. Run as root; running it again changes nothing, or finishes what is left.
 import { runCommand } from '#lib/core/arguments'
+import { paintFor } from '#lib/core/paint'
 import { requireSettings } from '#lib/core/settings'
 import { planJoin } from '#lib/operations/join'
 import { parseJoinOptions } from '#lib/operations/options'
-import { documentOf } from '#lib/status/judge'
-import { observeStatus } from '#lib/status/observe'
-import { tableLines } from '#lib/status/table'
+import { lookAtCluster } from '#lib/status/look'
 
 const help = `understudy join: make this machine a member of a cluster
 
-  understudy join --virtual-ip ADDRESS/PREFIX [settings]   the first machine: start a cluster
-  understudy join --consul-join ADDRESS[,ADDRESS...]       every other: one address of any member is enough
+  understudy join --virtual-ip ADDRESS/PREFIX [settings]   on the first machine: start a cluster
+  understudy join --consul-join ADDRESS[,ADDRESS...]       on every other machine: join the cluster of this member
 
-Settings of the cluster, given once on the first machine:
-  --database NAME   database for the application (app)
-  --user NAME       its owner (app)
-  --policy POLICY   with-primary: the virtual IP follows the primary (default); fixed: it stays by priority
-  --durability MODE quorum: from three machines on a commit waits until no single fault can lose it (default);
-                    strict: it waits even when no standby is left; async: it never waits
+Settings of the cluster, only for the first machine:
+  --database NAME    database of the application (default: app)
+  --user NAME        owner of that database (default: app)
+  --policy POLICY    with-primary: the virtual IP follows the primary (default)
+                     fixed: the virtual IP is on the machine with the highest priority
+  --durability MODE  quorum: in a cluster of three or more machines, a commit waits until no single failure can
+                     lose it (default)
+                     strict: like quorum, and commits wait for as long as there is no standby
+                     async: a commit never waits for a standby
 
-For any machine:
-  --interface NAME  network interface (the one in the virtual IP's network)
-  --merge-files     what this machine has in the replicated folders becomes everybody's (else it is refused)
-  --help            this text
+Settings of this machine:
+  --interface NAME   network interface (default: the one in the network of the virtual IP)
+  --merge-files      only with --consul-join: merge the files that this machine has in the replicated folders with
+                     those of the cluster (without it, join refuses a machine that has such files)
+  --help             show this text
 
-Running it again changes nothing; after a failure or a power cut it finishes the work.
+If a join failed or was interrupted, run the same command again: it completes the steps that are left. On a healthy
+member it changes nothing.
 
-Exit codes: 0 a healthy member; 64 wrong arguments; 69 a service does not answer; 75 a step took too long, run it again;
-78 this machine lacks something, or cannot be a member; 1 a step failed. After 64 and 78 nothing was changed.
+Exit codes: 0 this machine is a healthy member; 64 wrong arguments; 69 a service does not answer; 75 a step took too
+long, run it again; 78 this machine lacks something, or cannot be a member; 1 a step failed. After 64 and 78 nothing was
+changed.
 
 Examples:
   understudy join --virtual-ip 10.77.0.100/24
@@ -39,6 +43,7 @@ Examples:
 const started = performance.now()
 const seconds = (/** @type {number} */ since) => `${((performance.now() - since) / 1000).toFixed(1)} s`
 const { stdout } = process
+const paint = paintFor(stdout)
 
 /** @param {string[]} argv */
 async function main(argv) {
@@ -52,18 +57,18 @@ async function main(argv) {
   for (const [index, { title, run }] of steps.entries()) {
     const label = `[${String(index + 1).padStart(2)}/${steps.length}] ${title}`
     const since = performance.now()
-    // On a terminal the line shows while the step runs; elsewhere it is printed once, when the step is done.
+    // On a terminal the line is there while the step runs; elsewhere it is printed once, when the step is done.
     if (stdout.isTTY) stdout.write(`${label} ...`)
     try {
       await run()
     } catch (error) {
-      stdout.write(`${stdout.isTTY ? '\r' : ''}${label}: ${chalk.red('failed')}\n`)
+      stdout.write(`${stdout.isTTY ? '\r' : ''}${label}: ${paint.bad('failed')}\n`)
       throw error
     }
-    stdout.write(`${stdout.isTTY ? '\r\x1b[K' : ''}${label}: ${chalk.green('done')}, ${seconds(since)}\n`)
+    stdout.write(`${stdout.isTTY ? '\r\x1b[K' : ''}${label}: ${paint.good('done')}, ${seconds(since)}\n`)
   }
   stdout.write(`This machine is a member, after ${seconds(started)}.\n\n`)
-  stdout.write(`${tableLines(documentOf(await observeStatus(requireSettings()))).join('\n')}\n`)
+  stdout.write(`${(await lookAtCluster(requireSettings())).lines().join('\n')}\n`)
 }
 
 await runCommand('understudy join', help, main)

@@ -9,21 +9,21 @@ import { statusOf } from '../test/lab/lib/status.ts'
 const help = `Usage: npm run lab -- COMMAND [--lab NAME]
 
   up [--machines N] [--suite trixie|bookworm] [--clocks]
-                                                start the lab, or whatever of it is missing (3 machines)
+                                                start the lab, or the part of it that is missing (3 machines)
   down                                          end it and remove the machines' disks
-  status [--json]                               what is on, plugged in, frozen, blocked
+  status [--json]                               which machines are on, plugged in, frozen or blocked
   exec MACHINE -- COMMAND...                    run a command in a machine
   client -- COMMAND...                          run a command of this host on the lab's network
   poweroff MACHINE   poweron MACHINE            power cut; boot from the same disk
   cut MACHINE        heal MACHINE               pull the network cable; put it back
-  freeze MACHINE     thaw MACHINE               hold every process still; go on
+  freeze MACHINE     thaw MACHINE               stop every process; let them continue
   block MACHINE MACHINE [--ports N,N] [--one-way]
-                                                throw away what two machines send each other (the first one to the
-                                                second one); only TCP and UDP from or to these ports
+                                                drop what two machines send each other (with --one-way, only what the
+                                                first sends to the second; with --ports, only TCP and UDP on these ports)
   unblock                                       end all blocks
-  fill MACHINE       free MACHINE               fill the file system of its databases; give the space back
-  clock MACHINE SECONDS                         set its wall clock that far ahead of the right time, in a lab that was
-                                                started with --clocks; behind: clock MACHINE -- -SECONDS
+  fill MACHINE       free MACHINE               fill the file system of its databases; free it again
+  clock MACHINE SECONDS                         set its wall clock ahead of the real time, in a lab that was
+                                                started with --clocks; to set it behind: clock MACHINE -- -SECONDS
 
 Machines are n1 to n5, with the addresses 10.77.0.11 to 10.77.0.15. --lab names another lab than "default".
 
@@ -191,7 +191,7 @@ try {
   if (parsed instanceof Error) throw new UsageError(parsed.message)
   const [command, ...rest] = parsed.positionals
   if (parsed.values.help) process.stdout.write(help)
-  else if (command === undefined) throw new UsageError('say what to do; --help lists the commands')
+  else if (command === undefined) throw new UsageError('name a command; --help lists them')
   else if (process.getuid?.() !== 0)
     throw new Error('the lab needs root (namespaces, mounts): run it with sudo')
   else process.exitCode = await act(command, rest, parsed.values)

@@ -1,7 +1,7 @@
 #!/usr/bin/node
+// The command of an installed machine: `understudy join ...` is scripts/join.mjs and so on. Each is loaded when it is called.
+import { outliveReaders } from '#lib/core/arguments'
 import { version } from '#lib/core/version'
-
-// The command of an installed machine: `understudy join ...` is scripts/join.mjs and so on.
 
 const commands = {
   join: () => import('./join.mjs'),
@@ -10,23 +10,31 @@ const commands = {
   files: () => import('./files.mjs'),
 }
 
-const help = `understudy: one active machine, the others ready to take over
+const help = `understudy: one primary, the others ready to take over
 
   understudy join --virtual-ip ADDRESS/PREFIX     start a cluster on this machine
   understudy join --consul-join ADDRESS[,...]     join the cluster that ADDRESS is a member of
-  understudy status [--json] [--watch]            what the cluster looks like from here
+  understudy status [--json] [--watch]            show the cluster as this machine sees it
 
-  understudy folders list|add|remove              the directories that every machine has the same files in
-  understudy files put|wait                       confirm that files are on the other machines
+  understudy folders list|add|remove              choose the directories that have the same files on every machine
+  understudy files put|wait                       confirm that files have reached the other machines
 
-  understudy COMMAND --help                       the whole of a command
-  understudy --version
+  understudy COMMAND --help                       explain a command, with its exit codes and examples
+  understudy --version                            print the version
+
+Examples:
+  understudy join --virtual-ip 10.77.0.100/24
+  understudy join --consul-join 10.77.0.11
+  understudy status --watch
+  understudy files put blueprint.zip /opt/manager/resources/
 `
 
 const name = process.argv[2]
 if (name === '--version') {
-  console.log(version)
+  outliveReaders('understudy')
+  process.stdout.write(`${version}\n`)
 } else if (name === undefined || name === '--help' || name === 'help') {
+  outliveReaders('understudy')
   process.stdout.write(help)
 } else if (Object.hasOwn(commands, name)) {
   // The scripts read process.argv as if they had been called themselves.

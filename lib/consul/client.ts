@@ -1,9 +1,12 @@
-import Client from 'consul'
-import * as v from 'valibot'
 import { EXIT, UnderstudyError } from '../core/errors.ts'
-import { requestJson } from '../core/http.ts'
+import { type JsonRequest, requestJson } from '../core/http.ts'
 import type { Key } from '../core/key.ts'
-import { DEFAULT_PREFIX, type Entry } from './entry.ts'
+import { parseEntry, parseListing, type RawEntry } from './document.ts'
+import { DEFAULT_PREFIX, type Entry, type Listing } from './entry.ts'
+import { failureOf, isConflict, isNotFound } from './failure.ts'
+
+/** For each call: the local agent answers in milliseconds; while Consul elects a leader, callers look again instead. */
+const TIMEOUT_MS = 2000
 
 /** A health check of the catalogue. */
 export interface Check {
@@ -23,107 +26,103 @@ export interface Operation {
   session?: string
 }
 
-interface RawEntry {
-  Key: string
-  Value: string | null
-  ModifyIndex: number
-  LockIndex: number
-  Session?: string
-}
+/**
+ * `consistent`: the answer of a leader that has made sure it still is one. `stale`: of whichever server answers, also without a
+ * leader. See https://developer.hashicorp.com/consul/api-docs/features/consistency.
+ */
+type Consistency = 'consistent' | 'stale'
 
 /**
- * The local Consul agent: typed keys, a deadline on every call. Reads throw {@link UnderstudyError} with `unavailable`
- * where Consul does not answer; what is expected to fail (a lost compare-and-set, a taken lock) is a value.
+ * The local Consul agent: typed keys, a deadline on every call. What is expected to fail (a lost compare-and-set, a taken lock) is
+ * a value. Everything else that fails is an {@link UnderstudyError}: `unavailable` where Consul does not answer, `config` where it
+ * denies, `data` where the answer or a document is malformed, `failed` where it refuses the request.
  */
 export class Consul {
-  readonly #client: Client
   readonly #prefix: string
   readonly #port: number
   readonly #timeoutMs: number
 
   constructor(options: { prefix?: string; port?: number; timeoutMs?: number } = {}) {
-    this.#prefix = options.prefix ?? DEFAULT_PREFIX
-    const { port = 8500, timeoutMs = 2000 } = options
+    const { prefix = DEFAULT_PREFIX, port = 8500, timeoutMs = TIMEOUT_MS } = options
+    this.#prefix = prefix
     this.#port = port
     this.#timeoutMs = timeoutMs
-    // `timeout` is papi's, the library below: an absolute deadline for each request.
-    const settings = { host: '127.0.0.1', port, timeout: timeoutMs }
-    this.#client = new Client(settings)
   }
 
-  close(): void {
-    this.#client.destroy()
+  /** A consistent read. null where the key does not exist. */
+  get<T>(key: Key<T>): Promise<Entry<T> | null> {
+    return this.#get(key, 'consistent')
   }
 
-  /** A consistent read: the answer of a leader that has made sure it still is one. null where the key does not exist. */
-  async get<T>(key: Key<T>): Promise<Entry<T> | null> {
-    const request = { key: this.#prefix + key.path, consistent: true }
-    const raw = await this.#ask(`read ${key.path}`, () => this.#client.kv.get(request))
-    return raw ? parse(key, raw as unknown as RawEntry) : null
+  /** A read that may be old: for people, never for decisions. */
+  getStale<T>(key: Key<T>): Promise<Entry<T> | null> {
+    return this.#get(key, 'stale')
   }
 
-  /** A read from whichever server answers, also without a leader: for people, never for decisions. */
-  async getStale<T>(key: Key<T>): Promise<Entry<T> | null> {
-    const request = { key: this.#prefix + key.path, stale: true }
-    const raw = await this.#ask(`read ${key.path}`, () => this.#client.kv.get(request))
-    return raw ? parse(key, raw as unknown as RawEntry) : null
+  async #get<T>(key: Key<T>, consistency: Consistency): Promise<Entry<T> | null> {
+    const [raw] = await this.#read<RawEntry>(`read ${key.path}`, key, consistency)
+    return raw ? parseEntry(key, raw) : null
   }
 
-  /** All entries below a prefix key (one that ends in "/"), by the rest of their key. Stale reads allowed. */
-  async list<T>(key: Key<T>): Promise<Map<string, Entry<T>>> {
-    return new Map((await this.#list(key, { stale: true })).map(([name, raw]) => [name, parse(key, raw)]))
+  /** All entries below a prefix key (one that ends in "/"), by a consistent read. */
+  async list<T>(key: Key<T>): Promise<Listing<T>> {
+    return parseListing(key, await this.#list(key, 'consistent'))
   }
 
-  /**
-   * The same by a consistent read, where one malformed entry must not hide the others.
-   * @returns what is ours, and the names of those that hold something else.
-   */
-  async listValid<T>(key: Key<T>): Promise<{ valid: Map<string, T>; malformed: string[] }> {
-    const valid = new Map<string, T>()
-    const malformed: string[] = []
-    for (const [name, raw] of await this.#list(key, { consistent: true })) {
-      try {
-        valid.set(name, parse(key, raw).value)
-      } catch {
-        malformed.push(name)
-      }
+  /** The same by a read that may be old: for people, never for decisions. @throws where one of the entries is malformed. */
+  async listStale<T>(key: Key<T>): Promise<Map<string, Entry<T>>> {
+    return new Map((await this.#list(key, 'stale')).map(([name, raw]) => [name, parseEntry(key, raw)]))
+  }
+
+  /** The names of the entries below a prefix key, whatever their values are. */
+  async names(key: Key<unknown>): Promise<string[]> {
+    const keys = await this.#read<string>(`list ${key.path}`, key, 'consistent', '&keys')
+    return keys.map((path) => this.#nameBelow(key, path))
+  }
+
+  async #list(key: Key<unknown>, consistency: Consistency): Promise<[string, RawEntry][]> {
+    const entries = await this.#read<RawEntry>(`list ${key.path}`, key, consistency, '&recurse')
+    return entries.map((raw) => [this.#nameBelow(key, raw.Key), raw])
+  }
+
+  /** The rows of Consul's answer; none where there is no such key. */
+  async #read<Row>(what: string, key: Key<unknown>, consistency: Consistency, rest = ''): Promise<Row[]> {
+    const path = `${this.#pathOf(key)}?${consistency}${rest}`
+    try {
+      return (await this.#send({ method: 'GET', path })) as Row[]
+    } catch (cause) {
+      if (isNotFound(cause)) return []
+      throw failureOf(what, cause)
     }
-    return { valid, malformed }
-  }
-
-  async #list(
-    key: Key<unknown>,
-    mode: { stale: true } | { consistent: true },
-  ): Promise<[string, RawEntry][]> {
-    const request = { key: this.#prefix + key.path, recurse: true, ...mode }
-    const raw = await this.#ask(`list ${key.path}`, () => this.#client.kv.get(request))
-    const start = this.#prefix.length + key.path.length
-    return ((raw ?? []) as unknown as RawEntry[]).map((entry) => [entry.Key.slice(start), entry])
   }
 
   /** Writes whatever was there. */
   async set<T>(key: Key<T>, value: T): Promise<void> {
-    await this.#ask(`write ${key.path}`, () =>
-      this.#client.kv.set(this.#prefix + key.path, JSON.stringify(value)),
-    )
+    await this.#ask(`write ${key.path}`, { method: 'PUT', path: this.#pathOf(key), body: value })
   }
 
   async delete(key: Key<unknown>): Promise<void> {
-    await this.#ask(`delete ${key.path}`, () => this.#client.kv.del(this.#prefix + key.path))
+    await this.#ask(`delete ${key.path}`, { method: 'DELETE', path: this.#pathOf(key) })
   }
 
   /**
-   * Writes only if the key has not changed since `modifyIndex` (0: does not exist).
+   * Writes only if the key has not changed since `read` (null: it did not exist).
    * @returns false where somebody was quicker.
+   * @throws where a newer understudy wrote what was read: this one would drop what it does not understand.
    */
-  async compareAndSet<T>(key: Key<T>, value: T, modifyIndex: number): Promise<boolean> {
-    const request = { key: this.#prefix + key.path, value: JSON.stringify(value), cas: modifyIndex }
-    return (await this.#ask(`write ${key.path}`, () => this.#client.kv.set(request))) === true
+  async compareAndSet<T>(key: Key<T>, value: T, read: Entry<T> | null): Promise<boolean> {
+    if (read?.newerSchema !== undefined)
+      throw new UnderstudyError(
+        EXIT.config,
+        `a newer understudy (schema ${read.newerSchema}) has written ${key.path}, so this machine cannot change it; upgrade this machine`,
+      )
+    const path = `${this.#pathOf(key)}?cas=${read?.modifyIndex ?? 0}`
+    return (await this.#ask(`write ${key.path}`, { method: 'PUT', path, body: value })) === true
   }
 
   /**
-   * Takes a key as a lock and writes its value, only if nobody has touched it since `modifyIndex` (0: does not exist): whoever
-   * decides to take it and is slow must not take it after others have had it.
+   * Takes a key as a lock and writes its value, only if it has not changed since `modifyIndex` (0: it did not exist): a slow
+   * candidate must not take the lock after others have had it.
    * @returns false where somebody was quicker, or another session holds it.
    */
   async acquire<T>({ path: key }: Key<T>, value: T, session: string, modifyIndex: number): Promise<boolean> {
@@ -137,13 +136,13 @@ export class Consul {
 
   /** Gives a lock back; the key keeps its value. @returns false where the session did not hold it. */
   async release<T>(key: Key<T>, value: T, session: string): Promise<boolean> {
-    const request = { key: this.#prefix + key.path, value: JSON.stringify(value), release: session }
-    return (await this.#ask(`release the lock ${key.path}`, () => this.#client.kv.set(request))) === true
+    const path = `${this.#pathOf(key)}?release=${encodeURIComponent(session)}`
+    return (await this.#ask(`release the lock ${key.path}`, { method: 'PUT', path, body: value })) === true
   }
 
   /** All operations or none. @returns false where one of the conditions did not hold. */
   async transaction(operations: readonly Operation[]): Promise<boolean> {
-    const request = operations.map(({ verb, key, value, index, session }) => ({
+    const body = operations.map(({ verb, key, value, index, session }) => ({
       KV: {
         Verb: verb,
         Key: this.#prefix + key,
@@ -152,16 +151,14 @@ export class Consul {
         ...(session === undefined ? {} : { Session: session }),
       },
     }))
-    return this.#ask('run a transaction', async () => {
-      try {
-        await this.#client.transaction.create(request as never)
-        return true
-      } catch (error) {
-        // 409: rolled back, with the conditions that failed in the body.
-        if ((error as { statusCode?: number }).statusCode === 409) return false
-        throw error
-      }
-    })
+    try {
+      await this.#send({ method: 'PUT', path: '/v1/txn', body })
+      return true
+    } catch (cause) {
+      if (isConflict(cause)) return false
+      const written = [...new Set(operations.map(({ key }) => key))].join(' and ')
+      throw failureOf(`write ${written} in one transaction`, cause)
+    }
   }
 
   /** Creates a session of this agent. It dies with any of its checks; keys it holds are released, not deleted. */
@@ -171,7 +168,6 @@ export class Consul {
     serviceChecks: string[]
     ttlSeconds?: number
   }): Promise<string> {
-    // Not by the library: it drops the checks without a word, and the session would outlive the database.
     const body = {
       Name: options.name,
       Behavior: 'release',
@@ -180,29 +176,37 @@ export class Consul {
       ServiceChecks: options.serviceChecks.map((ID) => ({ ID })),
       ...(options.ttlSeconds === undefined ? {} : { TTL: `${options.ttlSeconds}s` }),
     }
-    const made = await this.#ask(`create the session ${options.name}`, () =>
-      requestJson(this.#port, { method: 'PUT', path: '/v1/session/create', body }, this.#timeoutMs),
-    )
-    return (made as { ID: string }).ID
+    const path = '/v1/session/create'
+    const session = await this.#ask(`create the session ${options.name}`, { method: 'PUT', path, body })
+    return (session as { ID: string }).ID
   }
 
   /** The living sessions of a node. */
   async sessions(node: string): Promise<{ id: string; name: string }[]> {
-    const found = await this.#ask('list sessions', () =>
-      this.#client.session.node({ node, ...{ consistent: true } }),
-    )
-    return found.map((session) => ({ id: session.ID, name: session.Name }))
+    const path = `/v1/session/node/${encodeURIComponent(node)}?consistent`
+    const sessions = await this.#ask(`list the sessions of ${node}`, { method: 'GET', path })
+    return (sessions as { ID: string; Name: string }[]).map(({ ID, Name }) => ({ id: ID, name: Name }))
   }
 
   async destroySession(id: string): Promise<void> {
-    await this.#ask('destroy a session', () => this.#client.session.destroy(id))
+    const path = `/v1/session/destroy/${encodeURIComponent(id)}`
+    await this.#ask('destroy a session', { method: 'PUT', path })
   }
 
-  /** Every health check of every node, as far as the servers know. */
-  async checks(): Promise<Check[]> {
-    const request = { state: 'any' as const, stale: true }
-    const found = await this.#ask('list health checks', () => this.#client.health.state(request))
-    return found.map((check) => ({
+  /** Every health check of every node, by a consistent read. */
+  checks(): Promise<Check[]> {
+    return this.#checks('consistent')
+  }
+
+  /** The same by a read that may be old: for people, never for decisions. */
+  checksStale(): Promise<Check[]> {
+    return this.#checks('stale')
+  }
+
+  async #checks(consistency: Consistency): Promise<Check[]> {
+    const path = `/v1/health/state/any?${consistency}`
+    const checks = await this.#ask('list the health checks', { method: 'GET', path })
+    return (checks as RawCheck[]).map((check) => ({
       node: check.Node,
       checkId: check.CheckID,
       service: check.ServiceName,
@@ -211,78 +215,110 @@ export class Consul {
     }))
   }
 
-  /** Says how a check of this agent is that has nothing but a time to live. */
+  /** Sets the state of a check of this agent that has only a time to live. */
   async setCheck(id: string, status: 'passing' | 'warning', output: string): Promise<void> {
-    const request = { id, note: output }
-    const { check } = this.#client.agent
-    await this.#ask(`set the check ${id}`, () =>
-      status === 'passing' ? check.pass(request) : check.warn(request),
-    )
+    const path = `/v1/agent/check/update/${encodeURIComponent(id)}`
+    const body = { Status: status, Output: output }
+    await this.#ask(`set the check ${id}`, { method: 'PUT', path, body })
   }
 
   /** Address of the current leader, or null: there is no quorum. */
   async leader(): Promise<string | null> {
-    return (await this.#ask('ask for the leader', () => this.#client.status.leader())) || null
+    const path = '/v1/status/leader'
+    return ((await this.#ask('ask for the leader', { method: 'GET', path })) as string | null) || null
+  }
+
+  /** Names of the servers that have a vote, also without a leader. */
+  async voters(): Promise<string[]> {
+    const path = '/v1/operator/raft/configuration?stale'
+    const raft = await this.#ask('list the servers with a vote', { method: 'GET', path })
+    const { Servers } = raft as { Servers: { Node: string; Voter: boolean }[] }
+    return Servers.flatMap(({ Node, Voter }) => (Voter ? [Node] : []))
   }
 
   /** Members of the gossip pool as this agent sees them. */
   async members(): Promise<
     { name: string; address: string; alive: boolean; server: boolean; version: string }[]
   > {
-    const found = await this.#ask('list members', () => this.#client.agent.members())
-    return (found as { Name: string; Addr: string; Status: number; Tags: Record<string, string> }[]).map(
-      (member) => ({
-        name: member.Name,
-        address: member.Addr,
-        // serf.StatusAlive
-        alive: member.Status === 1,
-        server: member.Tags['role'] === 'consul',
-        version: (member.Tags['build'] ?? '').split(':')[0] ?? '',
-      }),
-    )
+    const members = await this.#ask('list the members', { method: 'GET', path: '/v1/agent/members' })
+    return (members as RawMember[]).map((member) => ({
+      name: member.Name,
+      address: member.Addr,
+      // serf.StatusAlive
+      alive: member.Status === 1,
+      server: member.Tags['role'] === 'consul',
+      version: (member.Tags['build'] ?? '').split(':')[0] ?? '',
+    }))
   }
 
   /** Lets this agent's gossip look for a member at this address. */
   async join(address: string): Promise<void> {
-    await this.#ask(`join ${address}`, () => this.#client.agent.join(address))
+    await this.#ask(`join ${address}`, {
+      method: 'PUT',
+      path: `/v1/agent/join/${encodeURIComponent(address)}`,
+    })
   }
 
   /** The tags of a service of this agent, or null where it is not registered. */
   async serviceTags(id: string): Promise<string[] | null> {
-    const services = await this.#ask('list services', () => this.#client.agent.service.list())
-    return (services as Record<string, { Tags: string[] | null }>)[id]?.Tags ?? (id in services ? [] : null)
+    const service = (await this.#services())[id]
+    return service ? (service.Tags ?? []) : null
   }
 
   /** Registers a service of this agent again with other tags; its checks and their state stay as they are. */
   async setServiceTags(id: string, tags: string[]): Promise<void> {
-    const services = await this.#ask('list services', () => this.#client.agent.service.list())
-    const found = (services as Record<string, { Service: string; Port: number; Address: string }>)[id]
-    if (!found)
-      throw new UnderstudyError(EXIT.unavailable, `could not tag the service ${id}: Consul does not know it`)
-    const request = { id, name: found.Service, port: found.Port, address: found.Address, tags }
-    await this.#ask(`tag the service ${id}`, () => this.#client.agent.service.register(request))
+    const service = (await this.#services())[id]
+    if (!service)
+      throw new UnderstudyError(EXIT.retry, `could not tag the service ${id}: it is not registered in Consul`)
+    const { Service: Name, Port, Address } = service
+    const body = { ID: id, Name, Port, Address, Tags: tags }
+    await this.#ask(`tag the service ${id}`, { method: 'PUT', path: '/v1/agent/service/register', body })
   }
 
-  async #ask<T>(what: string, call: () => Promise<T>): Promise<T> {
+  async #services(): Promise<Record<string, RawService>> {
+    const services = await this.#ask('list the services', { method: 'GET', path: '/v1/agent/services' })
+    return services as Record<string, RawService>
+  }
+
+  #pathOf(key: Key<unknown>): string {
+    return `/v1/kv/${encodeURIComponent(this.#prefix + key.path)}`
+  }
+
+  #nameBelow(key: Key<unknown>, path: string): string {
+    return path.slice(this.#prefix.length + key.path.length)
+  }
+
+  #send(request: JsonRequest): Promise<unknown> {
+    return requestJson(this.#port, request, this.#timeoutMs)
+  }
+
+  async #ask(what: string, request: JsonRequest): Promise<unknown> {
     try {
-      return await call()
+      return await this.#send(request)
     } catch (cause) {
-      throw new UnderstudyError(EXIT.unavailable, `could not ${what} in Consul`, { cause })
+      throw failureOf(what, cause)
     }
   }
 }
 
-function parse<T>(key: Key<T>, raw: RawEntry): Entry<T> {
-  try {
-    return {
-      value: v.parse(key.schema, JSON.parse(raw.Value ?? 'null')),
-      modifyIndex: raw.ModifyIndex,
-      lockIndex: raw.LockIndex,
-      session: raw.Session ?? null,
-    }
-  } catch (cause) {
-    throw new UnderstudyError(EXIT.data, `Consul's key ${raw.Key} holds something that is not ours`, {
-      cause,
-    })
-  }
+interface RawCheck {
+  Node: string
+  CheckID: string
+  ServiceName: string
+  Status: Check['status']
+  Output: string
+}
+
+interface RawMember {
+  Name: string
+  Addr: string
+  Status: number
+  Tags: Record<string, string>
+}
+
+interface RawService {
+  Service: string
+  Port: number
+  Address: string
+  Tags: string[] | null
 }

@@ -1,6 +1,6 @@
 import type { Component, ConsulSettings } from '../core/component.ts'
 
-/** The defaults are meant for large networks; these notice a silent machine in about two seconds (docs/fencing.md). */
+/** The defaults suit large networks. With these values, a silent machine is noticed in about two seconds. */
 const GOSSIP = {
   gossip_interval: '100ms',
   probe_interval: '300ms',
@@ -31,17 +31,17 @@ export function renderConsulAgent({ node, address, dataDirectory, join }: Consul
     skip_leave_on_interrupt: true,
     disable_update_check: true,
     enable_local_script_checks: true,
-    // By default what a check says is known to the others only after minutes, where it warned before.
+    // By default, Consul waits up to minutes before it stores new output of a check whose status stays the same.
     check_update_interval: '0s',
     performance: { raft_multiplier: 1 },
     gossip_lan: GOSSIP,
-    // Without it the clean-up of dead servers may shrink the quorum to one machine.
-    // A new server votes once it has been well for this long (10 s by default): until then it does not count as a third.
+    // Without min_quorum, the clean-up of dead servers could shrink the quorum to one machine.
+    // Until a new server has been healthy for the stabilization time (10 s by default), it has no vote.
     autopilot: { cleanup_dead_servers: true, min_quorum: 3, server_stabilization_time: '3s' },
   })
 }
 
-/** A client that joins for a moment to look, with ports and data of its own. */
+/** A temporary client, with ports and data of its own, that reads the cluster before this machine joins it. */
 export function renderConsulProbe(probe: {
   name: string
   bind: string
@@ -56,7 +56,7 @@ export function renderConsulProbe(probe: {
     client_addr: '127.0.0.1',
     data_dir: probe.dataDirectory,
     ports: { http: probe.http, serf_lan: probe.serf, dns: -1 },
-    // The default port is the own one, which is not the usual here.
+    // Without a port, Consul would try this client's own serf port.
     retry_join: [`${probe.join}:8301`],
     retry_interval: '1s',
     disable_update_check: true,
@@ -65,10 +65,10 @@ export function renderConsulProbe(probe: {
   })
 }
 
-/** Only for the very first start of the very first machine: it makes a cluster of its own. */
+/** Only for the first start of the first machine, which founds a cluster. */
 export const renderConsulBootstrap = (): string => json({ bootstrap_expect: 1 })
 
-/** Services, checks and watches of a member, as the manifests of the components have them. */
+/** Services, checks and watches of a member, from the manifests of the components. */
 export function renderConsulServices(
   components: readonly Pick<Component<unknown>, 'consul'>[],
   settings: ConsulSettings,

@@ -1,7 +1,7 @@
 import type { CheckPlan } from '../core/component.ts'
 
 export interface AgentFacts {
-  /** Consul gives a consistent answer: it has a leader. */
+  /** Consul has a leader: it answered a consistent read. */
   answers: boolean
   /** Members of the gossip pool as this machine's agent sees them. */
   members: readonly { address: string; alive: boolean }[]
@@ -12,7 +12,7 @@ export interface AgentPlan extends CheckPlan {
   join: string[]
 }
 
-/** Where Consul has no leader, the members that are lost are looked for at once. */
+/** While Consul has no leader, the agent looks for lost members at once. */
 export function decideAgent({ answers, members }: AgentFacts): AgentPlan {
   if (answers) return { do: 'nothing', why: 'Consul answers', join: [], problems: [] }
   const join = members.filter(({ alive }) => !alive).map(({ address }) => address)

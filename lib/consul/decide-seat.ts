@@ -1,8 +1,8 @@
-import type { Seats } from './manifest.ts'
+import type { Seats } from './schemas.ts'
 
 export type Seat = Seats['seats'][string]
 
-/** The first machine's VRRP priority, and the distance to the next: joiners come below all others. */
+/** VRRP priority of the first machine, and the distance to the next: a joining machine comes below all others. */
 const FIRST_PRIORITY = 100
 const PRIORITY_STEP = 5
 
@@ -18,8 +18,8 @@ export type Claim =
   | { outcome: 'refused'; why: string }
 
 /**
- * Gives an applicant a repmgr id and a VRRP priority that nobody else has. A machine recognises the seat it claimed
- * earlier by its machine id; the caller writes the new document by compare-and-set and asks again where that is lost.
+ * Gives an applicant a repmgr id and a VRRP priority that nobody else has. A machine recognises the seat that it claimed earlier by
+ * its machine id. The caller writes the new document by compare-and-set, and asks again if somebody else was quicker.
  */
 export function claimSeat(document: Seats | null, { node, machineId, address }: Applicant): Claim {
   const seats = document?.seats ?? {}

@@ -14,7 +14,7 @@ export interface ServiceTagPlan {
   tag?: 'primary' | 'standby'
 }
 
-/** The tag decides which of primary.postgresql.service.consul and standby.postgresql.service.consul answers with us. */
+/** The tag decides whether primary.postgresql.service.consul or standby.postgresql.service.consul names this machine. */
 export function decideServiceTag({ node, primary, tags }: ServiceTagFacts): ServiceTagPlan {
   if (primary === UNKNOWN || tags === UNKNOWN) return { do: 'nothing', why: 'Consul does not answer' }
   if (tags === null) return { do: 'nothing', why: 'the service is not registered yet' }

@@ -5,6 +5,20 @@ export interface Entry<T> {
   /** How often the key was acquired as a lock. */
   lockIndex: number
   session: string | null
+  /** The document's schema number, only where a newer understudy has written it (docs/adr/0025-schema-numbers.md). */
+  newerSchema?: number
 }
+
+/** All entries below a prefix key, by the rest of their keys. A malformed one hides no other, and its name is not lost. */
+export interface Listing<T> {
+  valid: Map<string, T>
+  /** The names of the entries that this machine cannot read. */
+  malformed: string[]
+  /** For each of them, one sentence that says why. */
+  problems: string[]
+}
+
+/** The names of all entries, whether this machine can read them or not. */
+export const namesIn = ({ valid, malformed }: Listing<unknown>): string[] => [...valid.keys(), ...malformed]
 
 export const DEFAULT_PREFIX = 'understudy/'

@@ -10,14 +10,15 @@ export interface Context {
 }
 
 /** A handler whose context is this member's. */
-export type Handler<Event, Facts extends object, P extends Plan> = Omit<
+export type MemberHandler<Event, Facts extends object, P extends Plan> = Omit<
   frame.Handler<Event, Context, Facts, P>,
   'context'
 >
 
 /** Runs a handler of a member as a process, see {@link frame.main}. */
-export const main = <Event, Facts extends object, P extends Plan>(handler: Handler<Event, Facts, P>): void =>
-  frame.main({ ...handler, context: openContext })
+export const main = <Event, Facts extends object, P extends Plan>(
+  handler: MemberHandler<Event, Facts, P>,
+): void => frame.main({ ...handler, context: openContext })
 
 /** Loaded late: a wrong argument does not need the client. */
 async function openContext(settings: Settings): Promise<Context> {

@@ -1,15 +1,15 @@
 import type { Entry } from './entry.ts'
 import type { Leader, Primary } from './manifest.ts'
 
-/** The two documents of Consul that say who leads: the lock (intent) and what was published (fact). */
+/** The two documents in Consul that say who the primary is: the lock (intent) and the published primary (fact). */
 export interface Leadership {
   leader: Entry<Leader> | null
   primary: Primary | null
 }
 
 /**
- * The one machine that may be written to: published, and holding the lock under which it was published.
- * null where there is none at this moment.
+ * The one machine that may be written to: it is published, and it holds the lock with the epoch of its publication. null if there
+ * is none at the moment.
  */
 export function currentPrimary({ leader, primary }: Leadership): Primary | null {
   if (!leader?.session || !primary) return null

@@ -3,10 +3,10 @@ import type { ServiceTagFacts } from './decide-service-tag.ts'
 import type { Context } from './handler.ts'
 import { consulKeys } from './manifest.ts'
 
-/** The service whose tag tells the role of this machine's database. */
+/** The service whose tag says which role this machine's database has. */
 export const TAGGED_SERVICE = 'postgresql'
 
-/** Who is published, and how this machine's database is tagged. */
+/** The published primary, and the tags of this machine's database. */
 export async function observeServiceTag({ settings, consul }: Context): Promise<ServiceTagFacts> {
   const [primary, tags] = await Promise.all([
     orUnknown(consul.get(consulKeys.primary)),

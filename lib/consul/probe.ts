@@ -1,4 +1,3 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { createSocket } from 'node:dgram'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -8,15 +7,17 @@ import { EXIT, UnderstudyError, usageError } from '../core/errors.ts'
 import { waitFor } from '../core/wait.ts'
 import { Consul } from './client.ts'
 import { renderConsulProbe } from './config.ts'
+import { TemporaryAgent } from './temporary-agent.ts'
 
 const SERF_PORT = 8301
+/** How long a member may take to accept a connection before the next address is tried. */
 const CONNECT_MS = 3000
+/** How long the temporary agent may take to join: it retries every second. */
 const JOIN_MS = 15_000
-const LEAVE_MS = 5000
 
 /**
- * Looks into the cluster that a member's address leads to, before this machine has become a part of anything: a Consul
- * client of its own ports and a temporary directory joins for a moment, `look` reads through it, and it leaves again.
+ * Reads from the cluster of a member before this machine is part of it: a Consul client with ports of its own and a temporary
+ * directory joins for a moment, `look` reads through it, and it leaves again.
  */
 export async function throughProbe<T>(
   addresses: readonly string[],
@@ -26,11 +27,10 @@ export async function throughProbe<T>(
   const member = await firstAnswering(addresses)
   const directory = mkdtempSync(`${tmpdir()}/understudy-probe-`)
   const [http, serf] = [await freePort(), await freePort()]
-  const name = `${node}-joining-${randomBytes(3).toString('hex')}`
   writeFileSync(
     `${directory}/probe.json`,
     renderConsulProbe({
-      name,
+      name: `${node}-joining-${randomBytes(3).toString('hex')}`,
       bind: await addressTowards(member),
       join: member,
       dataDirectory: `${directory}/data`,
@@ -38,33 +38,33 @@ export async function throughProbe<T>(
       serf,
     }),
   )
-  // It leaves on SIGINT, which it is also sent where we are killed.
-  const argv = ['--pdeathsig', 'INT', 'consul', 'agent', `-config-file=${directory}/probe.json`]
-  const agent = spawn('setpriv', argv, { stdio: 'ignore' })
+  const agent = new TemporaryAgent(`${directory}/probe.json`)
   const consul = new Consul({ port: http })
   try {
-    const leader = await waitFor(`the Consul at ${member} lets us look`, JOIN_MS, async () =>
-      agent.exitCode === null ? consul.leader() : 'none: the agent has ended',
-    )
-    if (agent.exitCode !== null) {
-      throw new UnderstudyError(EXIT.unavailable, `the Consul at ${member} does not let us in (${leader})`)
-    }
+    await untilJoined(agent, consul, member)
     return await look(consul)
   } finally {
-    consul.close()
-    await leave(agent)
+    await agent.leave()
     rmSync(directory, { recursive: true, force: true })
   }
 }
 
-/** On SIGINT a client leaves the cluster and ends. */
-async function leave(agent: ChildProcess): Promise<void> {
-  if (agent.exitCode !== null) return
-  const ended = new Promise<void>((resolve) => agent.once('exit', () => resolve()))
-  agent.kill('SIGINT')
-  const timer = setTimeout(() => agent.kill('SIGKILL'), LEAVE_MS)
-  await ended
-  clearTimeout(timer)
+/** @throws with what the agent printed last, where it ends or does not get in. */
+async function untilJoined(agent: TemporaryAgent, consul: Consul, member: string): Promise<void> {
+  try {
+    await waitFor(`an answer of the Consul at ${member}`, JOIN_MS, async () => agent.ended || consul.leader())
+  } catch (cause) {
+    throw new UnderstudyError(
+      EXIT.retry,
+      `the temporary Consul agent could not join the Consul at ${member} (${agent.lastLines})`,
+      { cause },
+    )
+  }
+  if (agent.ended)
+    throw new UnderstudyError(
+      EXIT.unavailable,
+      `the temporary Consul agent ended before it joined the Consul at ${member}: ${agent.lastLines}`,
+    )
 }
 
 async function firstAnswering(addresses: readonly string[]): Promise<string> {
@@ -89,7 +89,7 @@ function answers(host: string): Promise<boolean> {
   })
 }
 
-/** The address this machine has towards another: what the kernel would choose. Nothing is sent. */
+/** The address that the kernel chooses for packets to another machine. Nothing is sent. */
 function addressTowards(host: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = createSocket('udp4')

@@ -4,7 +4,7 @@ import { decideServiceTag, type ServiceTagFacts, type ServiceTagPlan } from './d
 import type { Context } from './handler.ts'
 import { observeServiceTag } from './observe-service-tag.ts'
 
-/** Keeps the role tag of this machine's `postgresql` service true, and so Consul's DNS. */
+/** Keeps the role tag of this machine's `postgresql` service up to date, and with it Consul's DNS. */
 export const serviceTag: Reconciler<Context, ServiceTagFacts, ServiceTagPlan> = {
   name: 'service-tag',
   observe: observeServiceTag,

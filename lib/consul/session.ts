@@ -2,21 +2,21 @@ import type { Consul } from './client.ts'
 
 /** The session that holds the lock of a running primary: it dies with the machine or with its database. */
 const LEADER_SESSION = 'understudy-leader'
-/** The session of a primary that is about to start: its database cannot pass a check yet. */
+/** The session of a primary that is about to start: its database does not pass a check yet. */
 const START_SESSION = 'understudy-start'
 
-/** Consul's id of the check of the local database, as consul-config/services.json names it. */
+/** Consul's id of the check of the local database, as consul-config/postgresql.json names it. */
 const DATABASE_CHECK = 'postgresql'
 
 type SessionOptions = Parameters<Consul['createSession']>[0]
 
-/** The living session of this name, made where there is none. */
+/** The session of this name; creates it if there is none. */
 async function ensureSession(consul: Consul, node: string, options: SessionOptions): Promise<string> {
   const existing = (await consul.sessions(node)).find(({ name }) => name === options.name)
   return existing?.id ?? consul.createSession(options)
 }
 
-/** The session for a running primary. Fails while the database's check is critical. */
+/** The session for a running primary. Consul refuses it while the database's check is critical. */
 export const leaderSession = (consul: Consul, node: string): Promise<string> =>
   ensureSession(consul, node, {
     name: LEADER_SESSION,
@@ -24,7 +24,7 @@ export const leaderSession = (consul: Consul, node: string): Promise<string> =>
     serviceChecks: [DATABASE_CHECK],
   })
 
-/** A session for the time of a start: given back by Consul if the database never comes up. */
+/** A session for the time of a start: it ends by itself if the database never comes up. */
 export const startSession = (consul: Consul, node: string): Promise<string> =>
   ensureSession(consul, node, {
     name: START_SESSION,
@@ -33,18 +33,18 @@ export const startSession = (consul: Consul, node: string): Promise<string> =>
     ttlSeconds: 60,
   })
 
-/** Ids of the living sessions of this machine that may hold the lock, and those of them that the start gate has made. */
+/** Ids of this machine's sessions that may hold the lock, and those of them that the start gate created. */
 export async function readSessions(
   consul: Consul,
   node: string,
 ): Promise<{ own: string[]; start: string[] }> {
-  const found = await consul.sessions(node)
+  const sessions = await consul.sessions(node)
   const ids = (...names: string[]): string[] =>
-    found.filter(({ name }) => names.includes(name)).map(({ id }) => id)
+    sessions.filter(({ name }) => names.includes(name)).map(({ id }) => id)
   return { own: ids(LEADER_SESSION, START_SESSION), start: ids(START_SESSION) }
 }
 
-/** Ends the sessions that the start gate has made, and so gives back the lock if one of them holds it. */
+/** Ends the sessions that the start gate created; this frees the lock if one of them holds it. */
 export async function dropStartSessions(consul: Consul, node: string): Promise<void> {
   for (const session of (await readSessions(consul, node)).start) await consul.destroySession(session)
 }

@@ -2,7 +2,7 @@ import { type ParseArgsConfig, parseArgs } from 'node:util'
 import { EXIT, explain, UnderstudyError, usageError } from './errors.ts'
 
 /** The arguments of a script for people, whether Node runs it itself or zx does (`npx zx scripts/join.mjs ...`). */
-export const commandArguments = (): string[] => process.argv.slice(process.argv[1]?.endsWith('zx') ? 3 : 2)
+const commandArguments = (): string[] => process.argv.slice(process.argv[1]?.endsWith('zx') ? 3 : 2)
 
 /**
  * As {@link parseArgs} of Node. @throws a usage error of one sentence that names the command's help: what Node says after its
@@ -19,19 +19,41 @@ export function parseArguments<T extends ParseArgsConfig>(
   }
 }
 
-/** Runs a command for people to its end: prints its help, or does the work; an error is one sentence and its exit code. */
+const isClosedPipe = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'EPIPE'
+
+/** Says in one sentence why a command has failed, and ends it. */
+function fail(command: string, error: unknown): never {
+  process.stderr.write(`${command}: ${explain(error)}\n`)
+  process.exit(error instanceof UnderstudyError ? error.exitCode : EXIT.failed)
+}
+
+/** From now on a reader that has seen enough (head) does not end the work halfway; any other failed write does. */
+export function outliveReaders(command: string): void {
+  for (const stream of [process.stdout, process.stderr])
+    stream.on('error', (error) => {
+      if (!isClosedPipe(error)) fail(command, error)
+    })
+}
+
+/**
+ * Runs a command for people to its end: prints its help, or does the work, which may return an exit code; an error is one
+ * sentence and its exit code. Work that has nothing left to do without a reader may throw the EPIPE of its write.
+ */
 export async function runCommand(
   command: string,
   help: string,
-  work: (argv: string[]) => Promise<void>,
+  // biome-ignore lint/suspicious/noConfusingVoidType: most commands return nothing.
+  work: (argv: string[]) => Promise<number | void>,
 ): Promise<never> {
   const argv = commandArguments()
+  outliveReaders(command)
+  let exitCode: number | undefined
   try {
-    if (argv.includes('--help')) process.stdout.write(help)
-    else await work(argv)
+    if (argv.includes('--help') || argv.includes('-h')) process.stdout.write(help)
+    else exitCode = (await work(argv)) ?? EXIT.ok
   } catch (error) {
-    process.stderr.write(`${command}: ${explain(error)}\n`)
-    process.exit(error instanceof UnderstudyError ? error.exitCode : EXIT.failed)
+    if (!isClosedPipe(error)) fail(command, error)
   }
-  process.exit()
+  // Ended by hand: a connection to a silent machine would keep the process alive until TCP gives up.
+  process.exit(exitCode)
 }

@@ -1,15 +1,17 @@
+import { randomBytes } from 'node:crypto'
 import {
-  chmodSync,
-  chownSync,
   closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
   fsyncSync,
   lstatSync,
-  mkdirSync,
+  mkdtempSync,
   openSync,
   readFileSync,
   renameSync,
+  rmdirSync,
   rmSync,
-  statSync,
   writeFileSync,
 } from 'node:fs'
 import { dirname } from 'node:path'
@@ -19,6 +21,16 @@ export interface FileOptions {
   uid?: number
   gid?: number
 }
+
+const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = constants
+
+/** Flags of open(2) for a file that must not be there yet, not even as a link. */
+export const NEW_FILE = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW
+/** Flags of open(2) for a directory itself: a link in its place is an error. */
+export const REAL_DIRECTORY = O_RDONLY | O_DIRECTORY | O_NOFOLLOW
+
+/** Part of a name that nobody can guess, and so nobody can plant. */
+export const randomName = (): string => randomBytes(6).toString('hex')
 
 /** @returns the text, or null where there is no such file. */
 export function readText(path: string): string | null {
@@ -31,8 +43,9 @@ export function readText(path: string): string | null {
 }
 
 /**
- * Makes a file hold this text: nothing happens where it does already; else a temporary file beside it, fsync, rename, so
- * that a reader sees the old text or the new one. Owner and mode are set before the name exists.
+ * Makes a file hold this text. If it already does, nothing happens; else a temporary file is written beside it, flushed and
+ * renamed, so that a reader sees the old text or the new one. Owner and mode are set by descriptor, before the name exists:
+ * somebody else who may write in the directory cannot lead us to another file.
  * @returns whether anything changed.
  */
 export function replaceFile(
@@ -40,15 +53,15 @@ export function replaceFile(
   text: string,
   { mode = 0o644, uid, gid }: FileOptions = {},
 ): boolean {
-  if (readText(path) === text && isAsWanted(path, { mode, uid, gid })) return false
-  const temporary = `${path}.${process.pid}.tmp`
-  const file = openSync(temporary, 'w', 0o600)
+  if (isAsWanted(path, { mode, uid, gid }) && readText(path) === text) return false
+  const temporary = `${path}.${randomName()}.tmp`
+  const file = openSync(temporary, NEW_FILE, 0o600)
   try {
     // Not writeSync: on a full disk that writes a part and says nothing.
     writeFileSync(file, text)
+    if (uid !== undefined && gid !== undefined) fchownSync(file, uid, gid)
+    fchmodSync(file, mode)
     fsyncSync(file)
-    if (uid !== undefined && gid !== undefined) chownSync(temporary, uid, gid)
-    chmodSync(temporary, mode)
     renameSync(temporary, path)
   } catch (error) {
     rmSync(temporary, { force: true })
@@ -70,24 +83,42 @@ export function syncToDisk(path: string): void {
   }
 }
 
+/** Is it a file, not a link to one, with this owner and mode? */
 function isAsWanted(
   path: string,
   { mode, uid, gid }: { [key in keyof FileOptions]: number | undefined },
 ): boolean {
-  const found = statSync(path)
-  return (found.mode & 0o777) === mode && (uid ?? found.uid) === found.uid && (gid ?? found.gid) === found.gid
+  const found = lstatSync(path, { throwIfNoEntry: false })
+  return (
+    found?.isFile() === true &&
+    (found.mode & 0o777) === mode &&
+    (uid ?? found.uid) === found.uid &&
+    (gid ?? found.gid) === found.gid
+  )
 }
 
 /** Is there anything at this path? Not existsSync, which asks access(2): that leaves the capabilities of a user out. */
 export const exists = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false }) !== undefined
 
-/** Makes a directory, and those above it, with this owner and mode. One that is there already stays as it is. */
+/**
+ * Makes a directory, and those above it, with this owner and mode. One that is there already stays as it is. Owner and mode
+ * are set by descriptor, before the name exists.
+ */
 export function makeOwned(path: string, { mode, uid, gid }: Required<FileOptions>): void {
   if (exists(path)) return
   makeOwned(dirname(path), { mode, uid, gid })
-  const temporary = `${path}.understudy.tmp`
-  mkdirSync(temporary, { recursive: true, mode: 0o700 })
-  chownSync(temporary, uid, gid)
-  chmodSync(temporary, mode)
-  renameSync(temporary, path)
+  const temporary = mkdtempSync(`${path}.`)
+  try {
+    const directory = openSync(temporary, REAL_DIRECTORY)
+    try {
+      fchownSync(directory, uid, gid)
+      fchmodSync(directory, mode)
+    } finally {
+      closeSync(directory)
+    }
+    renameSync(temporary, path)
+  } catch (error) {
+    rmdirSync(temporary)
+    throw error
+  }
 }

@@ -1,12 +1,13 @@
 import type { AnyKey } from './key.ts'
 import type { Plan, Reconciler } from './reconciler.ts'
 import type { Settings } from './settings.ts'
+import type { StatusSection } from './status.ts'
 
 /**
  * A part of the cluster: one folder of lib/, described by one manifest. The periodic check, join, the status, Consul's
  * configuration, the package and the reference in docs/ are made by going through the manifests (lib/components.ts).
  */
-export interface Component<Context> {
+export interface Component<Context, Joining = never> {
   /** The folder in lib/. */
   name: string
   /** What people call it. */
@@ -28,16 +29,18 @@ export interface Component<Context> {
   /** Its lines of the periodic check. */
   check?: () => Promise<{ lines: readonly CheckLine<Context>[] }>
   /** Its part of a join. */
-  join?: () => Promise<JoinPart>
+  join?: () => Promise<{ part: JoinPart<Joining> }>
   /** Its section of the status. */
-  status?: () => Promise<StatusPart>
+  status?: () => Promise<StatusPart<Context>>
 }
 
 /**
  * A manifest. In a function, which is called without side effects: the bundle of a handler that needs no more than a path of it
  * leaves the rest out.
  */
-export const describe = <Context>(component: () => Component<Context>): Component<Context> => component()
+export const describe = <Context, Joining>(
+  component: () => Component<Context, Joining>,
+): Component<Context, Joining> => component()
 
 /** A line of the reference: what is kept in Consul. */
 export interface KeyAbout {
@@ -55,10 +58,10 @@ export interface FileAbout {
 
 /** A line of the reference: a port that is listened on. */
 export interface PortAbout {
-  /** As a person writes it: 8301 tcp+udp. */
+  /** As a person writes it: 8301/tcp+udp. */
   port: string
-  who: string
   what: string
+  from: string
 }
 
 /** A line of the reference: a handler and who calls it. */
@@ -114,7 +117,40 @@ export interface CheckLine<Context, Facts extends object = object, P extends Che
   report?: string
 }
 
-// biome-ignore lint/suspicious/noEmptyInterface: replaced when join goes through the manifests.
-export interface JoinPart {}
-// biome-ignore lint/suspicious/noEmptyInterface: replaced when the status goes through the manifests.
-export interface StatusPart {}
+/** The steps of a join run phase by phase, and within a phase in the order of the components. */
+export const joinPhases = [
+  'membership',
+  'data',
+  'daemons',
+  'registration',
+  'publication',
+  'confirmation',
+] as const
+
+/** One step of a join: idempotent, so that a join that failed or was killed is finished by running it again. */
+export interface JoinStep<Joining> {
+  phase: (typeof joinPhases)[number]
+  /** What the operator reads. */
+  title: string
+  /** Only on the machine that founds the cluster, or only on one that joins it. */
+  only?: 'first' | 'joiner'
+  run(joining: Joining): Promise<void>
+}
+
+/** What a component does in a join. */
+export interface JoinPart<Joining> {
+  /** Looks before anything is changed. @throws one sentence where this machine cannot become a member. */
+  look?(joining: Joining): Promise<void>
+  steps: readonly JoinStep<Joining>[]
+  /** Publishes what the cluster keeps about a member, where it is not there yet. */
+  publish?(joining: Joining): Promise<void>
+  /** Ids of the checks in Consul that must pass before the join is complete. */
+  checks?: readonly string[]
+  /** The steps of leaving the cluster: none yet. */
+  leave: readonly JoinStep<Joining>[]
+}
+
+/** What `lib/<component>/status.ts` exports. */
+export interface StatusPart<Context> {
+  section: StatusSection<Context>
+}

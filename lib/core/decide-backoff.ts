@@ -7,7 +7,9 @@ export interface Failure {
   reason: string
 }
 
+/** After the first failure: what was in the way is often gone by then. */
 const FIRST_MS = 5000
+/** The longest pause: a person who has repaired something should not wait long. */
 const LONGEST_MS = 60_000
 
 /** When it may be tried again, in epoch milliseconds: 5 s after the first failure, twice as long after each, at most 1 min. */

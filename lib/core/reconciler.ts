@@ -38,6 +38,7 @@ export type Next = { exitCode: ExitCode } | { lookAgainMs: number }
 
 const once = (): Next => ({ exitCode: EXIT.ok })
 
+/** Between two looks at a service that does not answer. */
 const LOOK_AGAIN_MS = 500
 
 /** An event that finds a service silent has nothing to do now but would be lost: looks again until the service answers. */

@@ -2,7 +2,9 @@ import { statSync } from 'node:fs'
 import { EXIT, UnderstudyError } from './errors.ts'
 import { execQuick } from './exec-quick.ts'
 
+/** Queueing a job takes some milliseconds; a busy systemd may take seconds. */
 const QUEUE_MS = 10_000
+/** The same for a question to systemd. */
 const ASK_MS = 10_000
 
 /** Asks systemd to start or restart a unit and does not wait for it. A unit that runs already is not started again. */
@@ -27,7 +29,9 @@ async function systemctl(args: readonly string[], timeoutMs: number): Promise<st
   throw new UnderstudyError(EXIT.failed, `systemctl ${args.join(' ')} ended with ${exitCode}: ${said}`)
 }
 
+/** A database that ends cleanly does so by then. */
 const STOP_MS = 15_000
+/** The kernel may need this long to end a process that waits for a disk. */
 const KILLED_MS = 30_000
 
 /** Stops a unit, also one whose processes no longer listen: a database that is to be replaced need not end cleanly. */

@@ -1,6 +1,6 @@
 /** Objects of Syncthing's REST API (https://docs.syncthing.net/dev/rest.html), as far as they are used. */
 
-export interface Device {
+export interface SyncthingDevice {
   deviceID: string
   name: string
 }
@@ -9,10 +9,10 @@ export interface SharedFolder {
   id: string
   label: string
   path: string
-  devices: Device[]
+  devices: SyncthingDevice[]
 }
 
-/** What a folder lacks on this machine, and whether it is looked after at all. */
+/** The state of a folder on this machine, and what it lacks. */
 export interface FolderStatus {
   /** `idle`, `scanning`, `syncing`, `error`, ... */
   state: string
@@ -26,12 +26,12 @@ export interface FolderStatus {
   watchError: string
 }
 
-/** What a device lacks of a folder, from what it has told us. */
+/** What a device lacks of a folder, by what it has announced. */
 export interface Completion {
   needItems: number
   needDeletes: number
   needBytes: number
-  /** How many files there are, and how many changes of its own the device has told us. */
+  /** How many files there are, and how many changes of its own the device has announced. */
   globalItems: number
   sequence: number
   /** Since 1.20: `valid`, `paused`, `notSharing`, `unknown`; anything but the first: it does not share the folder now. */
@@ -49,4 +49,12 @@ export interface FileInfo {
   deleted: boolean
   ignored: boolean
   invalid: boolean
+  /** The folder's sequence number on this machine when the file was last changed; 0 where this machine never had it. */
+  sequence: number
+}
+
+/** A file or directory in the tree of a folder. */
+export interface TreeEntry {
+  name: string
+  children?: TreeEntry[]
 }

@@ -6,13 +6,13 @@ import { localSyncthing, type Syncthing } from './client.ts'
 import type { Change, SyncthingPlan } from './decide.ts'
 import type { Folder } from './manifest.ts'
 
-/** Carries out the changes of a plan; one that fails does not keep the others from being done. */
+/** Carries out the changes of a plan. If one fails, the others are still made. @throws all failures in one error. */
 export async function applyConfiguration({ changes }: SyncthingPlan): Promise<void> {
   const daemon = localSyncthing()
   const failed: unknown[] = []
   const notMade = new Set<string>()
   for (const change of changes) {
-    // Syncthing would make it itself, with another owner.
+    // Syncthing would create it itself, with the wrong owner.
     if (change.what === 'add-folder' && notMade.has(change.path)) continue
     try {
       await applyChange(daemon, change)
@@ -37,7 +37,7 @@ async function applyChange(daemon: Syncthing, change: Change): Promise<void> {
     case 'make-directory':
       return makeDirectory(change.folder)
     case 'add-folder':
-      // Before the folder is there: what is to be ignored must not be sent first.
+      // Before the folder exists, or Syncthing would send the ignored files first.
       if (change.ignore.length > 0)
         replaceFile(join(change.path, '.stignore'), `${change.ignore.join('\n')}\n`)
       return daemon.addFolder(change.values)
@@ -50,11 +50,11 @@ async function applyChange(daemon: Syncthing, change: Change): Promise<void> {
   }
 }
 
-/** The directories above it belong to root and can be read by all; itself it is as it was where the folder was added. */
+/** The directory gets the owner and mode that it has where the folder was added. Missing ones above it are root's, 0755. */
 async function makeDirectory({ path, owner, group, mode }: Folder): Promise<void> {
   const [uid, gid] = await Promise.all([userId(owner), groupId(group)])
   if (uid === null || gid === null)
-    throw new UnderstudyError(EXIT.config, `there is no user ${owner} or group ${group}`)
+    throw new UnderstudyError(EXIT.config, `the user ${owner} or the group ${group} does not exist here`)
   makeOwned(dirname(path), { uid: 0, gid: 0, mode: 0o755 })
   makeOwned(path, { uid, gid, mode: Number.parseInt(mode, 8) })
 }

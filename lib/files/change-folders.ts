@@ -11,28 +11,28 @@ import { type Folder, type FoldersDocument, filesKeys, type Ownership } from './
 
 type AddCommand = Extract<FoldersCommand, { verb: 'add' }>
 
-/** Less free space than that, and Syncthing would stop at once (its minDiskFree, in percent). */
+/** With less free space, in percent, Syncthing would stop the folder at once (its minDiskFree). */
 const LEAST_FREE_PERCENT = 1
 
 /**
- * What a directory on this machine is like as a folder of the cluster.
- * @throws one sentence where it cannot be one.
+ * Owner and mode of a directory that is to become a folder of the cluster.
+ * @throws where it cannot become one.
  */
 export async function describeDirectory(path: string): Promise<Ownership> {
   const wrong = pathProblem(path)
   if (wrong !== null) throw usageError(`${wrong}, which cannot be replicated`)
   const there = lookAtDirectory(path)
   if (there === null) throw usageError(`there is no directory ${path} on this machine; make it first`)
-  if (there.state === 'unusable') throw usageError(`${there.why}; name a directory itself`)
+  if (there.state === 'unusable') throw usageError(`${there.why}; name the directory itself`)
   checkWritable(path)
   return ownershipOf(path)
 }
 
-/** Tries it, as nothing else tells of every reason why it could not be written. */
+/** Tries it: nothing else covers every reason why a directory may not be writable. */
 function checkWritable(path: string): void {
   const { bavail, blocks } = statfsSync(path)
   if (blocks > 0 && (bavail / blocks) * 100 < LEAST_FREE_PERCENT)
-    throw new UnderstudyError(EXIT.config, `the disk of ${path} is full; make room first`)
+    throw new UnderstudyError(EXIT.config, `the disk of ${path} is full; free some space first`)
   try {
     rmdirSync(mkdtempSync(join(path, '.syncthing.understudy-')))
   } catch (cause) {
@@ -41,8 +41,8 @@ function checkWritable(path: string): void {
 }
 
 /**
- * The document with one more folder. One that is there already, with the same path and label, gets the new settings.
- * @throws one sentence where it cannot be added.
+ * The document with one more folder. If the path and label are there already, that folder gets the new settings.
+ * @throws where the folder cannot be added.
  */
 export function withFolder(
   document: FoldersDocument,
@@ -54,11 +54,11 @@ export function withFolder(
   const { path, ignore, versioning, mergeFiles } = command
   const there = [...valid].find(([, other]) => other.path === path)
   const label = command.label ?? there?.[0] ?? labelFor(path)
-  if (there && there[0] !== label) throw usageError(`${path} is the folder ${there[0]} already`)
+  if (there && there[0] !== label) throw usageError(`${path} is already the folder ${there[0]}`)
   const wrong = labelProblem(label)
-  if (wrong !== null) throw usageError(`${wrong}; say --label LABEL`)
+  if (wrong !== null) throw usageError(`${wrong}; add --label LABEL`)
   if (!there && Object.hasOwn(document.folders, label))
-    throw usageError(`the label ${label} is taken by another folder; say --label LABEL`)
+    throw usageError(`the label ${label} is taken by another folder; add --label LABEL`)
   const overlap = overlapProblem(
     path,
     [...valid].filter(([other]) => other !== label),
@@ -72,7 +72,7 @@ export function withFolder(
   return { document: after, label, isNew: there === undefined }
 }
 
-/** The document without a folder, named by its label or path. @throws where there is none. */
+/** The document without the folder of this label or path. @throws where there is no such folder. */
 export function withoutFolder(
   document: FoldersDocument,
   what: string,
@@ -82,16 +82,17 @@ export function withoutFolder(
   )
   const label = byPath?.[0] ?? what
   if (!Object.hasOwn(document.folders, label)) {
-    const known = Object.keys(document.folders).sort().join(', ') || 'none'
-    throw usageError(`there is no folder ${what}; they are: ${known}`)
+    const labels = Object.keys(document.folders).sort().join(', ') || 'none'
+    throw usageError(`there is no folder ${what}; the folders are: ${labels}`)
   }
   const { [label]: _removed, ...folders } = document.folders
   return { document: { schema: 1, folders }, label }
 }
 
+/** Others are at most a few machines: so many lost races in a row are no accident. */
 const ATTEMPTS = 20
 
-/** Changes the document by compare-and-set, against others who do the same. @returns the change that was made. */
+/** Changes the document by compare-and-set, and again if somebody else was quicker. @returns the change that was made. */
 export async function changeFolders<C extends { document: FoldersDocument }>(
   consul: Consul,
   change: (document: FoldersDocument) => C,
@@ -101,14 +102,14 @@ export async function changeFolders<C extends { document: FoldersDocument }>(
     if (entry === null)
       throw new UnderstudyError(
         EXIT.data,
-        "Consul's key syncthing/folders is not there; nothing can be changed until it is put back",
+        "Consul's key syncthing/folders is missing; nothing can be changed until it is restored",
       )
     const changed = change(entry.value)
     if (isDeepStrictEqual(changed.document, entry.value)) return changed
-    if (await consul.compareAndSet(filesKeys.folders, changed.document, entry.modifyIndex)) return changed
+    if (await consul.compareAndSet(filesKeys.folders, changed.document, entry)) return changed
   }
-  throw new UnderstudyError(EXIT.retry, 'others have changed the folders every time; try again')
+  throw new UnderstudyError(EXIT.retry, 'other machines kept changing the list of folders; try again')
 }
 
-/** Makes an id that was never used. */
+/** The part of a folder's id that makes it a new one. */
 export const uniquePart = (): string => randomBytes(3).toString('hex')

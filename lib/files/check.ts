@@ -8,10 +8,10 @@ import { filesUnits } from './manifest.ts'
 import { observeFiles } from './observe.ts'
 import { readReport } from './report.ts'
 
-/** For each question to Syncthing. */
+/** For each request to Syncthing: the check has to end within its interval. */
 const SYNCTHING_MS = 2000
 
-/** How the replicated folders are. What the unit that brings them into line cannot do, it has written down. */
+/** The state of the replicated folders. The report of the handler `files` names what it could not do. */
 const files: CheckLine<Context, FilesCheckFacts, FilesCheckPlan> = {
   name: 'files',
   report: 'files',

@@ -1,21 +1,30 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { EXIT, UnderstudyError } from '../core/errors.ts'
 import { HttpError, type JsonRequest, requestJson } from '../core/http.ts'
-import type { Completion, Device, FileInfo, FolderStatus, NeededFile, SharedFolder } from './api.ts'
+import type {
+  Completion,
+  FileInfo,
+  FolderStatus,
+  NeededFile,
+  SharedFolder,
+  SyncthingDevice,
+  TreeEntry,
+} from './api.ts'
 import { SYNCTHING_API_PORT, type Values } from './config.ts'
 import { filesPaths } from './manifest.ts'
 
-/** How many files are asked for at once. */
+/** How many files one request asks for. */
 const PAGE = 10_000
+/** How many errors are read at most. */
 const ERRORS = 1000
 
-/** As it is written in a URL. */
+/** Escaped for a URL. */
 const part = (value: unknown): string => encodeURIComponent(String(value))
 
 /**
- * The Syncthing of this machine, through its REST API (https://docs.syncthing.net/dev/rest.html), a deadline on every call.
- * Works with 1.19 and later. Throws {@link UnderstudyError}: `unavailable` where it does not answer, `config` where it does not
- * take our key, `failed` where it refuses.
+ * The Syncthing of this machine, through its REST API (https://docs.syncthing.net/dev/rest.html), with a deadline on every
+ * request. Works with 1.19 and later. Throws {@link UnderstudyError}: `unavailable` if it does not answer, `config` if it rejects
+ * our key, `failed` if it refuses the request.
  */
 export class Syncthing {
   readonly #key: string
@@ -45,12 +54,12 @@ export class Syncthing {
     await this.#ask('change its options', 'PATCH', '/rest/config/options', values)
   }
 
-  async devices(): Promise<(Device & Values)[]> {
-    return (await this.#ask('list devices', 'GET', '/rest/config/devices')) as (Device & Values)[]
+  async devices(): Promise<(SyncthingDevice & Values)[]> {
+    return (await this.#ask('list devices', 'GET', '/rest/config/devices')) as (SyncthingDevice & Values)[]
   }
 
   /** The devices of the other machines. */
-  async peers(): Promise<Device[]> {
+  async otherDevices(): Promise<SyncthingDevice[]> {
     const [own, devices] = await Promise.all([this.deviceId(), this.devices()])
     return devices.filter(({ deviceID }) => deviceID !== own)
   }
@@ -112,11 +121,11 @@ export class Syncthing {
 
   async folderStatus(folder: string): Promise<FolderStatus> {
     const said = await this.#ask('ask for a folder', 'GET', `/rest/db/status?folder=${part(folder)}`)
-    // 1.19 leaves these out where there is nothing to say.
+    // 1.19 leaves these out if they are empty.
     return { error: '', watchError: '', ...(said as Omit<FolderStatus, 'error' | 'watchError'>) }
   }
 
-  /** Files of a folder that could not be read or written here, and why; the first of them where there are many. */
+  /** Files of a folder that could not be read or written here, and why; of many only the first. */
   async errors(folder: string): Promise<{ path: string; error: string }[]> {
     const query = `folder=${part(folder)}&perpage=${ERRORS}`
     const said = await this.#ask('ask for errors', 'GET', `/rest/folder/errors?${query}`)
@@ -128,7 +137,7 @@ export class Syncthing {
     return (await this.#ask('ask for completion', 'GET', `/rest/db/completion?${query}`)) as Completion
   }
 
-  /** Everything a device lacks of a folder, by what it has announced: the one answer that is right in every version. */
+  /** Everything a device lacks of a folder, by what it has announced. Of all answers only this one is right in every version. */
   async needs(folder: string, device: string): Promise<NeededFile[]> {
     const found: NeededFile[] = []
     for (let page = 1; ; page++) {
@@ -140,7 +149,25 @@ export class Syncthing {
     }
   }
 
-  /** Takes in what is on the disk now, in the whole folder or at one path in it; returns when that is done. */
+  /** Grows with every change of what this machine has of a folder. The one of {@link folderStatus} counts others too in 1.19. */
+  async sequence(folder: string): Promise<number> {
+    const said = await this.#ask(
+      'ask for the sequence number',
+      'GET',
+      `/rest/db/completion?folder=${part(folder)}`,
+    )
+    return (said as Completion).sequence
+  }
+
+  /** Every file and directory in a folder, or below one path in it, that any machine has announced and not deleted. */
+  async names(folder: string, path: string | null, timeoutMs: number): Promise<string[]> {
+    const prefix = path === null ? '' : `&prefix=${part(path)}`
+    const query = `folder=${part(folder)}${prefix}`
+    const tree = await this.#ask('list files', 'GET', `/rest/db/browse?${query}`, undefined, timeoutMs)
+    return namesIn(tree as TreeEntry[], path === null ? '' : `${path}/`)
+  }
+
+  /** Scans the disk, the whole folder or one path in it; returns when that is done. */
   async scan(folder: string, path: string | null, timeoutMs: number): Promise<void> {
     const sub = path === null ? '' : `&sub=${part(path)}`
     await this.#ask(
@@ -152,7 +179,7 @@ export class Syncthing {
     )
   }
 
-  /** What this machine has at a path of a folder, or null where it never had anything. */
+  /** What this machine has at a path of a folder, or null if there never was anything. */
   async file(folder: string, path: string): Promise<FileInfo | null> {
     try {
       const query = `folder=${part(folder)}&file=${part(path)}`
@@ -185,17 +212,20 @@ export class Syncthing {
       if (cause.statusCode === 403)
         throw new UnderstudyError(
           EXIT.config,
-          `Syncthing does not take the key in ${filesPaths.apiKey}; run understudy join again`,
+          `Syncthing rejects the key in ${filesPaths.apiKey}; run understudy join again`,
         )
-      throw new UnderstudyError(EXIT.failed, `could not ${what}: Syncthing refuses`, { cause })
+      throw new UnderstudyError(EXIT.failed, `could not ${what}: Syncthing refused`, { cause })
     }
   }
 }
 
-/** Are files replicated on this machine? Not on a member from before they were. */
+const namesIn = (tree: readonly TreeEntry[], above: string): string[] =>
+  tree.flatMap(({ name, children = [] }) => [`${above}${name}`, ...namesIn(children, `${above}${name}/`)])
+
+/** Are files replicated on this machine? A member that joined before files were has no key. */
 export const replicatesFiles = (): boolean => existsSync(filesPaths.apiKey)
 
-/** The Syncthing of this machine. @throws one sentence where it is not set up, or where this user may not use it. */
+/** The Syncthing of this machine. @throws `config` if it is not set up, or this user may not use it. */
 export function localSyncthing(timeoutMs?: number): Syncthing {
   try {
     const key = readFileSync(filesPaths.apiKey, 'utf8').trim()

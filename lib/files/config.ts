@@ -7,12 +7,12 @@ export const SYNCTHING_API_PORT = 8384
 /** Part of a JSON object of Syncthing's REST API. */
 export type Values = Readonly<Record<string, unknown>>
 
-/** Where a member's Syncthing is reached. */
+/** The address of a member's Syncthing. */
 export const syncthingAddress = (address: string): string => `tcp://${address}:${SYNCTHING_PORT}`
 
 /**
- * It listens to the members and finds them through Consul alone: no discovery, relays, NAT traversal (and with it no STUN),
- * reports or upgrades. See https://docs.syncthing.net/users/config.html.
+ * Syncthing knows the addresses of the members from Consul only. Discovery, relays, NAT traversal (and with it STUN), usage
+ * reports and upgrades are off. See https://docs.syncthing.net/users/config.html.
  */
 export const wantedOptions = (address: string): Values => ({
   listenAddresses: [syncthingAddress(address)],
@@ -24,14 +24,14 @@ export const wantedOptions = (address: string): Values => ({
   autoUpgradeIntervalH: 0,
   crashReportingEnabled: false,
   startBrowser: false,
-  // A member that was away is looked for this often, in seconds.
+  // How often to try a member that is away, in seconds.
   reconnectionIntervalS: 5,
 })
 
 /**
- * config.xml for the very first start, which must not reach out either. Of an older version than any Syncthing that we run
- * with, which adds what is missing. Without a password anybody on this machine could use the API: Syncthing asks a browser for
- * nothing else.
+ * config.xml for the first start, which must not connect to anything outside the cluster either. Its version is older than that
+ * of every supported Syncthing, which adds what is missing. The password is needed because without it, a browser on this machine
+ * could use the API without any key.
  */
 export function renderSyncthing(
   address: string,
@@ -54,7 +54,7 @@ export function renderSyncthing(
 `
 }
 
-/** A member as Syncthing should know it; of ourselves only the name. */
+/** A device as Syncthing should have it. `address` is null for this machine, of which only the name is set. */
 export const wantedDevice = (deviceId: string, name: string, address: string | null): Values => ({
   deviceID: deviceId,
   name,
@@ -63,7 +63,7 @@ export const wantedDevice = (deviceId: string, name: string, address: string | n
     : { addresses: [syncthingAddress(address)], introducer: false, autoAcceptFolders: false, paused: false }),
 })
 
-/** A year, in seconds: how long old versions are kept, ever fewer of them. */
+/** A year: how long old versions of a file are kept, fewer of them with increasing age. */
 const VERSIONS_S = 365 * 24 * 3600
 const VERSIONING = {
   type: 'staggered',
@@ -82,19 +82,19 @@ export const wantedFolder = (label: string, folder: Folder, deviceIds: readonly 
   type: 'sendreceive',
   devices: [...deviceIds].sort().map((deviceID) => ({ deviceID })),
   paused: false,
-  // The watcher tells; a rescan is for what it misses.
+  // The watcher reports changes, and a rescan finds what it missed.
   rescanIntervalS: 3600,
   fsWatcherEnabled: true,
   fsWatcherDelayS: 1,
   ignorePerms: false,
-  // A file belongs to whom its directory belongs to, also where that user has another number.
+  // A new file gets the owner of its directory, even if that user has another uid on this machine.
   copyOwnershipFromParent: true,
-  // No version of a file is dropped, however often it is written on both sides of a partition.
+  // Keep every conflict file, however often a file changes on both sides of a partition.
   maxConflicts: -1,
   versioning: folder.versioning ? VERSIONING : NO_VERSIONING,
 })
 
-/** What of `wanted` Syncthing has otherwise; null where nothing. Of the devices of a folder only the ids are compared. */
+/** The wanted values that Syncthing does not have; null if it has them all. Of a folder's devices only the ids are compared. */
 export function difference(wanted: Values, has: Values): Values | null {
   const differing = Object.entries(wanted).filter(
     ([name, value]) => !isDeepStrictEqual(comparable(name, value), comparable(name, has[name])),

@@ -3,36 +3,33 @@ import { SYNCTHING_PORT } from './config.ts'
 import type { Copy, FilesSeen, FolderCopies } from './decide-copy.ts'
 import type { FilesReport } from './report.ts'
 
-/** How long what was counted is good enough, and how long a run that had nothing to say is: another costs a process. */
+/** How long a count of conflict files is good enough although the folder changes: counting costs a process and a walk. */
 const COUNTED_MS = 20_000
-const LOOKED_MS = 60_000
+/** How long a report without problems is good enough: another costs a process. */
+const REPORTED_MS = 60_000
+/** Syncthing tries again every few seconds, but the old connection of a machine that was away may be in the way for a while. */
+const RECONNECT_MS = 120_000
 
-/**
- * Whether the unit that brings the folders into line should run, although no event has asked for it.
- * @returns why, or null.
- */
+/** Why the handler `files` should run although no event has started it, or null. */
 export function whyLookAgain(
   report: FilesReport | null,
   folders: readonly FolderCopies[],
   nowMs: number,
 ): string | null {
-  if (report === null) return 'nobody has looked since the boot'
-  if (report.problems.length > 0) return 'there were problems'
+  if (report === null) return 'there is no report since the boot'
+  if (report.problems.length > 0) return 'the last report names problems'
   const ageMs = nowMs - Date.parse(report.at)
-  if (!(ageMs < LOOKED_MS && ageMs > -LOOKED_MS)) return 'nobody has looked for a while'
-  // A disk may be back.
+  if (!(ageMs < REPORTED_MS && ageMs > -REPORTED_MS)) return 'the last report is old'
+  // Its disk may be back.
   if (folders.some(({ here }) => here.state === 'stopped')) return 'a folder is stopped'
   const changed = folders.some(({ label, sequence }) => report.folders[label]?.sequence !== sequence)
   return changed && ageMs > COUNTED_MS ? 'folders have changed' : null
 }
 
-/** A machine that was away is looked for every few seconds; for a while after that its old connection may be in the way. */
-const RECONNECT_MS = 120_000
-
-/** Since when a machine that Consul sees is not connected, by name, in epoch milliseconds. */
+/** Since when machines that are alive in Consul are not connected: by name, in epoch milliseconds. */
 export type Away = Readonly<Record<string, number>>
 
-/** Goes on counting for those that are still away, and begins for those that are since now. */
+/** Keeps the time of machines that are still away, and starts it for those that have just gone. */
 export function stillAway(
   before: Away,
   connected: ReadonlyMap<string, boolean>,
@@ -40,20 +37,20 @@ export function stillAway(
   nowMs: number,
 ): Away {
   const names = [...connected].flatMap(([name, is]) => (is || !alive.has(name) ? [] : [name])).sort()
-  // A clock that was set back begins anew.
+  // If the clock was set back, the time starts again.
   return Object.fromEntries(names.map((name) => [name, Math.min(before[name] ?? nowMs, nowMs)]))
 }
 
-/** One sentence for each machine that should have been connected by now. */
+/** One sentence for each machine that has been away for too long. */
 export const awayProblems = (away: Away, nowMs: number): string[] =>
   Object.entries(away)
     .filter(([, sinceMs]) => nowMs - sinceMs > RECONNECT_MS)
     .map(
       ([name]) =>
-        `Syncthing has no connection to ${name}; is its port ${SYNCTHING_PORT} open, and does it run there?`,
+        `Syncthing is not connected to ${name}; check that it runs there and that its port ${SYNCTHING_PORT} is open`,
     )
 
-/** What a person should know of the replicated folders, as seen from this machine: one sentence each. */
+/** What is wrong with the replicated folders on this machine, one sentence each. */
 export function filesProblems(report: FilesReport | null, folders: readonly FolderCopies[]): string[] {
   return [
     ...(report?.problems ?? []),
@@ -74,22 +71,22 @@ function ownProblem(label: string, { state, why }: Copy): string[] {
 
 export interface FilesCheckFacts {
   report: FilesReport | null
-  /** null where files are not replicated on this machine. */
+  /** null if files are not replicated on this machine. */
   seen: FilesSeen | null
-  /** Names of the machines that Consul sees; null where it does not say. */
+  /** Names of the machines that are alive in Consul; null if Consul does not answer. */
   alive: ReadonlySet<string> | null
-  /** What the last check has written down. */
+  /** As the last check has written it. */
   away: Away
   nowMs: number
 }
 
 export interface FilesCheckPlan extends CheckPlan {
-  /** Start the unit that brings the folders into line. */
+  /** Start the unit of the handler `files`. */
   start: boolean
   away: Away
 }
 
-/** What a person should know of the replicated files, and whether the unit for them is due. */
+/** What is wrong with the replicated files, and whether the handler `files` should run. */
 export function decideFilesCheck({
   report,
   seen,
@@ -105,7 +102,7 @@ export function decideFilesCheck({
   const problems = [...filesProblems(report, folders), ...awayProblems(away, nowMs)]
   return {
     do: why === null ? 'write' : 'start',
-    why: why ?? 'the folders were looked at',
+    why: why ?? 'the last report is recent',
     ...{ start: why !== null, away, problems },
   }
 }

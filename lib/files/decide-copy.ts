@@ -4,10 +4,10 @@ import type { Completion, FolderStatus } from './api.ts'
 /** What one machine has of a folder. */
 export interface Copy {
   state: 'in-sync' | 'behind' | 'disconnected' | 'not-shared' | 'failing' | 'stopped'
-  /** What it lacks, as far as is known; deletes count as files. */
+  /** What it lacks, as far as it has announced that; deletes count as files. */
   files: number
   bytes: number
-  /** Where it is stopped, something cannot be read or written, or changes are not watched: why. */
+  /** Why it is stopped, something cannot be read or written, or changes are not watched. */
   why?: string
 }
 
@@ -29,7 +29,7 @@ export interface FilesSeen {
   connected: Map<string, boolean>
 }
 
-/** Our own copy, from what Syncthing says of the folder. */
+/** The copy of this machine, from what Syncthing says of the folder. */
 export function copyHere(status: FolderStatus, firstError: string | null): Copy {
   const { needTotalItems: files, needBytes: bytes, error, watchError } = status
   if (error !== '') return { state: 'stopped', files, bytes, why: error }
@@ -38,12 +38,12 @@ export function copyHere(status: FolderStatus, firstError: string | null): Copy 
   return { state: files === 0 ? 'in-sync' : 'behind', files, bytes, ...why }
 }
 
-/** The copy of another machine, from what it has told our Syncthing. */
-export function copyOfPeer(connected: boolean, completion: Completion): Copy {
+/** The copy of another machine, from what it has announced to our Syncthing. */
+export function copyElsewhere(connected: boolean, completion: Completion): Copy {
   const { needItems, needDeletes, needBytes: bytes, globalItems, sequence, remoteState } = completion
   const files = needItems + needDeletes
   if (!connected) return { state: 'disconnected', files, bytes }
-  // Before 1.20 a device that does not share the folder is said to have everything; but it has told us of nothing.
+  // Before 1.20, a device that does not share the folder seems to have everything; but it has announced nothing.
   const shares = remoteState === undefined ? sequence > 0 || globalItems === 0 : remoteState === 'valid'
   if (!shares) return { state: 'not-shared', files, bytes }
   return { state: files === 0 ? 'in-sync' : 'behind', files, bytes }

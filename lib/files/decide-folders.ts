@@ -2,10 +2,10 @@ import * as v from 'valibot'
 import { byKey } from '../core/order.ts'
 import { type Folder, type FoldersDocument, folder, type Ownership } from './manifest.ts'
 
-/** What every cluster replicates from its first day. */
+/** What every cluster replicates from the start. */
 export const DEFAULT_PATHS = ['/opt/manager/resources', '/opt/mgmtworker/env/plugins'] as const
 
-/** Belong to the system, to a daemon of the cluster, or do not outlive a boot. Nor is anything above them replicated. */
+/** Paths of the system or of a daemon of the cluster, or lost at a boot. They cannot be replicated, nor can what is above them. */
 const SYSTEM_PATHS = [
   ...['/bin', '/boot', '/dev', '/etc', '/lib', '/lib32', '/lib64', '/libx32', '/lost+found', '/proc'],
   ...['/root', '/run', '/sbin', '/sys', '/tmp', '/usr', '/opt/consul'],
@@ -26,7 +26,7 @@ const LABEL = /^[a-z0-9][a-z0-9._-]{0,39}$/
 export interface Folders {
   /** By label, in the order of the labels. */
   valid: ReadonlyMap<string, Folder>
-  /** Labels of those that hold something that is not ours. */
+  /** Labels of the entries that are malformed. */
   malformed: readonly string[]
 }
 
@@ -40,7 +40,7 @@ export function readFolders(document: FoldersDocument): Folders {
       valid.set(label, parsed.output)
     else malformed.push(label)
   }
-  // Two labels of one folder: whichever was meant, Syncthing has only one.
+  // Two labels with one id: Syncthing has only one such folder, and either label may be wrong.
   const ids = [...valid.values()].map(({ id }) => id)
   for (const [label, { id }] of [...valid]) {
     if (ids.indexOf(id) === ids.lastIndexOf(id)) continue
@@ -52,7 +52,7 @@ export function readFolders(document: FoldersDocument): Folders {
 
 const isPattern = (pattern: string): boolean => ignoreProblem(pattern) === null
 
-/** The document of a new cluster, from what its directories are like. `unique` makes an id that was never used. */
+/** The document of a new cluster, with the owners and modes of its directories. `unique` makes an id that was never used. */
 export function defaultFolders(
   directories: readonly (readonly [path: string, directory: Ownership])[],
   unique: () => string,
@@ -66,7 +66,7 @@ export function defaultFolders(
   return { schema: 1, folders: Object.fromEntries(entries) }
 }
 
-/** The label of a folder that was given none: the last part of its path. */
+/** The label of a folder for which nobody chose one: the last part of its path. */
 export const labelFor = (path: string): string =>
   (path.split('/').at(-1) ?? '')
     .toLowerCase()
@@ -77,11 +77,11 @@ export const labelFor = (path: string): string =>
 /** Names that every object of JavaScript has: valibot drops them from a record. */
 const RESERVED = ['constructor', 'prototype']
 
-/** Why a label cannot be one, or null. */
+/** Why this is no label, or null. */
 export function labelProblem(label: string): string | null {
-  if (RESERVED.includes(label)) return `"${label}" cannot be a label`
+  if (RESERVED.includes(label)) return `the label "${label}" is reserved`
   if (LABEL.test(label)) return null
-  return `a label is up to 40 of a-z, 0-9, ".", "_" and "-", and begins with a letter or digit, not "${label}"`
+  return `a label has up to 40 of a-z, 0-9, ".", "_" and "-" and starts with a letter or digit, not "${label}"`
 }
 
 /** Is `inner` the same path as `outer`, or below it? */
@@ -98,10 +98,10 @@ export function pathProblem(path: string): string | null {
       .slice(1)
       .some((part) => ['', '.', '..'].includes(part))
   )
-    return `${path} is not a plain path`
+    return `${path} has an empty part, "." or ".."`
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
-  if (/[\u0000-\u001f\u007f-\u009f]/.test(path)) return `${JSON.stringify(path)} is not a plain path`
-  const system = SYSTEM_PATHS.find((known) => isWithin(path, known) || isWithin(known, path))
+  if (/[\u0000-\u001f\u007f-\u009f]/.test(path)) return `${JSON.stringify(path)} has a control character`
+  const system = SYSTEM_PATHS.find((one) => isWithin(path, one) || isWithin(one, path))
   if (system === undefined && path.lastIndexOf('/') > 0) return null
   return `${path} is or contains a path of the system`
 }
@@ -112,18 +112,18 @@ export function overlapProblem(
   others: Iterable<readonly [label: string, folder: { path: string }]>,
 ): string | null {
   for (const [label, other] of others) {
-    if (path === other.path) return `${path} is the folder ${label} already`
+    if (path === other.path) return `${path} is already the folder ${label}`
     if (isWithin(path, other.path)) return `${path} is inside ${other.path}, which is the folder ${label}`
     if (isWithin(other.path, path)) return `${path} contains ${other.path}, which is the folder ${label}`
   }
   return null
 }
 
-/** Why Syncthing should not be given this ignore pattern, or null. */
+/** Why this ignore pattern is not allowed, or null. */
 export function ignoreProblem(pattern: string): string | null {
-  // Syncthing gives it back without blanks at its ends: it would be set again and again.
+  // Syncthing removes blanks at its ends, so that we would set it again and again.
   if (pattern === '' || pattern !== pattern.trim() || /[\r\n]/.test(pattern))
-    return 'an ignore pattern is one line that is not empty, without blanks at its ends'
-  // It would make Syncthing read other files, which the machines need not have.
+    return 'an ignore pattern must be one line that is not empty, without blanks at its ends'
+  // "#include" makes Syncthing read another file, which other machines may not have.
   return pattern.startsWith('#') ? `an ignore pattern cannot begin with "#", as "${pattern}" does` : null
 }

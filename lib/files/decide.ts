@@ -22,7 +22,7 @@ export interface SyncthingConfig {
     path: string
     devices: readonly { deviceID: string }[]
   })[]
-  /** Ignore patterns by the folder's id; not of one whose marker is missing: its directory may be another one. */
+  /** Ignore patterns by the folder's id. A folder without its marker is left out: its directory may be another one. */
   ignores: Readonly<Record<string, readonly string[]>>
 }
 
@@ -31,12 +31,12 @@ export interface SyncthingFacts {
   address: string
   /** What every member has published. */
   members: { valid: ReadonlyMap<string, SyncthingNode>; malformed: readonly string[] } | Unknown
-  /** null where there is no such document. */
+  /** null if there is no such document. */
   folders: Folders | null | Unknown
   syncthing: SyncthingConfig | Unknown
-  /** By path, for the folders that are not shared yet. */
+  /** By path, of the folders that are not shared here yet. */
   directories: ReadonlyMap<string, DirectoryFact>
-  /** A person has said that what this machine has at or below this path may be merged. */
+  /** A person allows to merge what this machine has at or below this path. */
   mergeFiles: string | null
 }
 
@@ -54,11 +54,11 @@ export interface SyncthingPlan {
   why: string
   /** In the order in which they are done. */
   changes: Change[]
-  /** What a person has to see to, one sentence each; null: not known. All else goes on. */
+  /** What a person has to correct, one sentence each; null: it was not possible to find out. Everything else goes on. */
   problems: string[] | null
 }
 
-/** The devices and folders of this machine's Syncthing are those of the members; only what differs is changed. */
+/** Makes Syncthing's devices and folders those of the cluster. Only what differs is changed. */
 export function decideSyncthing(facts: SyncthingFacts): SyncthingPlan {
   const { node, address, members, folders, syncthing } = facts
   const wait = (why: string, problems: string[] | null): SyncthingPlan => ({
@@ -71,9 +71,9 @@ export function decideSyncthing(facts: SyncthingFacts): SyncthingPlan {
   if (syncthing === UNKNOWN)
     return wait('Syncthing does not answer', [`Syncthing on ${node} does not answer`])
   const own = members.valid.get(node)
-  // Whoever is not listed must not conclude anything from the list.
+  // A list without this machine may be incomplete: no device or folder is removed because of it.
   if (own?.deviceId !== syncthing.deviceId) {
-    const why = `what ${node} has published of its Syncthing is ${own ? 'of another one' : 'not there'}`
+    const why = `Consul's key syncthing/nodes/${node} ${own ? "does not name this machine's Syncthing" : 'is missing'}`
     return wait(why, [`${why}; run understudy join again`])
   }
 
@@ -88,11 +88,11 @@ export function decideSyncthing(facts: SyncthingFacts): SyncthingPlan {
   ]
   const problems = [...devices.problems, ...shared.problems]
   if (changes.length === 0)
-    return wait(problems.length === 0 ? 'as it should be' : problems.join('; '), problems)
+    return wait(problems.length === 0 ? 'nothing differs' : problems.join('; '), problems)
   return { do: 'configure', why: changes.map(nameOf).join(', '), changes, problems }
 }
 
-/** One machine cannot be told from another that claims the same device: both are left as they are. */
+/** Two machines with the same device cannot be distinguished: both are left as they are. */
 function decideDevices(
   { node }: SyncthingFacts,
   { valid, malformed }: Exclude<SyncthingFacts['members'], Unknown>,
@@ -101,16 +101,14 @@ function decideDevices(
   const claims = new Map<string, string[]>()
   for (const [name, { deviceId }] of [...valid].sort(byKey))
     claims.set(deviceId, [...(claims.get(deviceId) ?? []), name])
-  const problems = malformed.map(
-    (name) => `Consul's key syncthing/nodes/${name} holds something that is not ours`,
-  )
+  const problems = malformed.map((name) => `Consul's key syncthing/nodes/${name} is malformed`)
   const changes: Change[] = []
   const ids = new Set([syncthing.deviceId])
   const wanted = new Map<string, Values>()
   for (const [id, names] of claims) {
     const [name = ''] = names
     if (names.length > 1)
-      problems.push(`${names.join(' and ')} claim the same device of Syncthing (${id.slice(0, 7)})`)
+      problems.push(`${names.join(' and ')} have published the same Syncthing device (${id.slice(0, 7)})`)
     const member = names.includes(node) ? node : names.length === 1 ? name : null
     if (member === null) continue
     wanted.set(id, wantedDevice(id, member, member === node ? null : (valid.get(member)?.address ?? '')))
@@ -124,7 +122,7 @@ function decideDevices(
       if (differs) changes.push({ what: 'change-device', id, values: differs })
     }
   }
-  // Who claims the device of another may still have the one that it had.
+  // A machine that claims the device of another may still have its former one.
   const unclear = [...claims.values()].filter((names) => names.length > 1).flat()
   const removals: Change[] = []
   for (const { deviceID: id, name } of syncthing.devices) {
@@ -143,12 +141,12 @@ function decideFolders(
 ) {
   const changes: Change[] = []
   const problems: string[] = []
-  // Without the list nothing is shared, but nothing is given up either.
+  // Without the list nothing is shared, and nothing is removed either.
   if (folders === null)
     return {
       changes,
       problems: [
-        "Consul's key syncthing/folders is not there or malformed; nothing is changed until it is put back",
+        "Consul's key syncthing/folders is missing or malformed; nothing is changed until it is restored",
       ],
     }
   const ids = new Set([...folders.valid.values()].map(({ id }) => id))
@@ -160,10 +158,10 @@ function decideFolders(
     const wanted = wantedFolder(label, folder, deviceIds)
     const has = syncthing.folders.find(({ id }) => id === folder.id)
     if (has) {
-      // At another path it would find nothing, and tell the others that everything was deleted.
+      // At another path Syncthing would find nothing, and report everything as deleted.
       if (has.path !== folder.path) {
         problems.push(
-          `the folder ${label} is at ${has.path} here, not at ${folder.path}; correct syncthing/folders`,
+          `the folder ${label} is at ${has.path} on this machine, but at ${folder.path} in syncthing/folders; correct that key`,
         )
         continue
       }
@@ -200,14 +198,14 @@ function whyNotHere(
   if (wrong !== null) return wrong
   const directory = directories.get(folder.path) ?? {
     state: 'unusable',
-    why: `${folder.path} was not looked at`,
+    why: `${folder.path} was not inspected`,
   }
   switch (directory.state) {
     case 'empty':
       return null
     case 'missing':
       if (directory.ownerExists) return null
-      return `there is no user ${folder.owner} or no group ${folder.group} here`
+      return `the user ${folder.owner} or the group ${folder.group} does not exist here`
     case 'unusable':
       return directory.why
     case 'used':
@@ -216,7 +214,7 @@ function whyNotHere(
   }
 }
 
-/** What is said of a directory with files of its own. */
+/** The words for a directory that has files of its own. */
 export const usedText = (path: string, { entries, example }: { entries: number; example: string }): string =>
   `${path} holds files of this machine (${entries} ${entries === 1 ? 'entry' : 'entries'}, such as ${example})`
 
@@ -229,16 +227,16 @@ function nameOf(change: Change): string {
     case 'change-device':
       return `change the device ${change.id.slice(0, 7)}`
     case 'remove-device':
-      return `forget the device ${change.id.slice(0, 7)}`
+      return `remove the device ${change.id.slice(0, 7)}`
     case 'make-directory':
-      return `make ${change.folder.path}`
+      return `create ${change.folder.path}`
     case 'add-folder':
       return `share ${change.path}`
     case 'change-folder':
       return `change ${Object.keys(change.values).join(' and ')} of ${change.id}`
     case 'remove-folder':
-      return `no longer share ${change.id}`
+      return `stop sharing ${change.id}`
     case 'ignores':
-      return `set what ${change.id} ignores`
+      return `set the ignore patterns of ${change.id}`
   }
 }

@@ -8,10 +8,10 @@ import type { Folder, Ownership } from './manifest.ts'
 /** Syncthing's own files in a folder. */
 const isSyncthings = (name: string): boolean => /^\.st(folder(\.removed-.*)?|ignore|versions)$/.test(name)
 
-/** Is it the directory that it was? Syncthing makes this mark when the folder is added, and looks for it ever after. */
+/** Is it still the same directory? Syncthing creates this marker when the folder is added, and expects it from then on. */
 export const isMarked = (path: string): boolean => exists(join(path, '.stfolder'))
 
-/** What is at a path, where there is anything; null where there is nothing. */
+/** What is at a path, or null if there is nothing. */
 export function lookAtDirectory(path: string): Exclude<DirectoryFact, { state: 'missing' }> | null {
   const unusable = (why: string) => ({ state: 'unusable', why }) as const
   try {
@@ -24,8 +24,8 @@ export function lookAtDirectory(path: string): Exclude<DirectoryFact, { state: '
     return example === undefined ? { state: 'empty' } : { state: 'used', entries: own.length, example }
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
-      return unusable(`${path} cannot be looked at: ${(error as Error).message}`)
-    return exists(path) ? unusable(`${path} is a link that leads nowhere`) : null
+      return unusable(`${path} cannot be read: ${(error as Error).message}`)
+    return exists(path) ? unusable(`${path} is a broken link`) : null
   }
 }
 
@@ -51,13 +51,13 @@ export async function ownershipOf(path: string): Promise<Ownership> {
   return { owner, group, mode: (mode & 0o7777).toString(8).padStart(4, '0') }
 }
 
-/** The nearest directory above a path that is there. */
+/** The nearest directory above a path that exists. */
 function nearestAbove(path: string): string {
   const above = dirname(path)
   return exists(above) ? above : nearestAbove(above)
 }
 
-/** Does a path that is there lead through no link? One that leads nowhere is a link as well. */
+/** Is an existing path free of links? A broken link counts as one. */
 function isPlain(path: string): boolean {
   try {
     return realpathSync(path) === path
@@ -81,7 +81,7 @@ export function countConflicts(path: string): number {
   return count
 }
 
-/** Nothing where the directory went away meanwhile. */
+/** Empty if the directory was removed meanwhile. */
 function entriesOf(directory: string): Dirent[] {
   try {
     return readdirSync(directory, { withFileTypes: true })

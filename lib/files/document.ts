@@ -4,7 +4,7 @@ import { type Folders, readFolders } from './decide-folders.ts'
 import { filesKeys } from './manifest.ts'
 
 /**
- * The replicated folders of the cluster; null where there is no such document, or one that is malformed as a whole.
+ * The replicated folders of the cluster; null if the document is missing or malformed as a whole.
  * @throws where Consul does not answer.
  */
 export async function readSharedFolders(consul: Consul): Promise<Folders | null> {

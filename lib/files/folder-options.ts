@@ -3,7 +3,7 @@ import { parseArguments } from '../core/arguments.ts'
 import { usageError } from '../core/errors.ts'
 import { ignoreProblem, labelProblem } from './decide-folders.ts'
 
-/** What a person asked of `understudy folders`. */
+/** The arguments of `understudy folders`. */
 export type FoldersCommand =
   | {
       verb: 'add'
@@ -27,12 +27,12 @@ const OPTIONS = {
   list: { json: { type: 'boolean' } },
 } as const
 
-/** @throws a usage error: one sentence that says what is wrong and what to do. */
+/** @throws a usage error that says what is wrong and what to do. */
 export function parseFoldersCommand(argv: readonly string[]): FoldersCommand {
   const [verb, ...args] = argv
   if (verb !== 'add' && verb !== 'remove' && verb !== 'list') {
     const said = verb === undefined ? '' : `, not ${verb}`
-    throw usageError(`say understudy folders add, remove or list${said}; see understudy folders --help`)
+    throw usageError(`run understudy folders add, remove or list${said}; see understudy folders --help`)
   }
   const { values, positionals } = parseArguments('understudy folders', {
     ...{ args, allowPositionals: true },
@@ -44,7 +44,7 @@ export function parseFoldersCommand(argv: readonly string[]): FoldersCommand {
   if (verb === 'list') return { verb, json: values['json'] === true }
   if (what === undefined) {
     throw usageError(
-      `say understudy folders ${verb} ${verb === 'add' ? 'PATH' : 'LABEL'}; see understudy folders --help`,
+      `run understudy folders ${verb} ${verb === 'add' ? 'PATH' : 'LABEL'}; see understudy folders --help`,
     )
   }
   if (verb === 'remove') return { verb, what }

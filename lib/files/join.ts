@@ -1,12 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import type { Consul } from '../consul/client.ts'
+import { type Joining, type Part, settingsOf } from '../consul/joining.ts'
 import { readText, replaceFile } from '../core/atomic-files.ts'
 import { EXIT, UnderstudyError } from '../core/errors.ts'
 import { run } from '../core/exec.ts'
-import type { Settings } from '../core/settings.ts'
 import { ensureRunning } from '../core/systemd.ts'
-import type { SystemUser } from '../core/users.ts'
+import { type SystemUser, systemGroup, systemUser } from '../core/users.ts'
 import { waitFor } from '../core/wait.ts'
 import { uniquePart } from './change-folders.ts'
 import { localSyncthing } from './client.ts'
@@ -14,23 +13,36 @@ import { renderSyncthing } from './config.ts'
 import { usedText } from './decide.ts'
 import { DEFAULT_PATHS, defaultFolders, type Folders } from './decide-folders.ts'
 import { inspectDirectory, ownershipOf } from './directory.ts'
+import { readSharedFolders } from './document.ts'
 import { type FoldersDocument, filesKeys, filesPaths, filesUnits } from './manifest.ts'
 import { runSyncthingHandler } from './run.ts'
 
+/** Keys and certificates, on a slow machine without much entropy. */
 const GENERATE_MS = 60_000
 /** It reads its database before it answers. */
 const START_MS = 60_000
 
-/** Who Syncthing runs as, and who may use its API. */
-export interface FilesUsers {
-  syncthing: SystemUser
-  consul: SystemUser
-  filesGroup: number
+/** Syncthing's part of a join. */
+export const part: Part = {
+  async look({ options, cluster, consul }) {
+    await fileUsers()
+    if (cluster && options.as === 'joiner' && !options.mergeFiles)
+      await checkOwnFiles(await readSharedFolders(consul))
+  },
+  steps: [{ phase: 'daemons', title: 'set up Syncthing', run: setUpSyncthing }],
+  leave: [],
 }
 
-/** A machine with files of its own is told so before they become everybody's. @throws one sentence that names them. */
-export async function checkOwnFiles(folders: Folders | null, mergeFiles: boolean): Promise<void> {
-  if (folders === null || mergeFiles) return
+/** Who Syncthing runs as, and who may use its API. */
+const fileUsers = async (): Promise<{ syncthing: SystemUser; consul: SystemUser; gid: number }> => ({
+  syncthing: await systemUser('understudy-syncthing'),
+  consul: await systemUser('consul'),
+  gid: await systemGroup('understudy-files'),
+})
+
+/** @throws one sentence where this machine has files that the join would merge with those of the cluster. */
+async function checkOwnFiles(folders: Folders | null): Promise<void> {
+  if (folders === null) return
   const config = readText(filesPaths.config) ?? ''
   for (const folder of folders.valid.values()) {
     if (config.includes(`<folder id="${folder.id}"`)) continue
@@ -45,33 +57,32 @@ export async function checkOwnFiles(folders: Folders | null, mergeFiles: boolean
 
 /**
  * Syncthing with a key of its own, published for the others, and the folders of the cluster. The first machine brings in what
- * it has in them; any other only where `mergeFiles` says so.
+ * it has in them; any other only with --merge-files.
  */
-export async function setUpSyncthing(
-  consul: Consul,
-  { node, address }: Settings,
-  { syncthing, consul: owner, filesGroup: gid }: FilesUsers,
-  { mergeFiles }: { mergeFiles: boolean },
-): Promise<void> {
-  const found = configuredKey()
-  const apiKey = found ?? randomBytes(24).toString('hex')
-  if (found === null) await configure(address, apiKey, syncthing)
+async function setUpSyncthing(joining: Joining): Promise<void> {
+  const { consul, options } = joining
+  const { node, address } = settingsOf(joining)
+  const { syncthing, consul: owner, gid } = await fileUsers()
+  const configured = configuredKey()
+  const apiKey = configured ?? randomBytes(24).toString('hex')
+  if (configured === null) await configure(address, apiKey, syncthing)
   replaceFile(filesPaths.apiKey, `${apiKey}\n`, { uid: owner.uid, gid, mode: 0o640 })
   // It writes its configuration itself from then on.
-  await ensureRunning(filesUnits.syncthing, found === null ? [filesPaths.config] : [])
-  const deviceId = await waitFor('Syncthing answers', START_MS, () => localSyncthing().deviceId())
+  await ensureRunning(filesUnits.syncthing, configured === null ? [filesPaths.config] : [])
+  const deviceId = await waitFor('Syncthing to answer', START_MS, () => localSyncthing().deviceId())
 
-  const members = await consul.listValid(filesKeys.nodes)
+  const members = await consul.list(filesKeys.nodes)
   const others = [...members.valid.keys(), ...members.malformed].filter((name) => name !== node)
   // Only where there is nobody yet: a document that was lost must not be made anew with other ids.
-  if (others.length === 0) await consul.compareAndSet(filesKeys.folders, await firstFolders(), 0)
+  if (others.length === 0) await consul.compareAndSet(filesKeys.folders, await firstFolders(), null)
   const published = members.valid.get(node)
   if (published?.deviceId !== deviceId || published.address !== address)
     await consul.set(filesKeys.node(node), { schema: 1, deviceId, address })
+  const mergeFiles = options.as === 'joiner' && options.mergeFiles
   await runSyncthingHandler(mergeFiles || others.length === 0 ? '/' : null)
 }
 
-/** The folders of a new cluster. A directory that this machine has already keeps its owner and mode, here and elsewhere. */
+/** The folders of a new cluster. A directory that is here already keeps its owner and mode, which the others then take over. */
 async function firstFolders(): Promise<FoldersDocument> {
   const made = { owner: 'root', group: 'root', mode: '0755' }
   const found = DEFAULT_PATHS.map(
@@ -82,7 +93,7 @@ async function firstFolders(): Promise<FoldersDocument> {
 
 /**
  * Makes the key that the others know this machine by, where there is none, and the configuration of the first start. The password
- * is told to nobody: whoever may use the API has its key.
+ * is not kept: whoever may use the API has its key.
  */
 async function configure(address: string, apiKey: string, owner: SystemUser): Promise<void> {
   const user = 'understudy'
@@ -104,7 +115,7 @@ async function configure(address: string, apiKey: string, owner: SystemUser): Pr
   replaceFile(filesPaths.config, text, { ...owner, mode: 0o600 })
 }
 
-/** The API key of the configuration that we have made; null where it is none of ours. */
+/** The API key in our configuration; null where the configuration is not ours. */
 const configuredKey = (): string | null =>
   valueIn('listenAddress')?.startsWith('tcp://') ? valueIn('apikey') : null
 

@@ -2,6 +2,7 @@ import * as v from 'valibot'
 import definitions from '../../consul-config/files.json' with { type: 'json' }
 import { definitionsOf } from '../consul/definitions.ts'
 import type { Context } from '../consul/handler.ts'
+import type { Joining } from '../consul/joining.ts'
 import { type Component, describe } from '../core/component.ts'
 import { key } from '../core/key.ts'
 import { etc, run } from '../core/paths.ts'
@@ -71,41 +72,39 @@ export const filesUnits = {
 } as const
 
 /** Syncthing, which keeps some directories the same on every machine. */
-export const files: Component<Context> = /* @__PURE__ */ describe(() => ({
+export const files: Component<Context, Joining> = /* @__PURE__ */ describe(() => ({
   name: 'files',
   title: 'Syncthing',
   keys: filesKeys,
   keysAbout: [
-    {
-      key: 'syncthing/nodes/NODE',
-      holds: "device id and address of a machine's Syncthing",
-      writtenBy: '`join`',
-    },
+    { key: 'syncthing/nodes/NODE', holds: "id and address of the machine's Syncthing", writtenBy: 'join' },
     {
       key: 'syncthing/folders',
-      holds: 'the replicated folders, by label',
-      writtenBy: '`join`, `understudy folders`',
+      holds: 'the replicated folders by label',
+      writtenBy: 'first join, `understudy folders`',
     },
   ],
   paths: filesPaths,
   filesAbout: [
+    { path: filesPaths.apiKey, holds: "key to Syncthing's API" },
     {
-      path: filesPaths.apiKey,
-      holds: "key of Syncthing's API, for root, consul and the group understudy-files",
+      path: filesPaths.report,
+      holds: 'problems that `files` leaves to a person, and the number of conflict files',
     },
+    { path: filesPaths.lock, holds: 'lock of `files`' },
+    { path: filesPaths.away, holds: 'machines that the check found without a connection, and since when' },
     { path: filesPaths.home, holds: "Syncthing's keys, configuration and database" },
-    { path: filesPaths.report, holds: 'problems and conflict files that the handler `files` has found' },
   ],
   ports: [
-    { port: '22000 tcp+udp', who: 'members', what: 'Syncthing' },
-    { port: '8384 tcp', who: 'this machine only', what: "Syncthing's API" },
+    { port: '22000/tcp', what: 'Syncthing', from: "the members' network" },
+    { port: '8384/tcp', what: "Syncthing's API", from: 'loopback only, with a key or a password' },
   ],
   handlers: [
     {
       name: 'files',
       user: 'understudy-syncthing, root',
-      calledBy: 'understudy-files.service; `understudy join` and `folders`',
-      does: "makes Syncthing's devices and folders those of the cluster",
+      calledBy: 'understudy-files.service; join; `understudy folders`',
+      does: 'configures Syncthing as the cluster wants it',
     },
     {
       name: 'files-changed',
@@ -133,4 +132,6 @@ export const files: Component<Context> = /* @__PURE__ */ describe(() => ({
   },
   consul: (settings) => definitionsOf(definitions, settings),
   check: () => import('./check.ts'),
+  status: () => import('./status.ts'),
+  join: () => import('./join.ts'),
 }))

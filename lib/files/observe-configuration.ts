@@ -8,14 +8,14 @@ import { inspectDirectory, isMarked } from './directory.ts'
 import { readSharedFolders } from './document.ts'
 import { filesKeys } from './manifest.ts'
 
-/** What the cluster says of members and folders, and what this machine's Syncthing has. */
+/** Members and folders in Consul, and the configuration of this machine's Syncthing. */
 export async function observeConfiguration(
   { settings, consul }: Context,
   _run: Run,
   event: Pick<SyncthingFacts, 'mergeFiles'>,
 ): Promise<SyncthingFacts> {
   const [members, folders, config] = await Promise.all([
-    orUnknown(consul.listValid(filesKeys.nodes)),
+    orUnknown(consul.list(filesKeys.nodes)),
     orUnknown(readSharedFolders(consul)),
     orUnknown(readConfig(localSyncthing())),
   ])
@@ -31,7 +31,7 @@ async function readConfig(daemon: Syncthing): Promise<SyncthingConfig> {
     daemon.devices(),
     daemon.folders(),
   ])
-  // Not from its state: for a moment after a start, a folder whose marker is missing looks like any other.
+  // Not from the folder's state: just after a start, a folder without its marker looks like any other.
   const marked = folders.filter(({ path }) => isMarked(path))
   const ignores = await Promise.all(marked.map(async ({ id }) => [id, await daemon.ignores(id)] as const))
   return { deviceId, options, devices, folders, ignores: Object.fromEntries(ignores) }

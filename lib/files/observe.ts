@@ -1,18 +1,18 @@
 import type { Syncthing } from './client.ts'
-import { copyHere, copyOfPeer, type FilesSeen, type FolderCopies } from './decide-copy.ts'
+import { copyElsewhere, copyHere, type FilesSeen, type FolderCopies } from './decide-copy.ts'
 
-/** Asks this machine's Syncthing for every folder and machine. @throws where it does not answer. */
+/** Asks this machine's Syncthing for every folder and machine. @throws `unavailable` if it does not answer. */
 export async function observeFiles(daemon: Syncthing): Promise<FilesSeen> {
-  const [peers, folders, connected] = await Promise.all([
-    daemon.peers(),
+  const [devices, folders, connected] = await Promise.all([
+    daemon.otherDevices(),
     daemon.folders(),
     daemon.connected(),
   ])
   const copies = folders.map(async ({ id, label, path }): Promise<FolderCopies> => {
     const status = await daemon.folderStatus(id)
     const [error] = status.pullErrors > 0 ? await daemon.errors(id) : []
-    const others = peers.map(async ({ deviceID, name }) => {
-      const copy = copyOfPeer(connected.has(deviceID), await daemon.completion(id, deviceID))
+    const others = devices.map(async ({ deviceID, name }) => {
+      const copy = copyElsewhere(connected.has(deviceID), await daemon.completion(id, deviceID))
       return [name, copy] as const
     })
     const here = copyHere(status, error ? `${error.path}: ${error.error}` : null)
@@ -20,6 +20,6 @@ export async function observeFiles(daemon: Syncthing): Promise<FilesSeen> {
   })
   return {
     folders: await Promise.all(copies),
-    connected: new Map(peers.map(({ deviceID, name }) => [name, connected.has(deviceID)])),
+    connected: new Map(devices.map(({ deviceID, name }) => [name, connected.has(deviceID)])),
   }
 }

@@ -1,6 +1,6 @@
 import { parseArguments } from '../core/arguments.ts'
 import { usageError } from '../core/errors.ts'
-import type { MinCopies } from './decide-copies.ts'
+import type { MinCopies } from './decide-confirmation.ts'
 
 interface Common {
   minCopies: MinCopies
@@ -8,7 +8,7 @@ interface Common {
   json: boolean
 }
 
-/** What a person or a service asked of `understudy files`. */
+/** The arguments of `understudy files`. */
 export type FilesCommand =
   | ({ verb: 'wait'; folder: string | null; path: string | null } & Common)
   | ({ verb: 'put'; source: string; destination: string } & Common)
@@ -16,7 +16,7 @@ export type FilesCommand =
 const DEFAULT_SECONDS = 30
 const LONGEST_SECONDS = 24 * 3600
 
-/** @throws a usage error: one sentence that says what is wrong and what to do. */
+/** @throws a usage error that says what is wrong and what to do. */
 export function parseFilesCommand(argv: readonly string[]): FilesCommand {
   const [verb, ...args] = argv
   if (verb === 'wait') {
@@ -24,19 +24,19 @@ export function parseFilesCommand(argv: readonly string[]): FilesCommand {
     const { folder = null, path = null } = values as { folder?: string; path?: string }
     if (positionals[0] !== undefined) throw unexpected(positionals[0])
     if (path !== null && !path.startsWith('/') && folder === null)
-      throw usageError('--path is an absolute path, or one in the folder that --folder names')
+      throw usageError('--path must be absolute, or relative to the folder that --folder names')
     return { verb, folder, path, ...common(values) }
   }
   if (verb === 'put') {
     const { values, positionals } = parse(args, {})
     const [source, destination, ...more] = positionals
     if (source === undefined || destination === undefined)
-      throw usageError('say understudy files put SOURCE DEST; see understudy files --help')
+      throw usageError('run understudy files put SOURCE DEST; see understudy files --help')
     if (more[0] !== undefined) throw unexpected(more[0])
     return { verb, source, destination, ...common(values) }
   }
   throw usageError(
-    `say understudy files wait or put${verb === undefined ? '' : `, not ${verb}`}; see understudy files --help`,
+    `run understudy files wait or put${verb === undefined ? '' : `, not ${verb}`}; see understudy files --help`,
   )
 }
 
@@ -70,7 +70,7 @@ function common(values: Values): Common {
 function parseCopies(text: string): MinCopies {
   if (text === 'all' || text === 'majority') return text
   if (/^\d{1,3}$/.test(text)) return Number(text)
-  throw usageError(`--min-copies is a number, all or majority, not "${text}"`)
+  throw usageError(`--min-copies takes a number, all or majority, not "${text}"`)
 }
 
 function parseSeconds(text: string): number {

@@ -1,20 +1,16 @@
-import { randomBytes } from 'node:crypto'
 import {
   accessSync,
-  chmodSync,
-  chownSync,
   constants,
   createReadStream,
-  createWriteStream,
+  lstatSync,
+  readlinkSync,
   realpathSync,
-  renameSync,
-  rmSync,
   type Stats,
   statSync,
 } from 'node:fs'
+import { type FileHandle, open, rename, rm, writeFile as writeAll } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve } from 'node:path'
-import { pipeline } from 'node:stream/promises'
-import { syncToDisk } from '../core/atomic-files.ts'
+import { NEW_FILE, REAL_DIRECTORY, randomName } from '../core/atomic-files.ts'
 import { EXIT, UnderstudyError, usageError } from '../core/errors.ts'
 import type { SharedFolder } from './api.ts'
 import { isWithin } from './decide-folders.ts'
@@ -32,34 +28,34 @@ export interface Place {
 const STDIN = '-'
 const DEFAULT_MODE = 0o644
 
-/** Finds the folder that a destination is in. A directory as destination takes the file under its own name. @throws one sentence. */
+/** The folder that a destination is in, and the path there. Into a directory, the file goes under its own name. @throws `usage`. */
 export function placeOf(source: string, destination: string, folders: readonly SharedFolder[]): Place {
   const found = statOrNull(destination)
   const wantsDirectory = destination.endsWith('/') || found?.isDirectory() === true
   if (wantsDirectory && source === STDIN)
-    throw usageError(`${destination} is a directory; name the file that standard input is written to`)
+    throw usageError(`${destination} is a directory; name the file to write standard input to`)
   const named = wantsDirectory ? join(destination, basename(source)) : resolve(destination)
   const directory = realOrNull(dirname(named))
   if (directory === null) throw usageError(`there is no directory ${dirname(named)}; make it first`)
   const file = join(directory, basename(named))
   const existing = statOrNull(file)
-  if (existing !== null && !existing.isFile()) throw usageError(`${file} is there already, and is not a file`)
+  if (existing !== null && !existing.isFile()) throw usageError(`${file} exists already and is not a file`)
   const folder = folders.find(({ path }) => isWithin(file, path))
   if (folder === undefined) {
-    const known = folders.map(({ path }) => path).join(', ') || 'none'
-    throw usageError(`${file} is not in a replicated folder; they are: ${known}`)
+    const paths = folders.map(({ path }) => path).join(', ') || 'none'
+    throw usageError(`${file} is not in a replicated folder; the folders are: ${paths}`)
   }
   return { folder, file, path: relative(folder.path, file) }
 }
 
-/** @throws one sentence where there is nothing that could be put. */
+/** @throws where the source is no file, or cannot be read. */
 export function checkSource(source: string): void {
   if (source === STDIN) return
   const found = statOrNull(source)
   if (found === null) throw usageError(`there is no file ${source}`)
   if (!found.isFile())
     throw usageError(
-      `${source} is not a file; put its files one by one, or copy them and use understudy files wait`,
+      `${source} is not a file; put its files one by one, or copy them yourself and run understudy files wait`,
     )
   try {
     accessSync(source, constants.R_OK)
@@ -69,47 +65,73 @@ export function checkSource(source: string): void {
 }
 
 /**
- * Writes the file beside its destination, under a name that Syncthing takes for one of its own and clears away where we are
- * killed; then fsync and rename, so that the others get the old file or the new one. Keeps the mode of what it replaces,
- * else of the source; owner and group, as far as we may, of what it replaces, else of the directory.
+ * Writes a temporary file beside the destination, flushes and renames it, so that the others get the old file or the new one.
+ * Syncthing takes the temporary name for one of its own, and clears it away if we are killed. Keeps the mode of the file that
+ * it replaces, else of the source; owner and group, as far as we may, of that file, else of the directory. A link in place of
+ * the file is replaced as if there were nothing.
  * @returns what was written, for {@link isStill}.
+ * @throws `failed` also where the directory was moved or replaced by a link meanwhile.
  */
 export async function writeFile(source: string, { file }: Place): Promise<Stats> {
-  const replaced = statOrNull(file)
-  const directory = statSync(dirname(file))
-  const mode = (replaced ?? (source === STDIN ? null : statSync(source)))?.mode ?? DEFAULT_MODE
-  const { uid, gid } = replaced ?? directory
-  const temporary = join(dirname(file), `.syncthing.understudy-${randomBytes(6).toString('hex')}.tmp`)
   try {
-    const input = source === STDIN ? process.stdin : createReadStream(source)
-    await pipeline(input, createWriteStream(temporary, { mode: 0o600, flags: 'wx' }))
-    own(temporary, uid, gid)
-    chmodSync(temporary, mode & 0o7777)
-    syncToDisk(temporary)
-    renameSync(temporary, file)
-    syncToDisk(dirname(file))
+    const directory = await open(dirname(file), REAL_DIRECTORY)
+    try {
+      return await writeInto(directory, source, file)
+    } finally {
+      await directory.close()
+    }
   } catch (cause) {
-    rmSync(temporary, { force: true })
-    throw new UnderstudyError(EXIT.failed, `could not write ${file}; what was there before still is`, {
-      cause,
-    })
+    const why = `could not write ${file}; what was there before is unchanged`
+    throw new UnderstudyError(EXIT.failed, why, { cause })
   }
-  return statSync(file)
+}
+
+/** Names are looked up in the open directory (proc(5)): a link that somebody plants meanwhile leads nowhere else. */
+async function writeInto(directory: FileHandle, source: string, file: string): Promise<Stats> {
+  const at = (name: string): string => `/proc/self/fd/${directory.fd}/${name}`
+  checkInPlace(directory, dirname(file))
+  const found = orNull(() => lstatSync(at(basename(file))))
+  const replaced = found?.isFile() ? found : null
+  const mode = (replaced ?? (source === STDIN ? null : statSync(source)))?.mode ?? DEFAULT_MODE
+  const { uid, gid } = replaced ?? (await directory.stat())
+  const temporary = at(`.syncthing.understudy-${randomName()}.tmp`)
+  const made = await open(temporary, NEW_FILE, 0o600)
+  try {
+    await writeAll(made, source === STDIN ? process.stdin : createReadStream(source))
+    await own(made, uid, gid)
+    await made.chmod(mode & 0o7777)
+    await made.sync()
+    checkInPlace(directory, dirname(file))
+    await rename(temporary, at(basename(file)))
+    await directory.sync()
+    return await made.stat()
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw error
+  } finally {
+    await made.close()
+  }
+}
+
+/** @throws where the open directory is not the one at this path (any more): it may be outside of the folder. */
+function checkInPlace(directory: FileHandle, path: string): void {
+  if (readlinkSync(`/proc/self/fd/${directory.fd}`) !== path)
+    throw new Error(`the directory ${path} was moved or replaced meanwhile`)
 }
 
 /** Is it still what we have written? Syncthing never changes a file in place. */
 export function isStill(written: Stats, { file }: Place): boolean {
-  const now = statOrNull(file)
+  const now = orNull(() => lstatSync(file))
   return (
     now !== null && now.ino === written.ino && now.mtimeMs === written.mtimeMs && now.size === written.size
   )
 }
 
-/** Only root may give a file away; to a group of its own anybody may. */
-function own(path: string, uid: number, gid: number): void {
+/** Only root may change the owner; everybody else may at most choose one of their own groups. */
+async function own(made: FileHandle, uid: number, gid: number): Promise<void> {
   const us = process.getuid?.() ?? 0
   try {
-    chownSync(path, us === 0 ? uid : us, gid)
+    await made.chown(us === 0 ? uid : us, gid)
   } catch (error) {
     if (us === 0 || (error as NodeJS.ErrnoException).code !== 'EPERM') throw error
   }
@@ -118,7 +140,7 @@ function own(path: string, uid: number, gid: number): void {
 const statOrNull = (path: string): Stats | null => orNull(() => statSync(path))
 const realOrNull = (path: string): string | null => orNull(() => realpathSync(path))
 
-/** null where there is no such file. */
+/** null if there is no such file. */
 function orNull<T>(look: () => T): T | null {
   try {
     return look()

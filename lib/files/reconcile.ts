@@ -9,15 +9,16 @@ import { countConflicts, isMarked } from './directory.ts'
 import { observeConfiguration } from './observe-configuration.ts'
 import { type FilesReport, readReport, writeReport } from './report.ts'
 
-/** An event that comes while a unit runs starts no second run: it is looked until there is nothing left to do. */
+/** An event that comes while the unit runs starts no second run, so a run goes on until nothing is left to do. */
 const MOST_ROUNDS = 10
-/** Syncthing reads its database before it answers. */
+/** After a start, Syncthing reads its database before it answers. */
 const untilSyncthingAnswers = untilAnswered(30_000)
+/** A scan that only has to notice that a disk is gone or back. */
 const SCAN_MS = 5000
 
 /**
- * One run that brings this machine's Syncthing into line with Consul, and writes down what is left for a person: also what has
- * failed, which ends it.
+ * One run that configures this machine's Syncthing as Consul says, and writes a report of what a person has to correct. A
+ * failure is reported as well, and ends the run.
  */
 export function filesRun() {
   let rounds = 0
@@ -37,10 +38,10 @@ export function filesRun() {
       failure ??= explain(error)
       return {}
     })
-    const known = problems.filter((problem) => problem !== failure)
+    const others = problems.filter((problem) => problem !== failure)
     writeReport({
       at: new Date().toISOString(),
-      problems: failure === null ? [...problems] : [...known, failure],
+      problems: failure === null ? [...problems] : [...others, failure],
       folders,
     })
   }
@@ -56,14 +57,14 @@ export function filesRun() {
   return { observe: observeConfiguration, decide: decideSyncthing, apply, next }
 }
 
-/** Counts the conflict files of the folders that have changed since they were last counted. */
+/** Counts the conflict files of the folders that have changed since the last count. */
 async function countAll(): Promise<FilesReport['folders']> {
   const daemon = localSyncthing()
   const before = readReport()?.folders ?? {}
   const counted = await Promise.all(
     (await daemon.folders()).map(async ({ id, label, path }) => {
       const { sequence, error } = await daemon.folderStatus(id)
-      // A disk that was taken away, or is back, is seen by Syncthing within the hour only, unless it is told to look.
+      // Without a scan, Syncthing may take an hour to notice that a disk is gone or back.
       if (isMarked(path) !== (error === '')) await daemon.scan(id, null, SCAN_MS).catch(() => {})
       const last = before[label]
       return [

@@ -2,18 +2,18 @@ import * as v from 'valibot'
 import { readText, replaceFile } from '../core/atomic-files.ts'
 import { filesPaths } from './manifest.ts'
 
-/** What the last run of the handler `files` found, for those who may not look into the folders. */
+/** What the last run of the handler `files` found. The check reads it, because it has no access to the folders. */
 const report = v.object({
   /** When it ended, ISO 8601. */
   at: v.string(),
-  /** What a person has to see to. */
+  /** What a person has to correct. */
   problems: v.array(v.string()),
   /** By label: how many conflict files there are, and Syncthing's sequence number when they were counted. */
   folders: v.record(v.string(), v.object({ conflicts: v.number(), sequence: v.number() })),
 })
 export type FilesReport = v.InferOutput<typeof report>
 
-/** @returns null where none was written since the last boot, or it cannot be read. */
+/** @returns null if there is none since the last boot, or it cannot be read. */
 export function readReport(): FilesReport | null {
   try {
     return v.parse(report, JSON.parse(readText(filesPaths.report) ?? 'null'))

@@ -1,13 +1,13 @@
 import type { CheckLine, CheckPlan } from '../core/component.ts'
 import type { Plan } from '../core/reconciler.ts'
 
-/** A line of the check with what it has seen, or why it could not look. */
+/** A line of the check with the facts, or with the reason why it could not read them. */
 export interface Looked<Context> {
   line: CheckLine<Context>
   seen: { facts: object } | { error: string }
 }
 
-/** A line of the check with what it has decided. */
+/** A line of the check with its plan. */
 interface Decided<Context> {
   line: CheckLine<Context>
   plan: CheckPlan
@@ -17,7 +17,7 @@ export interface MachinePlan<Context> extends Plan {
   lines: Decided<Context>[]
 }
 
-/** Every line decides for itself; one that could not look is a problem of its own. */
+/** Every line decides for itself; one that could not read its facts is a problem of its own. */
 export function decideCheck<Context>({
   looked,
 }: {
@@ -33,10 +33,10 @@ export function decideCheck<Context>({
   return { do: repairs ? 'repair' : 'nothing', why: problems.join('; ') || 'no problem was found', lines }
 }
 
-/** A repair takes some seconds; what is right by then need not be reported until the next run. */
+/** After how long a check looks again: a repair takes some seconds, and what it has mended need not be reported. */
 export const LOOK_AGAIN_MS = 3000
 
-/** Does a check look once more before it reports? Once, where there are problems and there is time. */
+/** Does a check look again before it reports? Once, if there are problems and the first look was quick enough. */
 export const looksAgain = ({
   problems,
   round,

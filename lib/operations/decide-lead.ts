@@ -3,9 +3,9 @@ import { UNKNOWN, type Unknown } from '../core/unknown.ts'
 
 export interface LeadFacts {
   leadership: Leadership | Unknown
-  /** Everything on this machine has followed once in this run. */
+  /** In this run everything on this machine has followed the primary once. */
   followed: boolean
-  /** This run has waited while nobody led. */
+  /** This run has waited while there was no primary. */
   waited: boolean
   /** The virtual IP has followed a machine that holds the lock, but is not published yet. */
   addressMoved: boolean
@@ -18,15 +18,15 @@ export interface LeadPlan {
   why: string
 }
 
-/** How long after its start a run still waits for a new primary: longer than a failover takes from there. Others wait for its lock. */
+/** How long after its start a run still waits for a new primary: longer than a failover takes, as the next event waits for this run. */
 const ELECTION_MS = 4000
 
 /**
- * Everything follows who leads, at once. Where nobody does, the run waits for the new primary: clients are held back by then, and
- * the start of another process would cost them more. The address goes ahead, so that clients wait where they will be served.
+ * Everything follows the primary at once. If there is none, the run waits for the new one: clients are held back by then, and the
+ * start of another process would cost them more time. The virtual IP goes ahead, so that clients wait where they will be served.
  */
 export function decideLead({ leadership, followed, waited, addressMoved, elapsedMs }: LeadFacts): LeadPlan {
-  if (!followed) return { do: 'follow', why: 'who leads may have changed' }
+  if (!followed) return { do: 'follow', why: 'the primary may have changed' }
   if (leadership === UNKNOWN) return { do: 'nothing', why: 'Consul does not answer' }
   const { leader, primary } = leadership
   if (primary === null) return { do: 'nothing', why: 'there is no primary yet' }

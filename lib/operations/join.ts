@@ -1,59 +1,44 @@
+import { components } from '../components.ts'
 import { Consul } from '../consul/client.ts'
-import { EXIT, UnderstudyError } from '../core/errors.ts'
-import { systemGroup, systemUser } from '../core/users.ts'
-import { builtMs } from '../core/version.ts'
-import { lookAround } from './look.ts'
-import { answersToArp, type MachineFacts, readMachine } from './machine.ts'
-import type { JoinOptions } from './options.ts'
-import { checkMachine, type Placement, placeMachine } from './preflight.ts'
-import { firstSteps, type Joining, joinerSteps, type Step } from './steps.ts'
+import type { FirstOptions, JoinerOptions, Joining, JoinOptions } from '../consul/joining.ts'
+import { builtMs, version } from '../core/version.ts'
+import { joinParts, joinSteps, lookAround } from './join-parts.ts'
+import { throughCluster } from './look.ts'
+import { readMachine } from './machine.ts'
+import { checkFirst, checkMachine, placeMachine } from './preflight.ts'
+
+/** A step of a join that is ready to run. */
+export interface PlannedStep {
+  title: string
+  run(): Promise<void>
+}
 
 /**
  * Looks at the machine and, for a joiner, into the cluster; changes nothing.
  * @returns the steps that make this machine a member, in order.
  * @throws one sentence where it cannot become one.
  */
-export async function planJoin(options: JoinOptions): Promise<Step[]> {
-  const machine = await readMachine()
+export async function planJoin(options: JoinOptions): Promise<PlannedStep[]> {
+  const machine = readMachine(components)
   checkMachine(machine, builtMs)
-  const cluster = options.as === 'joiner' ? await lookAround(machine, options) : null
-  const virtualIp = cluster?.config.virtualIp ?? (options.as === 'first' ? options.virtualIp : '')
-  const placement = placeMachine(machine, virtualIp, options.interface)
-  if (options.as === 'first') await checkFirst(options, machine, placement)
-  const joining: Joining = {
-    options,
-    machine,
-    cluster,
-    placement,
-    version: cluster?.config.postgresqlVersion ?? Math.max(...machine.postgresqlVersions),
-    consul: new Consul(),
-    users: {
-      postgres: await systemUser('postgres'),
-      consul: await systemUser('consul'),
-      syncthing: await systemUser('understudy-syncthing'),
-      filesGroup: await systemGroup('understudy-files'),
-    },
-  }
-  return options.as === 'first' ? firstSteps(joining, options) : joinerSteps(joining)
+  const parts = await joinParts(components)
+  const known = { version, machine, components, parts, seat: null, postgresql: null }
+  const looked = options.as === 'first' ? await lookFirst(options, known) : await lookJoiner(options, known)
+  // The Consul that a joiner has looked through is gone.
+  const joining: Joining = { ...looked, consul: new Consul() }
+  return joinSteps(parts, options.as).map(({ title, run }) => ({ title, run: () => run(joining) }))
 }
 
-async function checkFirst(
-  options: JoinOptions & { as: 'first' },
-  machine: MachineFacts,
-  placement: Placement,
-): Promise<void> {
-  if (machine.settings) {
-    if (machine.settings.virtualIp === options.virtualIp) return
-    throw new UnderstudyError(
-      EXIT.usage,
-      `this machine is a member of the cluster with the virtual IP ${machine.settings.virtualIp} already`,
-    )
-  }
-  const [address] = options.virtualIp.split('/') as [string]
-  if (await answersToArp(placement.interface, address)) {
-    throw new UnderstudyError(
-      EXIT.config,
-      `something else answers to the virtual IP ${address} on ${placement.interface}; choose a free address`,
-    )
-  }
+type Known = Pick<Joining, 'version' | 'machine' | 'components' | 'parts' | 'seat' | 'postgresql'>
+
+async function lookFirst(options: FirstOptions, known: Known): Promise<Joining> {
+  const placement = placeMachine(known.machine, options.virtualIp, options.interface)
+  checkFirst(known.machine, options)
+  return lookAround({ ...known, options, placement, consul: new Consul(), cluster: null })
 }
+
+const lookJoiner = (options: JoinerOptions, known: Known): Promise<Joining> =>
+  throughCluster(options, known.machine, async (consul, cluster) => {
+    const placement = placeMachine(known.machine, cluster.config.virtualIp, options.interface)
+    return lookAround({ ...known, options, placement, consul, cluster })
+  })

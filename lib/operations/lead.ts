@@ -17,6 +17,7 @@ import { followIfNeeded } from '../postgresql/apply-follow.ts'
 import { virtualIpWeight } from '../virtual-ip/weight.ts'
 import { decideLead, type LeadFacts, type LeadPlan } from './decide-lead.ts'
 
+/** Between two looks for the new primary: clients wait for it. */
 const LOOK_AGAIN_MS = 50
 
 /** One run in which everything on this machine follows who leads. What fails in one part does not keep the others from it. */

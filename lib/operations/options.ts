@@ -1,22 +1,10 @@
 import * as v from 'valibot'
+import type { JoinOptions } from '../consul/joining.ts'
 import type { DurabilityMode, PlacementPolicy } from '../consul/manifest.ts'
 import { parseArguments } from '../core/arguments.ts'
 import { usageError } from '../core/errors.ts'
 import { isAddress, isHostAddress, parseCidr } from '../core/network.ts'
 import { identifier } from '../core/schema.ts'
-
-/** What a person asked for. */
-export type JoinOptions =
-  | {
-      as: 'first'
-      virtualIp: string
-      interface?: string
-      database: string
-      user: string
-      policy: PlacementPolicy
-      durability: DurabilityMode
-    }
-  | { as: 'joiner'; consulJoin: string[]; interface?: string; mergeFiles: boolean }
 
 const OPTIONS = {
   'virtual-ip': { type: 'string' },
@@ -29,11 +17,11 @@ const OPTIONS = {
   'merge-files': { type: 'boolean', default: false },
 } as const
 
-/** Settings of the cluster: the first machine decides, the others are told. */
+/** Settings of the cluster, which only the first machine is given. */
 const CLUSTER_WIDE = ['virtual-ip', 'database', 'user', 'policy', 'durability'] as const
 const MODES: readonly string[] = ['quorum', 'strict', 'async'] satisfies DurabilityMode[]
 const POLICIES: readonly string[] = ['with-primary', 'fixed'] satisfies PlacementPolicy[]
-/** Names that mean something to PostgreSQL, repmgr or us. */
+/** Names that PostgreSQL, repmgr or understudy uses. */
 const RESERVED = [
   'postgres',
   'repmgr',
@@ -56,23 +44,25 @@ export function parseJoinOptions(argv: readonly string[]): JoinOptions {
     const extra = CLUSTER_WIDE.find((name) => values[name] !== undefined)
     if (extra)
       throw usageError(
-        `--${extra} is a setting of the whole cluster, which a joining machine is told; leave it out`,
+        `--${extra} is a setting of the whole cluster, which a joining machine reads from it; leave it out`,
       )
     const mergeFiles = values['merge-files']
     return { as: 'joiner', consulJoin: parseAddresses(values['consul-join']), mergeFiles, ...device }
   }
   if (values['merge-files'])
-    throw usageError('--merge-files is for a machine that joins; the first one brings in its files anyway')
+    throw usageError(
+      '--merge-files is for a machine that joins a cluster; the first machine shares its files anyway, so leave it out',
+    )
   const { 'virtual-ip': virtualIp, database = 'app', user = 'app' } = values
   const { policy = 'with-primary', durability = 'quorum' } = values
   if (virtualIp === undefined) {
     throw usageError(
-      'say --virtual-ip ADDRESS/PREFIX to start a cluster, or --consul-join ADDRESS to join one',
+      'give --virtual-ip ADDRESS/PREFIX to start a cluster, or --consul-join ADDRESS to join one',
     )
   }
   checkVirtualIp(virtualIp)
-  if (!isPolicy(policy)) throw usageError(`--policy is ${POLICIES.join(' or ')}, not ${policy}`)
-  if (!isMode(durability)) throw usageError(`--durability is ${MODES.join(' or ')}, not ${durability}`)
+  if (!isPolicy(policy)) throw usageError(`--policy takes ${POLICIES.join(' or ')}, not ${policy}`)
+  if (!isMode(durability)) throw usageError(`--durability takes ${MODES.join(' or ')}, not ${durability}`)
   checkName('database', database)
   checkName('user', user)
   return { as: 'first', virtualIp, database, user, policy, durability, ...device }
@@ -88,9 +78,13 @@ function parseAddresses(texts: readonly string[]): string[] {
 function checkVirtualIp(text: string): void {
   const cidr = parseCidr(text)
   if (!cidr)
-    throw usageError(`--virtual-ip is an IPv4 address with its prefix, such as 10.77.0.100/24, not "${text}"`)
+    throw usageError(
+      `--virtual-ip takes an IPv4 address with its prefix length, such as 10.77.0.100/24, not "${text}"`,
+    )
   if (!isHostAddress(cidr))
-    throw usageError(`--virtual-ip ${text} is the address of the network itself; choose one of a machine`)
+    throw usageError(
+      `--virtual-ip ${text} is the address of the network itself; choose one that a machine can have`,
+    )
 }
 
 function checkName(option: string, name: string): void {
@@ -100,7 +94,7 @@ function checkName(option: string, name: string): void {
     )
   }
   if (RESERVED.includes(name) || name.startsWith('pg_'))
-    throw usageError(`--${option} cannot be "${name}": the name is reserved`)
+    throw usageError(`--${option} does not take "${name}", because the name is reserved; choose another name`)
 }
 
 const isPolicy = (text: string): text is PlacementPolicy => POLICIES.includes(text)

@@ -5,23 +5,23 @@ import { CONSOLE_MS, localConsole } from './console.ts'
 import type { PoolerPlan } from './decide.ts'
 import { poolerPaths } from './manifest.ts'
 
-/** PAUSE answers only when every client has let go; new ones are held back from the moment it is asked. */
+/** How long to wait for PAUSE: it answers when every client has left, and holds new ones back from its start. */
 const PAUSE_MS = 300
 
-/** Writes the included file, then tells the running PgBouncer. */
+/** Writes the included file, then sends the commands to the running PgBouncer. */
 export async function applyPooler(plan: PoolerPlan, { settings }: Context): Promise<void> {
   if (plan.file !== undefined) replaceFile(poolerPaths.databases, plan.file)
   if (plan.console.length === 0) return
   await withDatabase(localConsole, CONSOLE_MS, async (console) => {
     for (const command of plan.console) {
-      // Of the one database: SHOW DATABASES tells of that, but not of a pause of everything.
+      // PAUSE names the database: SHOW DATABASES does not show a pause of all databases.
       if (command === 'PAUSE') await within(PAUSE_MS, console.query(`PAUSE ${settings.database}`))
       else await console.query(command === 'RESUME' ? `RESUME ${settings.database}` : command)
     }
   })
 }
 
-/** Waits for a promise at most this long; what becomes of it later does not matter. */
+/** Waits for a promise at most this long. A later result or failure is ignored. */
 async function within(timeoutMs: number, work: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const deadline = new Promise<void>((resolve) => {

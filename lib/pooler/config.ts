@@ -7,8 +7,8 @@ export interface PgbouncerTarget {
 }
 
 /**
- * The included file that says where PgBouncer sends its clients. Without a target it points at a port of this machine that
- * nothing listens on: a PgBouncer that starts now cannot reach a machine that only used to be the primary.
+ * The included file that says where PgBouncer sends its clients. Without a target it names a port of this machine that nothing
+ * listens on, so that a PgBouncer that starts now cannot reach a former primary.
  */
 export function renderDatabases(database: string, target: PgbouncerTarget | null): string {
   const { address, port } = target ?? { address: '127.0.0.1', port: 1 }
@@ -17,7 +17,7 @@ export function renderDatabases(database: string, target: PgbouncerTarget | null
 
 /** pgbouncer.ini. See https://www.pgbouncer.org/config.html. */
 export function renderPgbouncer(): string {
-  return `;; Written by understudy. Local settings are lost at the next join.
+  return `;; Written by understudy. The next join overwrites local changes.
 %include ${poolerPaths.databases}
 
 [pgbouncer]
@@ -32,11 +32,11 @@ auth_file = ${poolerPaths.userlist}
 admin_users = consul
 stats_users = understudy_monitor
 
-;; Sessions belong to one client, so that everything a client may do with PostgreSQL works.
+;; A server connection stays with one client for its whole session, so every feature of PostgreSQL works.
 pool_mode = session
 max_client_conn = 500
 default_pool_size = 50
-;; After a change of the primary: leave the old one at the end of the transaction, not of the session.
+;; When the primary changes, leave the old one at the end of the transaction, not of the session.
 server_fast_close = 1
 server_login_retry = 0.2
 server_connect_timeout = 2
@@ -50,7 +50,7 @@ ignore_startup_parameters = extra_float_digits
 `
 }
 
-/** Who may connect how. The consul user steers PgBouncer over the Unix socket without a password. */
+/** Who may connect, and how. The consul user controls PgBouncer over the Unix socket without a password. */
 export function renderPgbouncerHba(): string {
   return `# Written by understudy.
 local pgbouncer consul peer
@@ -62,8 +62,8 @@ host all all ::/0 scram-sha-256
 }
 
 /**
- * userlist.txt: the SCRAM secrets as PostgreSQL keeps them, so that PgBouncer can log clients in and pass the proof on
- * without knowing a password. `secrets` maps user to what pg_authid.rolpassword holds.
+ * userlist.txt: the SCRAM secrets as PostgreSQL stores them. With them PgBouncer authenticates clients, and logs in to
+ * PostgreSQL for them, without knowing a password. `secrets` maps each user to its pg_authid.rolpassword.
  */
 export function renderUserlist(secrets: Readonly<Record<string, string>>): string {
   return `${Object.entries(secrets)

@@ -1,7 +1,7 @@
 import type { Connection, Target } from '../postgresql/client.ts'
 import { postgresqlPaths } from '../postgresql/manifest.ts'
 
-/** How long the console may take to answer. */
+/** How long PgBouncer's console may take to answer. */
 export const CONSOLE_MS = 2000
 
 /** The administration console of this machine's PgBouncer, for the system user consul. */
@@ -16,11 +16,11 @@ export const localConsole: Target = {
 export interface Pooler {
   host: string
   port: number
-  /** PAUSE of this database; one of everything does not show here. */
+  /** This database is paused. A pause of all databases does not show here. */
   paused: boolean
 }
 
-/** Asks PgBouncer's console. @returns null where it does not know the database. */
+/** Asks PgBouncer's console. @returns null if it does not know the database. */
 export async function readPooler(console: Connection, database: string): Promise<Pooler | null> {
   const rows = await console.query<{ name: string; host: string | null; port: string; paused: string }>(
     'SHOW DATABASES',

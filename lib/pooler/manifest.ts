@@ -1,6 +1,7 @@
 import definitions from '../../consul-config/pooler.json' with { type: 'json' }
 import { definitionsOf } from '../consul/definitions.ts'
 import type { Context } from '../consul/handler.ts'
+import type { Joining } from '../consul/joining.ts'
 import { type Component, describe } from '../core/component.ts'
 import { run } from '../core/paths.ts'
 export const poolerPaths = {
@@ -14,7 +15,7 @@ export const poolerPaths = {
 export const poolerUnits = { pgbouncer: 'pgbouncer.service' } as const
 
 /** PgBouncer on every machine, which sends its clients to the primary. */
-export const pooler: Component<Context> = /* @__PURE__ */ describe(() => ({
+export const pooler: Component<Context, Joining> = /* @__PURE__ */ describe(() => ({
   name: 'pooler',
   title: 'PgBouncer',
   keys: {},
@@ -22,17 +23,17 @@ export const pooler: Component<Context> = /* @__PURE__ */ describe(() => ({
   paths: poolerPaths,
   filesAbout: [
     { path: poolerPaths.config, holds: 'settings of PgBouncer' },
-    { path: poolerPaths.userlist, holds: 'its users with their SCRAM secrets' },
-    { path: poolerPaths.hba, holds: 'who may connect how' },
-    { path: poolerPaths.databases, holds: 'where it sends its clients; gone at boot' },
+    { path: poolerPaths.userlist, holds: 'its users, with their SCRAM secrets' },
+    { path: poolerPaths.hba, holds: 'who may connect to it, and how' },
+    { path: poolerPaths.databases, holds: 'where PgBouncer sends its clients' },
   ],
-  ports: [{ port: '6432 tcp', who: 'clients, members', what: 'PgBouncer' }],
+  ports: [{ port: '6432/tcp', what: 'PgBouncer', from: 'anywhere' }],
   handlers: [
     {
       name: 'pooler',
       user: 'consul',
-      calledBy: '`check`, understudy-withdraw.service, people',
-      does: 'points PgBouncer at the primary, or holds its clients back',
+      calledBy: '`check`; understudy-withdraw.service',
+      does: 'points PgBouncer, or holds its clients back',
     },
   ],
   daemons: [poolerUnits.pgbouncer],
@@ -46,4 +47,6 @@ export const pooler: Component<Context> = /* @__PURE__ */ describe(() => ({
   },
   consul: (settings) => definitionsOf(definitions, settings),
   check: () => import('./check.ts'),
+  status: () => import('./status.ts'),
+  join: () => import('./join.ts'),
 }))

@@ -8,7 +8,7 @@ import { CONSOLE_MS, localConsole, readPooler } from './console.ts'
 import type { PoolerFacts } from './decide.ts'
 import { poolerPaths } from './manifest.ts'
 
-/** Who leads, and where the PgBouncer of this machine sends its clients. */
+/** Reads the primary from Consul, and where this machine's PgBouncer sends its clients. */
 export async function observePooler({ settings, consul }: Context): Promise<PoolerFacts> {
   const { database } = settings
   const [leadership, running] = await Promise.all([

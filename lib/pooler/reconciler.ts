@@ -4,7 +4,7 @@ import { applyPooler } from './apply.ts'
 import { decidePooler, type PoolerFacts, type PoolerPlan } from './decide.ts'
 import { observePooler } from './observe.ts'
 
-/** Keeps this machine's PgBouncer on the holder of the lock. */
+/** Points this machine's PgBouncer at the primary, or holds its clients back. */
 export const pooler: Reconciler<Context, PoolerFacts, PoolerPlan> = {
   name: 'pooler',
   observe: observePooler,

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Operation } from '../consul/client.ts'
+import { namesIn } from '../consul/entry.ts'
 import type { Context } from '../consul/handler.ts'
 import { consulKeys, type Leader, type Primary } from '../consul/manifest.ts'
 import { leaderSession } from '../consul/session.ts'
@@ -11,16 +12,20 @@ import { localDatabase, readRole } from './database.ts'
 import { commitRule, isSynchronous, NO_WAIT, NOBODY } from './decide-durability.ts'
 import type { FailoverPlan } from './decide-failover.ts'
 import { postgresqlKeys, type Sync } from './manifest.ts'
+import { readMembers } from './observe-failover.ts'
 import { setAndReload } from './setting.ts'
 import { evictStandbys } from './slots.ts'
 
+/** How long a promotion may take: PostgreSQL replays what it has received, mostly in milliseconds. */
 const PROMOTE_MS = 10_000
+/** How long a WAL receiver may take to stop, here or on another standby: the next look sees one that comes later. */
 const STOP_RECEIVER_MS = 2000
+/** How often either is looked at: part of every failover. */
 const LOOK_AGAIN_MS = 20
 /** A setting that was reloaded is in effect in every process of the server after this; it takes some milliseconds. */
 export const IN_EFFECT_MS = 200
 
-/** Carries out one step. Each is safe to be killed in and to be repeated; what it leads to is read again afterwards. */
+/** Carries out one step, which may be killed anywhere and repeated. The next look reads what came of it. */
 export async function applyFailover(plan: FailoverPlan, context: Context): Promise<void> {
   const { settings, consul } = context
   const { node } = settings
@@ -31,7 +36,7 @@ export async function applyFailover(plan: FailoverPlan, context: Context): Promi
     case 'stop-other-receivers':
       return stopOtherReceivers(plan.nodes, context)
     case 'lock':
-      // Whether we got it or somebody else did, the next look shows.
+      // The next look shows which machine has got it.
       await consul.acquire(consulKeys.leader, value, await leaderSession(consul, node), plan.modifyIndex)
       return
     case 'unlock':
@@ -58,12 +63,12 @@ export async function applyFailover(plan: FailoverPlan, context: Context): Promi
   }
 }
 
-/** Ends replication from the old primary; follow resumes it when there is a primary again. */
+/** Ends replication from the old primary; `follow` resumes it when there is a primary again. */
 async function stopReceiver(context: Context): Promise<void> {
   const names = await firstCommits(context)
   const target = localDatabase('postgres', context.settings.postgresqlPort)
   await withDatabase(target, STOP_RECEIVER_MS, async (own) => {
-    // What it will wait for as a primary is in effect by then; a standby itself waits for nobody.
+    // The commit rule of a primary has to be in effect before its first commit; on a standby it has no effect.
     await setAndReload(own, { primary_conninfo: '', synchronous_standby_names: names })
     await waitFor(
       'the WAL receiver to stop',
@@ -77,25 +82,26 @@ async function stopReceiver(context: Context): Promise<void> {
   })
 }
 
-/** The same on others, as repmgr (a superuser there): where nothing of ours has run, as when repmgrd is the initiator. */
-async function stopOtherReceivers(nodes: readonly string[], { consul }: Context): Promise<void> {
-  const members = await consul.list(postgresqlKeys.nodes)
+/** The same on other standbys, as repmgr (a superuser there): their gates need not have run, as when repmgrd started this one. */
+async function stopOtherReceivers(nodes: readonly string[], context: Context): Promise<void> {
+  const members = await readMembers(context)
   for (const node of nodes) {
-    const member = members.get(node)?.value
-    if (!member) continue
+    const member = members.find((one) => one.node === node)
+    if (!member || member.address === null) continue
     const target = { host: member.address, port: member.port, user: 'repmgr', database: 'repmgr' }
     await withDatabase(target, STOP_RECEIVER_MS, (other) => setAndReload(other, { primary_conninfo: '' }))
   }
 }
 
-/** The synchronous_standby_names of a new primary: its first commit has to wait for a standby as all others do. */
+/** The synchronous_standby_names of a new primary: its first commit has to wait like all others. */
 async function firstCommits({ settings, consul }: Context): Promise<string> {
   const [config, members] = await Promise.all([
     consul.get(consulKeys.config),
     consul.list(postgresqlKeys.nodes),
   ])
-  const others = [...members.keys()].filter((name) => name !== settings.node)
-  const waits = isSynchronous(config?.value.durability ?? 'quorum', members.size)
+  const names = namesIn(members)
+  const others = names.filter((name) => name !== settings.node)
+  const waits = isSynchronous(config?.value.durability ?? 'quorum', names.length)
   return renderSynchronous(waits ? commitRule(others) : NO_WAIT)
 }
 
@@ -103,10 +109,9 @@ async function promote(context: Context): Promise<void> {
   const names = await firstCommits(context)
   const target = localDatabase('postgres', context.settings.postgresqlPort)
   await withDatabase(target, PROMOTE_MS, async (own) => {
-    // Whoever still points here must not stream what is not published yet, and may never be: another member's next timeline
-    // may have the same number.
+    // A standby that points here must not stream what is not published, as another member's timeline may have the same number.
     await evictStandbys(own)
-    // As standing still has left it, unless the members have changed since.
+    // Stopping the WAL receiver has set it already, unless the members have changed since.
     if (await setAndReload(own, { synchronous_standby_names: names })) await pause(IN_EFFECT_MS)
     await own.query('select pg_promote(false)')
     await waitFor(
@@ -118,7 +123,7 @@ async function promote(context: Context): Promise<void> {
   })
 }
 
-/** One transaction: it publishes only while our session holds the lock and nobody else has published meanwhile. */
+/** One transaction, so that it publishes only while this session holds the lock and no other machine has published meanwhile. */
 async function publish(plan: FailoverPlan & { do: 'publish' }, { settings, consul }: Context): Promise<void> {
   const { node, address, postgresqlPort: port } = settings
   const { epoch, timeline, session, replaces } = plan
@@ -129,7 +134,7 @@ async function publish(plan: FailoverPlan & { do: 'publish' }, { settings, consu
     { verb: 'check-session', key: consulKeys.leader.path, session },
     { verb: 'cas', key: consulKeys.primary.path, value: primary, index: published.modifyIndex },
   ]
-  // The standbys of a new primary have yet to catch up with what was acknowledged before: until then only it may lead.
+  // The standbys of a new primary may lack acknowledged commits: until they have caught up, nobody else may be promoted.
   const nobody: Sync = { schema: 1, node, voters: [...NOBODY.voters], need: NOBODY.need }
   if (replaces.node !== node || replaces.timeline !== timeline)
     operations.push({ verb: 'set', key: postgresqlKeys.sync.path, value: nobody })

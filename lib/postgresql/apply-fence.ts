@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Context } from '../consul/handler.ts'
 import { recordHistory } from '../consul/history.ts'
 import { explain } from '../core/errors.ts'
@@ -7,9 +8,13 @@ import type { FencePlan } from './decide-fence.ts'
 import { markFenced } from './fence-marker.ts'
 import { postgresqlUnits } from './manifest.ts'
 
+/** How long systemd may take to queue the withdrawal before PostgreSQL is stopped; it takes some milliseconds. */
+const WITHDRAW_MS = 1000
+
 /**
- * Holds PgBouncer, gives up the virtual IP, stops PostgreSQL. It starts again by rejoin, when Consul says who leads.
- * PostgreSQL is stopped whatever fails before it: it alone can acknowledge a write.
+ * Marks the machine as fenced, starts the withdrawal (clients are held back, the virtual IP is given up) and stops PostgreSQL.
+ * `rejoin` starts it again once Consul says who the primary is. PostgreSQL is stopped even if a step before it fails or hangs:
+ * only PostgreSQL can acknowledge a write.
  */
 export async function applyFence(plan: FencePlan, context: Context): Promise<void> {
   if (plan.do !== 'fence') return
@@ -21,7 +26,10 @@ export async function applyFence(plan: FencePlan, context: Context): Promise<voi
     }
   }
   await attempt('mark this machine as fenced', markFenced)
-  await attempt(`start ${postgresqlUnits.withdraw}`, () => queueUnit('start', postgresqlUnits.withdraw))
+  const withdrawn = attempt(`start ${postgresqlUnits.withdraw}`, () =>
+    queueUnit('start', postgresqlUnits.withdraw),
+  )
+  await Promise.race([withdrawn, pause(WITHDRAW_MS, undefined, { ref: false })])
   await stopHard(postgresqlUnits.server(context.settings.postgresqlVersion))
   await recordHistory(context, 'fenced', plan.why)
 }

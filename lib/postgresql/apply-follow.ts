@@ -13,6 +13,7 @@ import { observeReplication } from './observe-follow.ts'
 import { setAndReload } from './setting.ts'
 import { dropSlots, ensureSlot } from './slots.ts'
 
+/** How long either database may take: longer than a new primary is busy with its promotion. */
 const DATABASE_MS = 3000
 
 /** Points replication at the primary, or sends this machine to rejoin. */
@@ -26,7 +27,7 @@ export async function applyFollow(plan: FollowPlan, { settings, consul }: Contex
     ensureSlot(primary, slot),
   )
   await withDatabase(localDatabase('postgres', settings.postgresqlPort), DATABASE_MS, async (own) => {
-    // A standby that was counted as standing still must not go back to a primary that has lost the lock meanwhile.
+    // A candidate may have counted on the stopped WAL receiver: it must not go back to a primary that has lost the lock.
     if (currentPrimary(await readLeadership(consul))?.epoch !== epoch)
       throw new UnderstudyError(EXIT.retry, `${host} is no longer the primary under epoch ${epoch}`)
     await setAndReload(own, {
@@ -40,8 +41,8 @@ export async function applyFollow(plan: FollowPlan, { settings, consul }: Contex
 }
 
 /**
- * Starts the follow unit where there may be something for it to do; whether a database that does not run is a former primary,
- * only its own user can see.
+ * Starts the follow unit if there may be something to do. Only the user postgres can see whether a database that does not run is a
+ * former primary.
  */
 export async function followIfNeeded(context: Context): Promise<void> {
   const why = mayNeedFollow(await observeReplication(context, 'understudy_monitor'))

@@ -14,8 +14,9 @@ import { makeStandby, markRewind, unmarkRewind } from './data-directory.ts'
 import type { RejoinPlan } from './decide-rejoin.ts'
 import { postgresqlPaths, postgresqlUnits } from './manifest.ts'
 
-/** A rewind reads the WAL since the divergence and copies what changed. */
+/** How long a rewind may take: it reads the WAL since the divergence and copies what has changed. */
 const REWIND_MS = 3600 * 1000
+/** How long PostgreSQL may take to start: it replays WAL first. */
 const START_MS = 120_000
 
 /** Makes this machine a standby again: pg_rewind first, else a fresh clone beside the old data. A failure is counted. */
@@ -38,7 +39,7 @@ async function makeMember(plan: RejoinPlan, context: Context): Promise<void> {
 
   const started = performance.now()
   let how: string = plan.do
-  // Also where it does not run: a start that the gate refuses is tried again and again.
+  // Also if it does not run: systemd repeats a start that the start gate refuses.
   await stopHard(service)
   if (plan.do === 'rewind') {
     try {

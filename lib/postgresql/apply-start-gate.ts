@@ -8,6 +8,7 @@ import type { StartGatePlan } from './decide-start-gate.ts'
 import { unmarkFenced } from './fence-marker.ts'
 import { postgresqlUnits } from './manifest.ts'
 
+/** How long a refused start waits for rejoin, which stops it: systemd would repeat it at once. */
 const REFUSED_MS = 4000
 
 /** Takes the lock for a primary that is about to start; sends a machine that must not start as one to rejoin. */
@@ -17,10 +18,9 @@ export async function applyStartGate(plan: StartGatePlan, { settings, consul }: 
     case 'allow':
       return unmarkFenced()
     case 'refuse':
-      // A lock that a former look took would keep the primary from its own.
+      // A lock that an earlier look took would keep the primary from taking it.
       await orUnknown(dropStartSessions(consul, node))
       await queueUnit('start', postgresqlUnits.rejoin)
-      // systemd tries again at once; rejoin stops that as soon as it has something to do.
       await pause(REFUSED_MS)
       return
     case 'lock': {

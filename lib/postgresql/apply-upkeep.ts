@@ -8,20 +8,21 @@ import { renderSynchronous } from './config-synchronous.ts'
 import type { ElectionRule } from './decide-durability.ts'
 import type { UpkeepChange } from './decide-upkeep.ts'
 import { postgresqlKeys } from './manifest.ts'
-import type { Held } from './observe-upkeep.ts'
+import { readMembers } from './observe-failover.ts'
+import type { LockHolder } from './observe-upkeep.ts'
 import { setAndReload } from './setting.ts'
 import { dropSlots, ensureSlot } from './slots.ts'
 
 /**
- * Carries out one change of who may be promoted or of what a commit waits for. The caller holds the advisory lock through
- * `own`, so that nobody else changes PostgreSQL's side between the look and the step.
- * @returns false where Consul has refused it.
+ * Carries out one change of the election rule or of the commit rule. The caller holds the advisory lock through `own`, so that
+ * nobody else changes PostgreSQL's side between the look and the step.
+ * @returns false if Consul has refused it: something has changed since the look.
  */
 export async function applyUpkeep(
   plan: UpkeepChange,
   own: Connection,
   { settings, consul }: Context,
-  { session, sync, election }: Held,
+  { session, sync, election, unlisted }: LockHolder,
 ): Promise<boolean> {
   const { node } = settings
   const publish = (rule: ElectionRule): Promise<boolean> =>
@@ -33,9 +34,14 @@ export async function applyUpkeep(
         value: { schema: 1, node, voters: [...rule.voters], need: rule.need },
         index: sync?.modifyIndex ?? 0,
       },
+      // A rule that leaves out a member would not be safe: a list that lacks one is not enough to leave it out.
+      ...unlisted.map((name) => ({
+        verb: 'check-not-exists' as const,
+        key: postgresqlKeys.node(name).path,
+      })),
     ])
   if (plan.do === 'elect') return publish(plan.election)
-  // The same rule again: a write of ours that timed out and is still on its way to Consul fails from now on.
+  // Writes the same rule again, so that a write of ours that timed out and is still on its way to Consul fails.
   if (!(await publish(election))) return false
   const names = renderSynchronous(plan.commit)
   await setAndReload(own, { synchronous_standby_names: names }, { always: true })
@@ -43,17 +49,17 @@ export async function applyUpkeep(
   return true
 }
 
-/** A replication slot for every other member, and none for strangers. */
+/** Makes a replication slot for every other member, and drops the slots of machines that are none. */
 export async function keepSlots(own: Connection, { settings, consul }: Context): Promise<void> {
   const [members, seats] = await Promise.all([
-    consul.list(postgresqlKeys.nodes),
+    readMembers({ settings, consul }),
     consul.get(consulKeys.seats),
   ])
-  const slots = [...members]
-    .filter(([node]) => node !== settings.node)
-    .map(([, { value }]) => slotName(value.repmgrId))
+  const slots = members
+    .filter(({ node, repmgrId }) => node !== settings.node && repmgrId > 0)
+    .map(({ repmgrId }) => slotName(repmgrId))
   for (const slot of slots) await ensureSlot(own, slot)
-  // Whoever has a seat may be copying us right now, and is no member yet.
+  // A machine that has a seat and is no member yet may be copying this one right now.
   const seated = Object.values(seats?.value.seats ?? {}).map(({ repmgrId }) => slotName(repmgrId))
   await dropSlots(own, [...slots, ...seated])
 }

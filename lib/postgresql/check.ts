@@ -1,10 +1,11 @@
+import { readable } from '../consul/check-documents.ts'
 import type { Context } from '../consul/handler.ts'
 import type { CheckLine } from '../core/component.ts'
 import { readFailure } from '../core/failure.ts'
 import { queueUnit } from '../core/systemd.ts'
 import { type DatabaseCheckPlan, decideDatabaseCheck, decideRejoinCheck } from './decide-check.ts'
 import type { Replication } from './decide-follow.ts'
-import { postgresqlPaths, postgresqlUnits } from './manifest.ts'
+import { postgresqlKeys, postgresqlPaths, postgresqlUnits } from './manifest.ts'
 import { observeReplication } from './observe-follow.ts'
 
 const rejoin: CheckLine<Context, Parameters<typeof decideRejoinCheck>[0]> = {
@@ -24,4 +25,4 @@ const database: CheckLine<Context, Replication, DatabaseCheckPlan> = {
 }
 
 /** This component's lines of the periodic check. A failed rejoin first: of several lines the status shows only the first. */
-export const lines = [rejoin, database]
+export const lines = [rejoin, database, readable('databases', postgresqlKeys.nodes)]

@@ -18,7 +18,7 @@ export interface Connection {
 
 /**
  * Connects, does the work and disconnects, all within one deadline.
- * @throws {UnderstudyError} `unavailable` where the database cannot be reached in time, with the cause.
+ * @throws {UnderstudyError} `unavailable` if the database cannot be reached in time, with the cause.
  */
 export async function withDatabase<T>(
   target: Target,
@@ -28,7 +28,7 @@ export async function withDatabase<T>(
   const { user, password } = target
   const config: ClientConfig = {
     ...target,
-    // Asked for only where the server wants one; over the Unix socket it does not.
+    // Called only if the server asks for a password, which it does not over the Unix socket.
     password: password ?? (async () => passwordFromFile(user)),
     connectionTimeoutMillis: timeoutMs,
     application_name: 'understudy',
@@ -52,19 +52,28 @@ export async function withDatabase<T>(
       cause,
     })
   } finally {
-    // Not awaited: a silent peer would hold us until TCP gives up.
+    // Not awaited: with a silent machine it would take until TCP gives up.
     client.end().catch(() => {})
   }
 }
 
-/** Did the server itself answer with an error (an SQLSTATE), other than that it is going down (class 57P)? */
-const isAnswer = (error: unknown): boolean => {
-  const { code } = error as { code?: string }
-  return (
-    error instanceof UnderstudyError ||
-    (typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && !code.startsWith('57P'))
-  )
+/** An error that the server itself has answered; codes of Node such as EPIPE look like an SQLSTATE, but have no severity. */
+export interface ServerError extends Error {
+  /** Its SQLSTATE. */
+  code: string
+  severity: string
 }
+
+export const isServerError = (error: unknown): error is ServerError =>
+  error instanceof Error &&
+  'severity' in error &&
+  'code' in error &&
+  typeof error.code === 'string' &&
+  /^[0-9A-Z]{5}$/.test(error.code)
+
+/** Has the server answered the work with an error, other than that it goes down (class 57P)? */
+const isAnswer = (error: unknown): boolean =>
+  error instanceof UnderstudyError || (isServerError(error) && !error.code.startsWith('57P'))
 
 async function connect(target: Target, config: ClientConfig): Promise<Client> {
   // pg looks for Cloudflare's runtime by way of navigator, whose getter costs 30 ms on Node 20.

@@ -1,4 +1,4 @@
-/** The libpq parameters every connection between members carries: a silent peer is given up after about two seconds. */
+/** libpq parameters of every connection between members: one to a silent machine ends after about two seconds. */
 const patience = {
   connect_timeout: 2,
   tcp_user_timeout: 2000,
@@ -20,7 +20,7 @@ export function renderConninfo(parameters: Readonly<Record<string, string | numb
 const quote = (value: string): string =>
   /^[A-Za-z0-9_./:-]+$/.test(value) ? value : `'${value.replace(/[\\']/g, '\\$&')}'`
 
-/** One line of a libpq password file for any host and port; ":" and "\" are escaped as its format wants. */
+/** One line of a libpq password file for any host and port; ":" and "\" are escaped as its format requires. */
 export function renderPassfile(user: string, password: string): string {
   const escaped = (text: string): string => text.replace(/[\\:]/g, '\\$&')
   return `*:*:*:${escaped(user)}:${escaped(password)}\n`

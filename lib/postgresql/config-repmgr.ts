@@ -10,11 +10,11 @@ export interface RepmgrOptions {
   postgresqlVersion: number
   /** Election priority: the same order as the virtual IP's. */
   priority: number
-  /** Where the database lies; Debian's place unless a copy is being made elsewhere. */
+  /** The data directory; Debian's, unless a clone is made beside it. */
   dataDirectory?: string
 }
 
-/** How a member's database is reached by repmgr and by replication. The password comes from the password file. */
+/** How repmgr and replication connect to a member's database. The password comes from the password file. */
 export const repmgrConninfo = (node: string, host: string, port: number): string =>
   renderConninfo({
     host,
@@ -25,7 +25,7 @@ export const repmgrConninfo = (node: string, host: string, port: number): string
     passfile: postgresqlPaths.repmgrPassfile,
   })
 
-/** What is recorded, see https://www.repmgr.org/docs/current/event-notifications.html. */
+/** The events that the history records, see https://www.repmgr.org/docs/current/event-notifications.html. */
 const EVENTS = [
   'child_node_disconnect',
   'child_node_reconnect',
@@ -45,7 +45,7 @@ const EVENTS = [
 /** repmgr.conf, see https://www.repmgr.org/docs/current/configuration-file.html. */
 export function renderRepmgr(options: RepmgrOptions): string {
   const { node, repmgrId, address, port, postgresqlVersion, priority } = options
-  return `# Written by understudy. Local settings are lost at the next join.
+  return `# Written by understudy. The next join overwrites local changes.
 node_id=${repmgrId}
 node_name='${node}'
 conninfo='${repmgrConninfo(node, address, port)}'
@@ -60,7 +60,7 @@ failover=automatic
 failover_validation_command='${paths.handler('failover-validate')} %n'
 promote_command='${paths.handler('failover')} --must-promote'
 follow_command='${paths.handler('follow')}'
-# A query on a dead TCP connection waits; a new connection has connect_timeout.
+# A query on a dead TCP connection would hang; a new connection fails after connect_timeout.
 connection_check_type=ping
 monitor_interval_secs=1
 reconnect_attempts=2
@@ -69,12 +69,12 @@ election_rerun_interval=5
 standby_disconnect_on_failover=false
 promote_check_timeout=15
 
-# No standby is left: is this machine still the primary?
+# When the last standby disconnects, the fence checks whether this machine is still the primary.
 child_nodes_check_interval=1
 child_nodes_disconnect_timeout=2
 child_nodes_disconnect_command='systemctl start --no-block ${postgresqlUnits.fence}'
 
-# Not of repmgrd's own starts and stops: with every new primary it is restarted.
+# Starts and stops of repmgrd itself are left out: it is restarted for every new primary.
 event_notifications='${EVENTS.join(',')}'
 event_notification_command='nice -n 10 ${paths.handler('repmgr-event')} "%n" "%e" "%s" "%t" "%d"'
 service_start_command='systemctl start postgresql@${postgresqlVersion}-main.service'

@@ -6,7 +6,7 @@ export function renderSynchronous({ standbys, count }: CommitRule): string {
   return `ANY ${count} (${standbys.map((name) => `"${name}"`).join(', ')})`
 }
 
-/** What {@link renderSynchronous} wrote. Anything else is no rule of ours and counts as none. */
+/** Reads back what {@link renderSynchronous} wrote. Any other text counts as no rule. */
 export function parseSynchronous(text: string): CommitRule {
   const [, count, names] = /^ANY (\d+) \((.+)\)$/.exec(text.trim()) ?? []
   if (count === undefined || names === undefined) return NO_WAIT

@@ -1,12 +1,12 @@
 /** conf.d/understudy.conf: what streaming replication, repmgr and pg_rewind need. */
 export function renderPostgresql(port: number): string {
-  return `# Written by understudy. Local settings are lost at the next join.
+  return `# Written by understudy. The next join overwrites local changes.
 listen_addresses = '*'
 port = ${port}
 shared_preload_libraries = 'repmgr'
 password_encryption = 'scram-sha-256'
 
-# Five machines' PgBouncers with 50 connections each, and some for the rest.
+# 50 connections of the PgBouncer on each of five machines, and some to spare.
 max_connections = 300
 
 wal_level = replica
@@ -16,7 +16,7 @@ wal_log_hints = on
 max_wal_senders = 20
 max_replication_slots = 20
 wal_keep_size = '256MB'
-# A member that stays away is cloned again rather than filling the primary's disk.
+# A member that stays away too long must be cloned: its WAL must not fill the primary's disk.
 max_slot_wal_keep_size = '4GB'
 
 # The defaults (60 s, 60 s, 5 s) are too slow to notice a silent machine.
@@ -34,7 +34,7 @@ tcp_user_timeout = 3000
 const BEGIN = '# BEGIN understudy'
 const END = '# END understudy'
 
-/** Puts our lines in front of a file that belongs to the operator, or replaces the ones we put there earlier. */
+/** Puts the lines of understudy at the beginning of a file of the operator, or replaces those from an earlier join. */
 export function withManagedBlock(text: string, lines: readonly string[]): string {
   const start = text.indexOf(BEGIN)
   const end = text.indexOf(END, start)
@@ -43,7 +43,7 @@ export function withManagedBlock(text: string, lines: readonly string[]): string
   return `${BEGIN}\n${lines.join('\n')}\n${END}\n${rest}`
 }
 
-/** Lines for pg_hba.conf: the members and their clients by password, the local handlers by their system user. */
+/** Lines for pg_hba.conf: members and their clients log in with a password, local handlers as their system user. */
 export function hbaLines(network: string): string[] {
   return [
     'local all understudy_monitor peer map=understudy',
@@ -52,7 +52,7 @@ export function hbaLines(network: string): string[] {
   ]
 }
 
-/** Lines for pg_ident.conf: which system users are the monitoring role. */
+/** Lines for pg_ident.conf: the system users that may log in as the monitoring role. */
 export const identLines = (): string[] => [
   'understudy consul understudy_monitor',
   'understudy root understudy_monitor',
@@ -63,5 +63,5 @@ export function standbyLines(conninfo: string, slot: string): string {
   return `primary_conninfo = '${conninfo.replaceAll('\\', '\\\\').replaceAll("'", "''")}'\nprimary_slot_name = '${slot}'\nrecovery_target_timeline = 'latest'\n`
 }
 
-/** The replication slot a member streams from, named as repmgr names it. */
+/** The replication slot of a member on the primary, named as repmgr names it. */
 export const slotName = (repmgrId: number): string => `repmgr_slot_${repmgrId}`

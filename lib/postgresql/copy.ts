@@ -9,12 +9,14 @@ import { remoteDatabase } from './database.ts'
 import { postgresqlPaths, postgresqlUnits } from './manifest.ts'
 import { systemIdentifier } from './server.ts'
 
+/** A primary that works answers this in milliseconds. */
 const PRIMARY_MS = 5000
+/** A shutdown checkpoint of an empty database, on a slow disk. */
 const STOP_MS = 120_000
 
 /** Clones the primary, unless this machine has a copy of it already. */
 export async function copyPrimary(settings: Settings, primary: Primary, postgres: SystemUser): Promise<void> {
-  // Joined long ago, and promoted since.
+  // This machine joined earlier and has been promoted since.
   if (primary.node === settings.node) return
   const version = settings.postgresqlVersion
   process.env['PGPASSFILE'] = postgresqlPaths.monitorPassfile

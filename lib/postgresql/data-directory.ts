@@ -5,7 +5,7 @@ import { slotName, standbyLines } from './config.ts'
 import { repmgrConninfo } from './config-repmgr.ts'
 import { postgresqlPaths } from './manifest.ts'
 
-/** What a start would find. */
+/** What a start of PostgreSQL would find. */
 export function inspectData(version: number): {
   data: 'intact' | 'unpublished' | 'torn' | 'missing'
   standbySignal: boolean
@@ -24,13 +24,13 @@ function mark(path: string, text: string): void {
   syncToDisk(dirname(path))
 }
 
-/** A directory that pg_rewind left half-way cannot be used. */
+/** Marks a directory that pg_rewind changes: if it is interrupted, the directory is unusable. */
 export const markRewind = (version: number): void =>
   mark(postgresqlPaths.rewindMarker(version), 'pg_rewind is at work in the directory beside this file\n')
 
 /**
- * A promotion that was never published forks a timeline that another member may fork as well, under the same number:
- * pg_rewind would take the two for one and find nothing to do.
+ * Marks a promotion that is not published yet. Another member may be promoted to a timeline of the same number, and pg_rewind would
+ * take the two for one.
  */
 export const markPromotion = (version: number): void =>
   mark(postgresqlPaths.promotionMarker(version), 'promoted, but not yet published as the primary\n')
@@ -45,15 +45,21 @@ export interface Upstream {
   port: number
 }
 
-/** Makes a stopped data directory start as a standby of `upstream`. The last line of postgresql.auto.conf wins. */
+/**
+ * Makes a stopped data directory start as a standby of `upstream`, also after a power cut. The last line of postgresql.auto.conf
+ * wins.
+ */
 export function makeStandby(
   directory: string,
   member: { node: string; repmgrId: number },
   upstream: Upstream,
 ): void {
   const conninfo = repmgrConninfo(member.node, upstream.host, upstream.port)
-  appendFileSync(`${directory}/postgresql.auto.conf`, standbyLines(conninfo, slotName(member.repmgrId)))
-  writeFileSync(`${directory}/standby.signal`, '')
+  const [settings, signal] = [`${directory}/postgresql.auto.conf`, `${directory}/standby.signal`]
+  appendFileSync(settings, standbyLines(conninfo, slotName(member.repmgrId)))
+  syncToDisk(settings)
+  writeFileSync(signal, '')
+  syncToDisk(signal)
   syncToDisk(directory)
 }
 

@@ -1,8 +1,9 @@
+import { EXIT, UnderstudyError } from '../core/errors.ts'
 import { UNKNOWN, type Unknown } from '../core/unknown.ts'
-import { type Connection, type Target, withDatabase } from './client.ts'
+import { type Connection, isServerError, type Target, withDatabase } from './client.ts'
 import { parseLsn } from './lsn.ts'
 import { postgresqlPaths } from './manifest.ts'
-import type { LocalDatabase } from './role.ts'
+import type { AliveDatabase, LocalDatabase, ProbedDatabase } from './role.ts'
 
 /** The database of this machine, through its Unix socket. */
 export const localDatabase = (
@@ -55,29 +56,42 @@ export async function readRole(connection: Connection): Promise<LocalDatabase> {
       case when pg_is_in_recovery()
         then greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())::text
       end as lsn`)
-  if (!row) throw new Error('the database said nothing of its role')
+  if (!row) throw new Error('the database did not say what its role is')
   const { timeline } = row
   if (!row.standby) return { role: 'primary', timeline }
   const receivedLsn = row.lsn === null ? 0n : parseLsn(row.lsn)
   return { role: 'standby', timeline, receivedLsn, receiverStopped: row.receiverStopped === true }
 }
 
-/** {@link readRole} of any database; unknown where it does not answer within the deadline. */
-export async function probe(target: Target, timeoutMs: number): Promise<LocalDatabase | Unknown> {
+/** {@link readRole} of any database, or that it is alive; unknown if no PostgreSQL answers within the deadline. */
+export async function probe(target: Target, timeoutMs: number): Promise<ProbedDatabase | Unknown> {
   try {
     return await withDatabase(target, timeoutMs, readRole)
-  } catch {
-    return UNKNOWN
+  } catch (error) {
+    return aliveBy(error) ?? UNKNOWN
   }
 }
 
-/** Did a connection fail because the machine itself says that nobody listens? Any other failure may be the network's. */
+/** SQLSTATE invalid_password. */
+const NO_PASSWORD = '28P01'
+
+/** The error, or a cause of it, that only a PostgreSQL which is alive can lead to; null if there is none. */
+function aliveBy(error: unknown): AliveDatabase | null {
+  if (!(error instanceof Error)) return null
+  if (isServerError(error)) return { role: 'alive', sqlstate: error.code, says: error.message }
+  // The password is looked up only when the server asks for it.
+  if (error instanceof UnderstudyError && error.exitCode === EXIT.config)
+    return { role: 'alive', sqlstate: NO_PASSWORD, says: error.message }
+  return aliveBy(error.cause)
+}
+
+/** Has a connection failed because nothing listens there? Any other failure may be the network's. */
 export function nobodyListens(error: unknown): boolean {
   const code = ((error as Error).cause as { code?: string } | undefined)?.code
   return code === 'ENOENT' || code === 'ECONNREFUSED'
 }
 
-/** {@link probe} of this machine: a socket that nobody listens on means that PostgreSQL is down. */
+/** {@link probe} of this machine: if nothing listens on its socket, PostgreSQL is down. */
 export async function probeLocal(target: Target, timeoutMs: number): Promise<LocalDatabase | Unknown> {
   try {
     return await withDatabase(target, timeoutMs, readRole)

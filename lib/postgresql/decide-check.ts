@@ -11,22 +11,22 @@ export interface DatabaseCheckPlan extends CheckPlan {
   start: Repair[]
 }
 
-/** Which units hold the lock, fence, follow or rejoin have something to do; what a person should know of the database. */
+/** Which of the units failover, fence, follow and rejoin have something to do, and what the operator should know. */
 export function decideDatabaseCheck(facts: Replication): DatabaseCheckPlan {
   const { node, leadership, local } = facts
   const plan = (start: Repair[], problem: string | null): DatabaseCheckPlan => ({
     do: start.length > 0 ? 'start' : 'nothing',
-    why: problem ?? 'the database has its role',
+    why: problem ?? 'PostgreSQL runs in its role',
     start,
     problems: problem === null ? [] : [problem],
   })
   const runs = local !== UNKNOWN && local.role !== 'down'
   const leads = local !== UNKNOWN && local.role === 'primary'
-  // That Consul does not answer is for its own component to say.
+  // The line of Consul's own component reports that Consul does not answer.
   if (leadership === UNKNOWN) return { ...plan(leads ? ['fence'] : [], null), why: 'Consul does not answer' }
   const { leader, primary } = leadership
   const start: Repair[] = []
-  // A lock of ours is looked after whoever is published: a run that was killed may have left it.
+  // Also if another machine is published: a run that was killed may have left the lock to this one.
   const ours = [primary?.node, leader?.value.node].includes(node)
   if (primary && (!leader?.session || ours)) start.push('failover')
   if (primary?.node === node && !runs) start.push('rejoin')
@@ -35,8 +35,8 @@ export function decideDatabaseCheck(facts: Replication): DatabaseCheckPlan {
     return plan(
       start,
       leader?.session
-        ? `${leader.value.node} holds the lock, but is not published as the primary`
-        : 'no machine holds the lock of the primary',
+        ? `${leader.value.node} holds the lock, but is not the published primary`
+        : 'no machine holds the lock',
     )
   }
   const why = mayNeedFollow(facts)
@@ -44,9 +44,9 @@ export function decideDatabaseCheck(facts: Replication): DatabaseCheckPlan {
   return plan(start, why ?? (runs ? null : 'PostgreSQL does not answer'))
 }
 
-/** What a rejoin fails on needs a person, if it goes on. */
+/** A rejoin that keeps failing needs the operator. */
 export function decideRejoinCheck({ failure }: { failure: Failure | null }): CheckPlan {
-  if (failure === null) return { do: 'nothing', why: 'no rejoin has failed', problems: [] }
+  if (failure === null) return { do: 'nothing', why: 'the last rejoin did not fail', problems: [] }
   const why = `rejoin has failed ${failure.count} times since ${failure.since}: ${failure.reason}`
   return { do: 'nothing', why, problems: [why] }
 }

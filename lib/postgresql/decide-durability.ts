@@ -1,22 +1,22 @@
 import type { DurabilityMode } from '../consul/manifest.ts'
 
-/** From how many members on mode `quorum` lets a commit wait: with two, losing either would stop the writes. */
+/** From how many members on commits wait in mode `quorum`: with two, losing either would stop the writes. */
 const QUORUM_FROM = 3
 
-/** What PostgreSQL lets a commit wait for: any `count` of these standbys have it on disk. None: it does not wait. */
+/** The commit rule: a commit waits until any `count` of these standbys have it on disk. With none it does not wait. */
 export interface CommitRule {
   standbys: readonly string[]
   count: number
 }
 
-/** Who may be promoted, and how many of the voters must be seen for it: the document `postgresql/sync`. */
+/** The election rule: who may be promoted, and how many of the voters must be seen for it (the document `postgresql/sync`). */
 export interface ElectionRule {
   voters: readonly string[]
   need: number
 }
 
 export const NO_WAIT: CommitRule = { standbys: [], count: 0 }
-/** Only the primary itself may lead. */
+/** Nobody but the primary itself. */
 export const NOBODY: ElectionRule = { voters: [], need: 1 }
 
 export interface DurabilityFacts {
@@ -26,9 +26,9 @@ export interface DurabilityFacts {
   mode: DurabilityMode
   commit: CommitRule
   election: ElectionRule
-  /** Members whose standby streams from here. */
+  /** Members whose standbys stream from this primary. */
   streaming: readonly string[]
-  /** Those of them that have on disk all that was written before the commit rule was read. */
+  /** Those of them that have caught up: everything is on disk there that was written before the commit rule was read. */
   level: readonly string[]
   /** No standby has streamed for so long that the primary may go on alone. */
   alone: boolean
@@ -48,7 +48,7 @@ export function isSafe(commit: CommitRule, election: ElectionRule): boolean {
   return commit.count + election.need > union(commit.standbys, election.voters).length
 }
 
-/** With n standbys a commit waits for the larger half of them: any majority of the machines then has it. */
+/** A commit waits for the larger half of the standbys, so that a majority of the machines has it. */
 export function commitRule(standbys: readonly string[]): CommitRule {
   return { standbys: [...standbys].sort(), count: Math.floor((standbys.length + 1) / 2) }
 }
@@ -56,25 +56,33 @@ export function commitRule(standbys: readonly string[]): CommitRule {
 const electionRule = ({ standbys, count }: CommitRule): ElectionRule =>
   standbys.length === 0 ? NOBODY : { voters: standbys, need: standbys.length - count + 1 }
 
-/** Does a commit wait at all in a cluster of this size? */
+/** Do commits wait in a cluster of this size? */
 export function isSynchronous(mode: DurabilityMode, members: number): boolean {
   return (mode === 'quorum' && members >= QUORUM_FROM) || (mode === 'strict' && members >= 2)
 }
 
 /**
- * The next single step of a primary that holds the lock; called again until it says `nothing`. Each step keeps the
- * invariant, so that a crash after any of them loses nothing. The problem and its reference: Patroni's quorum commit,
+ * The next single step of a primary that holds the lock, called again until it says `nothing`. Each step keeps the invariant, so
+ * that a crash after any of them loses nothing. Compare Patroni's quorum commit,
  * https://patroni.readthedocs.io/en/latest/replication_modes.html#quorum-commit-mode.
  */
 export function decideDurability(facts: DurabilityFacts): DurabilityPlan {
   const { node, members, mode, commit, election } = facts
   const others = members.filter((member) => member !== node).sort()
   if (!isSynchronous(mode, members.length)) {
-    const why = mode === 'async' ? 'commits do not wait (async)' : `${members.length} members are too few`
-    return follow(facts, { commit: NO_WAIT, election: { voters: others, need: 1 } }, why)
+    const why =
+      mode === 'async'
+        ? 'commits do not wait (async)'
+        : `commits do not wait in a cluster of ${members.length}`
+    // What was acknowledged while there were more members stays a promise: a new voter has to have caught up.
+    const voters =
+      mode === 'async'
+        ? others
+        : others.filter((name) => facts.level.includes(name) || election.voters.includes(name))
+    return relax(facts, { voters, need: 1 }, why)
   }
 
-  // One that counts already stays while it streams, however busy it is; a new one has to be level first.
+  // A standby that counts stays while it streams, however busy it is; a new one has to catch up first.
   const counted = commit.standbys.filter((name) => election.voters.includes(name))
   const standbys = others.filter(
     (name) => facts.level.includes(name) || (counted.includes(name) && facts.streaming.includes(name)),
@@ -84,19 +92,23 @@ export function decideDurability(facts: DurabilityFacts): DurabilityPlan {
     return approach(
       facts,
       { commit: wanted, election: electionRule(wanted) },
-      `${standbys.join(', ')} stream`,
+      `these standbys count: ${standbys.join(', ')}`,
     )
   }
-  // Commits that could not wait before wait from now on; that nobody streams is what they wait for.
+  // Commits did not wait before; from now on they wait for a standby to come.
   if (mode === 'strict' && commit.count === 0)
     return approach(
       facts,
       { commit: commitRule(others), election: NOBODY },
-      'strict: writes wait for a standby',
+      'no standby streams, so writes wait for one (strict)',
     )
-  if (mode === 'strict') return { do: 'nothing', why: 'no standby streams: writes wait (strict)' }
-  if (!facts.alone) return { do: 'nothing', why: 'no standby streams yet' }
-  return approach(facts, { commit: NO_WAIT, election: NOBODY }, 'no standby streams, and the lock is ours')
+  if (mode === 'strict') return { do: 'nothing', why: 'no standby streams, so writes wait for one (strict)' }
+  if (!facts.alone) return { do: 'nothing', why: 'no standby that has caught up streams yet' }
+  return approach(
+    facts,
+    { commit: NO_WAIT, election: NOBODY },
+    'no standby streams, so the primary goes on alone',
+  )
 }
 
 interface Rules {
@@ -104,19 +116,23 @@ interface Rules {
   election: ElectionRule
 }
 
-/** Without a promise to keep, both are simply set. */
-function follow(now: Rules, wanted: Rules, why: string): DurabilityPlan {
-  if (!sameElection(now.election, wanted.election)) return { do: 'elect', why, election: wanted.election }
-  if (!sameCommit(now.commit, wanted.commit)) return { do: 'commit', why, commit: wanted.commit }
-  return { do: 'nothing', why }
+/**
+ * Commits stop waiting. What the primary acknowledges from then on need not be on any standby, so first nobody else may be
+ * promoted. Only when commits have stopped waiting are standbys named again.
+ */
+function relax(now: Rules, election: ElectionRule, why: string): DurabilityPlan {
+  const waits = now.commit.count > 0
+  const wanted = waits ? NOBODY : election
+  if (!sameElection(now.election, wanted)) return { do: 'elect', why, election: wanted }
+  return waits ? { do: 'commit', why, commit: NO_WAIT } : { do: 'nothing', why }
 }
 
-/** One safe step towards what is wanted. */
+/** One safe step towards the wanted rules. */
 function approach(now: Rules & Pick<DurabilityFacts, 'level'>, wanted: Rules, why: string): DurabilityPlan {
   const commitIsRight = sameCommit(now.commit, wanted.commit)
   const electionIsRight = sameElection(now.election, wanted.election)
   if (commitIsRight && electionIsRight) return { do: 'nothing', why }
-  // What was acknowledged before is on every member that is level: each electing set must contain one of those.
+  // What was acknowledged is on every standby that has caught up: each set that may elect must contain one of them.
   const mayPublish = (election: ElectionRule): boolean =>
     election.voters.length === 0 ||
     election.need > election.voters.filter((name) => !now.level.includes(name)).length
@@ -125,9 +141,9 @@ function approach(now: Rules & Pick<DurabilityFacts, 'level'>, wanted: Rules, wh
     return { do: 'commit', why, commit: wanted.commit }
   if (!electionIsRight && isSafe(now.commit, wanted.election)) {
     if (mayPublish(wanted.election)) return { do: 'elect', why, election: wanted.election }
-    return { do: 'nothing', why: 'those who would elect have not caught up yet' }
+    return { do: 'nothing', why: 'too few of the new voters have caught up' }
   }
-  // Neither is safe alone: all of the old and the new must be seen for as long as it takes.
+  // Neither step is safe: meanwhile all of the old and the new voters must be seen.
   const all = union(now.election.voters, wanted.election.voters)
   const bridge = { voters: all, need: all.length }
   const bridges = isSafe(now.commit, bridge) && mayPublish(bridge) && !sameElection(now.election, bridge)

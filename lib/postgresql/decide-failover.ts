@@ -3,68 +3,71 @@ import type { Leader, Primary } from '../consul/manifest.ts'
 import { UNKNOWN, type Unknown } from '../core/unknown.ts'
 import { NOBODY } from './decide-durability.ts'
 import type { Sync } from './manifest.ts'
-import type { LocalDatabase } from './role.ts'
+import type { LocalDatabase, ProbedDatabase } from './role.ts'
 
-/** What the choice between equally good members hangs on. */
+/** What decides between equally good members. */
 interface Candidate {
   node: string
   repmgrId: number
   vipPriority: number
-  /** Its Consul server leads the others: where it is lost as the primary, they have to elect another one first. */
+  /** Its Consul server leads the others: if it is lost as the primary, they have to elect another leader first. */
   leadsConsul: boolean
 }
 
-/** Another member that could be promoted instead of us. */
+/** Another member that could be promoted instead of this machine. */
 export interface Peer extends Candidate {
   /** Consul says that machine and database are well: it is able to take the lock. */
   healthy: boolean
-  /** What its database told us, or unknown where it did not answer. */
-  database: LocalDatabase | Unknown
+  /** What its database answers this machine. */
+  database: ProbedDatabase | Unknown
 }
 
 export interface FailoverFacts {
   self: Candidate
-  /** The lock; null where it was never taken. */
+  /** The lock; null if it was never taken. */
   leader: Entry<Leader> | null | Unknown
-  /** Ids of our own living sessions that may hold the lock. */
+  /** Ids of the living sessions of this machine that may hold the lock. */
   ownSessions: readonly string[] | Unknown
-  /** Those of them that end on their own: made by the start gate for the time of a start. */
+  /** Those of them that the start gate has made for the time of a start; they end on their own. */
   startSessions: readonly string[]
   primary: Primary | null | Unknown
-  /** Who may be promoted and how many must be seen; null where no primary has written it. */
+  /** The election rule; null if no primary has written it yet. */
   sync: Sync | null | Unknown
   local: LocalDatabase | Unknown
-  /** What the database of the published primary answers *us*: the second witness beside Consul. */
-  primaryDatabase: LocalDatabase | Unknown
+  /** What the database of the published primary answers this machine: the second witness beside Consul. */
+  primaryDatabase: ProbedDatabase | Unknown
   peers: readonly Peer[]
   /** Since this run first saw the lock free. */
   waitedMs: number
 }
 
-/** What to do next. `settled` and `leave` end the run; `wait` looks again; the others are done, then looked at again. */
+/** What to do next. `settled` and `leave` end the run; `wait` looks again; any other step is carried out before the next look. */
 export type FailoverPlan =
   | { do: 'settled' | 'leave' | 'wait'; why: string }
-  /** Take no more from the old primary, so that our position stays as it is and it gets no confirmation from us. */
+  /** Receive nothing more from the old primary: the position no longer moves, and this machine confirms no more commits to it. */
   | { do: 'stop-receiver'; why: string }
-  /** Make other standbys stand still that have not done so by themselves. */
+  /** Stop the WAL receivers of standbys that have not done so by themselves. */
   | { do: 'stop-other-receivers'; why: string; nodes: string[] }
-  /** Take the free lock if it is as it was seen (its ModifyIndex, 0: never taken); the next look decides what to do with it. */
+  /** Take the free lock if it has not changed since the look (its ModifyIndex, 0: never taken). The next look decides what follows. */
   | { do: 'lock'; why: string; modifyIndex: number }
   /** Give the lock back to a better candidate. */
   | { do: 'unlock'; why: string; session: string }
   /** Hand the lock from the start gate's session to a lasting one. */
   | { do: 'adopt'; why: string; session: string }
   | { do: 'promote'; why: string; session: string }
-  /** Publish ourselves in the place of `replaces`, which must still be what is published. */
+  /** Publish this machine in the place of `replaces`, which must still be the published primary. */
   | { do: 'publish'; why: string; session: string; epoch: number; timeline: number; replaces: Primary }
 
-/** How long candidates that are equally good give way to the preferred one before they act themselves. */
+/** How long a candidate gives way to an equally good one that is preferred: as long as two runs of a handler take. */
 export const GIVE_WAY_MS = 1500
 
-/** How long a member that Consul calls healthy, but that does not tell, is waited for where commits did not wait. */
+/**
+ * If commits did not wait: how long a candidate waits for a healthy member that does not say how much WAL it has received, which
+ * may be more.
+ */
 export const SILENT_PEER_MS = 5000
 
-/** How long other standbys have to stand still by themselves, by the same event, before they are made to. */
+/** How long other standbys have to stop their WAL receivers by themselves, by the same event, before a candidate does it. */
 const STOP_OTHERS_MS = 2000
 
 /**
@@ -73,15 +76,23 @@ const STOP_OTHERS_MS = 2000
  */
 export const TAKE_BACK_MS = 5000
 
-/** Does this machine hold the lock, by a session that lives? */
+/**
+ * SQLSTATE of a server that lets nobody in: it starts, recovers from a crash or shuts down. It has TAKE_BACK_MS like any primary
+ * that answers, and then it is not waited for, as a recovery may take hours (S3). It can acknowledge nothing by then: no client
+ * gets in, and a commit from before waits for standbys of which enough have stopped their WAL receivers, as every promotion
+ * requires (S1, S2). If it comes up meanwhile, it answers as a primary, and the next look refuses.
+ */
+const CANNOT_CONNECT_NOW = '57P03'
+
+/** Does a living session of this machine hold the lock? */
 export function holdsLock({ leader, ownSessions }: Pick<FailoverFacts, 'leader' | 'ownSessions'>): boolean {
   if (leader === UNKNOWN || ownSessions === UNKNOWN || !leader?.session) return false
   return ownSessions.includes(leader.session)
 }
 
 /**
- * The gate that every promotion passes: pure, called again after every step until it says `settled` or `leave`.
- * The lock is taken first and everything is verified once more while it is held.
+ * The promotion gate, called again after every step until it says `settled` or `leave`. The lock is taken first, and everything is
+ * verified once more while this machine holds it.
  */
 export function decideFailover(facts: FailoverFacts): FailoverPlan {
   const { leader, primary, local, ownSessions } = facts
@@ -89,8 +100,8 @@ export function decideFailover(facts: FailoverFacts): FailoverPlan {
     return { do: 'wait', why: 'Consul gives no consistent answer' }
   }
   if (primary === null) return { do: 'leave', why: 'this cluster has no primary yet' }
-  if (local === UNKNOWN) return { do: 'wait', why: 'PostgreSQL does not answer here' }
-  if (local.role === 'down') return { do: 'leave', why: 'PostgreSQL does not run here' }
+  if (local === UNKNOWN) return { do: 'wait', why: 'PostgreSQL on this machine does not answer' }
+  if (local.role === 'down') return { do: 'leave', why: 'PostgreSQL on this machine does not run' }
 
   const holder = leader?.session ?? null
   if (holder !== null && !holdsLock(facts)) {
@@ -101,7 +112,7 @@ export function decideFailover(facts: FailoverFacts): FailoverPlan {
     : decideStandby(facts, primary, local, holder)
 }
 
-/** A running primary keeps its lock and what is published true; one that was replaced touches neither. */
+/** A running primary keeps its lock and its publication up to date; one that was replaced touches neither. */
 function decidePrimary(
   facts: FailoverFacts,
   primary: Primary,
@@ -111,24 +122,29 @@ function decidePrimary(
   const { self } = facts
   const leader = facts.leader === UNKNOWN ? null : facts.leader
   const ours = primary.node === self.node
-  // Promoted under the lock, which nobody has held since: only the publication is missing.
+  // Promoted under the lock, which no other machine has held since: only the publication is missing.
   const unpublished = timeline > primary.timeline && leader?.value.node === self.node
   if (holder === null) {
-    if (ours) return takeLock(facts, 'the lock of the healthy primary was free')
-    if (unpublished) return takeLock(facts, 'promoted, but the lock was lost before it was published')
+    if (ours) return takeLock(facts, 'this machine is the primary, and the lock is free')
+    if (unpublished)
+      return takeLock(facts, 'this machine was promoted, but lost the lock before it was published')
     return { do: 'leave', why: `${primary.node} is the primary` }
   }
   if (!ours && !unpublished) {
-    return { do: 'unlock', why: `${primary.node} is the primary since`, session: holder }
+    return { do: 'unlock', why: `${primary.node} has become the primary`, session: holder }
   }
   if (facts.startSessions.includes(holder))
-    return { do: 'adopt', why: 'PostgreSQL has started', session: holder }
+    return {
+      do: 'adopt',
+      why: 'PostgreSQL has started, so a lasting session can hold the lock',
+      session: holder,
+    }
   const epoch = leader?.lockIndex ?? 0
   if (ours && primary.epoch === epoch && primary.timeline === timeline)
-    return { do: 'settled', why: 'primary, and it holds the lock' }
+    return { do: 'settled', why: 'this machine is the primary and holds the lock' }
   return {
     do: 'publish',
-    why: ours ? 'the published epoch is old' : 'promoted, but not yet published',
+    why: ours ? 'the published epoch is old' : 'this machine was promoted, but is not published yet',
     session: holder,
     epoch,
     timeline,
@@ -152,90 +168,106 @@ function decideStandby(
   if (sync === UNKNOWN) return { do: 'wait', why: 'Consul gives no consistent answer' }
   const { voters: names, need } = sync ?? NOBODY
   const permitted = names.includes(self.node)
-  const answers = primaryDatabase !== UNKNOWN && primaryDatabase.role === 'primary'
-  if (
-    primary.node !== self.node &&
-    answers &&
-    (waitedMs < TAKE_BACK_MS || local.receiverStopped || !permitted)
-  )
-    return refuse(`the database of ${primary.node} still answers`)
+  const signOfLife = primary.node === self.node ? null : signOfLifeOf(primary.node, primaryDatabase)
+  if (signOfLife !== null) {
+    const mustStopFirst = local.receiverStopped && !letsNobodyIn(primaryDatabase)
+    if (waitedMs < TAKE_BACK_MS || mustStopFirst || !permitted) return refuse(signOfLife)
+  }
   if (local.timeline < primary.timeline)
-    return refuse(`we are on timeline ${local.timeline}, the cluster on ${primary.timeline}`)
-  if (!permitted)
-    return refuse('we may lack what was acknowledged: we are not among those who may be promoted')
+    return refuse(`this machine is on timeline ${local.timeline}, the cluster on ${primary.timeline}`)
+  if (!permitted) return refuse('this machine is no voter: it may lack acknowledged commits')
   if (!local.receiverStopped)
     return {
       do: 'stop-receiver',
-      why: answers ? `${primary.node} has lost the lock` : `${primary.node} is gone`,
+      why: signOfLife === null ? `${primary.node} is gone` : `${primary.node} has lost the lock`,
     }
 
   const healthy = facts.peers.filter((peer) => peer.healthy && peer.node !== primary.node)
-  // A primary that was promoted under the lock may still publish itself; any other was replaced or never held it.
-  const running = healthy.find(
-    (peer) =>
-      peer.node === lastHolder &&
-      peer.database !== UNKNOWN &&
-      peer.database.role === 'primary' &&
-      peer.database.timeline > primary.timeline,
-  )
-  if (running) return refuse(`${running.node} runs as a primary already`)
+  // The last holder of the lock may have been promoted and may still publish itself; any other was replaced or never held it.
+  const rival = healthy.find(({ node }) => node === lastHolder)
+  if (rival && rival.database !== UNKNOWN) {
+    const { node, database } = rival
+    if (database.role === 'primary' && database.timeline > primary.timeline)
+      return refuse(`${node} runs as a primary already`)
+    if (database.role === 'alive' && waitedMs < TAKE_BACK_MS)
+      return refuse(`${node} held the lock last, and its database is alive: ${database.says}`)
+  }
 
   const voters = facts.peers.filter(({ node }) => names.includes(node))
-  // Also one that cannot take the lock now, as what it has may have been acknowledged; unless commits did not wait.
+  // Also one that cannot take the lock now: what it has may have been acknowledged, unless commits did not wait.
   const ahead = voters.find((peer) => isAhead(peer.database, local) && (peer.healthy || need > 1))
-  if (ahead) return refuse(`${ahead.node} has received more`)
+  if (ahead) return refuse(`${ahead.node} has received more WAL`)
   const seen = voters.filter(({ database }) => isStopped(database))
   if (seen.length + 1 < need) {
     const moving = voters.filter(({ database }) => isMoving(database)).map((peer) => peer.node)
     if (moving.length > 0 && waitedMs >= STOP_OTHERS_MS)
       return {
         do: 'stop-other-receivers',
-        why: `${moving.join(', ')} has not stood still by itself`,
+        why: `these WAL receivers have not stopped by themselves: ${moving.join(', ')}`,
         nodes: moving,
       }
-    const missing = names.filter((node) => node !== self.node && !seen.some((peer) => peer.node === node))
+    const missing = names
+      .filter((node) => node !== self.node && !seen.some((peer) => peer.node === node))
+      .map((node) => node + reasonOf(voters.find((peer) => peer.node === node)?.database ?? UNKNOWN))
     return refuse(
-      `${seen.length + 1} of the ${need} that must be seen: ${missing.join(', ')} does not stand still`,
+      `${seen.length + 1} of the ${need} voters needed have stopped their WAL receivers; waiting for ${missing.join(', ')}`,
     )
   }
-  // Where commits did not wait, what one that does not tell has received may have been acknowledged.
+  // If commits did not wait, anything that another member has received may have been acknowledged.
   const silent = need === 1 && voters.find((peer) => peer.healthy && !isStopped(peer.database))
-  if (silent && waitedMs < SILENT_PEER_MS) return refuse(`${silent.node} does not tell what it has received`)
+  if (silent && waitedMs < SILENT_PEER_MS) {
+    const { node, database } = silent
+    return refuse(`${node} has not said how much WAL it has received${reasonOf(database)}`)
+  }
   const preferred = seen.find(
     (peer) => peer.healthy && isLevel(peer.database, local) && isPreferred(peer, self),
   )
   if (holder === null && preferred && waitedMs < GIVE_WAY_MS)
     return { do: 'wait', why: `${preferred.node} is equally good and preferred` }
 
-  const why = `${primary.node} is gone and none of ${seen.length + 1} is ahead of us`
+  const why = `${primary.node} is gone; of the voters seen (${seen.length + 1}), none has received more WAL`
   return holder === null ? takeLock(facts, why) : { do: 'promote', why, session: holder }
 }
 
-/** As it was seen: whoever is slow must not take it after others have had it. */
+/** The lock as it was seen: a slow candidate must not take it after others have had it. */
 const takeLock = ({ leader }: FailoverFacts, why: string): FailoverPlan => ({
   do: 'lock',
   why,
   modifyIndex: leader === UNKNOWN ? 0 : (leader?.modifyIndex ?? 0),
 })
 
-const isStopped = (database: LocalDatabase | Unknown): boolean =>
+/** Why the published primary may still be one, or null. */
+function signOfLifeOf(node: string, database: ProbedDatabase | Unknown): string | null {
+  if (database === UNKNOWN) return null
+  if (database.role === 'primary') return `the database of ${node} still answers`
+  return database.role === 'alive' ? `the database of ${node} is alive: ${database.says}` : null
+}
+
+const letsNobodyIn = (database: ProbedDatabase | Unknown): boolean =>
+  database !== UNKNOWN && database.role === 'alive' && database.sqlstate === CANNOT_CONNECT_NOW
+
+/** What a database has answered in place of its role, to be put behind the name of its machine. */
+const reasonOf = (database: ProbedDatabase | Unknown): string =>
+  database !== UNKNOWN && database.role === 'alive' ? ` (${database.says})` : ''
+
+const isStopped = (database: ProbedDatabase | Unknown): boolean =>
   database !== UNKNOWN && database.role === 'standby' && database.receiverStopped
 
-const isMoving = (database: LocalDatabase | Unknown): boolean =>
+const isMoving = (database: ProbedDatabase | Unknown): boolean =>
   database !== UNKNOWN && database.role === 'standby' && !database.receiverStopped
 
-const isAhead = (peer: LocalDatabase | Unknown, own: Standby): boolean =>
+const isAhead = (peer: ProbedDatabase | Unknown, own: Standby): boolean =>
   peer !== UNKNOWN &&
   peer.role === 'standby' &&
   (peer.timeline > own.timeline || (peer.timeline === own.timeline && peer.receivedLsn > own.receivedLsn))
 
-const isLevel = (peer: LocalDatabase | Unknown, own: Standby): boolean =>
+const isLevel = (peer: ProbedDatabase | Unknown, own: Standby): boolean =>
   peer !== UNKNOWN &&
   peer.role === 'standby' &&
   peer.timeline === own.timeline &&
   peer.receivedLsn === own.receivedLsn
 
-/** Ties go to whoever does not lead Consul, then by priority (the higher), then by repmgr id (the lower). */
+/** Of equally good members one that does not lead Consul is preferred, then the higher priority, then the lower repmgr id. */
 function isPreferred(peer: Candidate, self: Candidate): boolean {
   if (peer.leadsConsul !== self.leadsConsul) return self.leadsConsul
   if (peer.vipPriority !== self.vipPriority) return peer.vipPriority > self.vipPriority

@@ -6,13 +6,13 @@ import type { LocalDatabase } from './role.ts'
 /** The smallest cluster in which others can elect a primary without this machine. */
 const FENCE_FROM = 3
 
-/** How long a primary may be without its standbys and without its lock before it stops. An election of Consul is shorter. */
+/** How long a primary may be without its standbys and without its lock before it stops: an election of Consul's leader is shorter. */
 export const FENCE_AFTER_MS = 3000
 
 export interface FenceFacts {
   node: string
   local: LocalDatabase | Unknown
-  /** How many members the cluster has, as the local database knows. */
+  /** How many members the local database knows. */
   members: number
   /** How many standbys stream from here. */
   streaming: number
@@ -28,22 +28,24 @@ export interface FencePlan {
 }
 
 /**
- * A primary that has neither its standbys nor its lock is cut off, or was left: it stops taking writes and gives up its claim on
- * the virtual IP. With standbys it goes on without Consul; with the lock it goes on without standbys.
+ * A primary that has neither its standbys nor its lock is cut off, or its standbys have left it: it is stopped, and the machine
+ * gives up the virtual IP. With standbys it goes on without Consul; with the lock it goes on without standbys.
  */
 export function decideFence(facts: FenceFacts): FencePlan {
   const { node, local, members, streaming, leadership, ownSessions, waitedMs } = facts
   if (local === UNKNOWN || local.role !== 'primary')
-    return { do: 'nothing', why: 'this is no running primary' }
-  if (members < FENCE_FROM) return { do: 'nothing', why: `of ${members} members nobody else can be elected` }
-  if (streaming > 0) return { do: 'nothing', why: `${streaming} of its standbys stream` }
+    return { do: 'nothing', why: 'no primary runs on this machine' }
+  if (members < FENCE_FROM)
+    return { do: 'nothing', why: `a cluster of ${members} cannot elect another primary` }
+  if (streaming > 0) return { do: 'nothing', why: `standbys that stream from this primary: ${streaming}` }
   const unknown = leadership === UNKNOWN || ownSessions === UNKNOWN
   if (!unknown) {
     const { leader, primary } = leadership
-    // Promoted, and about to be published: that may take longer than we would wait here.
+    // Promoted, and about to be published, which may take longer than FENCE_AFTER_MS.
     const leads = primary?.node === node || local.timeline > (primary?.timeline ?? 0)
-    if (holdsLock({ leader, ownSessions }) && leads) return { do: 'nothing', why: 'the lock is ours' }
+    if (holdsLock({ leader, ownSessions }) && leads)
+      return { do: 'nothing', why: 'this machine holds the lock' }
   }
-  const why = `no standby streams, and ${unknown ? 'Consul does not answer' : 'the lock is not ours'}`
+  const why = `no standby streams, and ${unknown ? 'Consul does not answer' : 'this machine does not hold the lock'}`
   return { do: waitedMs < FENCE_AFTER_MS ? 'wait' : 'fence', why }
 }

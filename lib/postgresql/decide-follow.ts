@@ -3,7 +3,7 @@ import { UNKNOWN, type Unknown } from '../core/unknown.ts'
 import type { Lineage } from './decide-lineage.ts'
 import type { LocalDatabase } from './role.ts'
 
-/** Who leads, and where this machine's database gets its WAL from, as any user of ours may see it. */
+/** Who the primary is, and where this machine's database gets its WAL from, as every system user of understudy may see it. */
 export interface Replication {
   node: string
   leadership: Leadership | Unknown
@@ -14,46 +14,52 @@ export interface Replication {
 }
 
 export interface FollowFacts extends Replication {
-  /** standby.signal is there: whatever PostgreSQL says or does not say, it is a standby. */
+  /** standby.signal is there: it is a standby, also if PostgreSQL does not answer. */
   standbySignal: boolean
-  /** Whether a standby that does not stream can go on with the primary; null where there is nothing to ask. */
+  /** Whether a standby that does not stream can continue with the primary; null if the question does not arise. */
   lineage: Lineage | null | Unknown
 }
 
 export type FollowPlan =
   | { do: 'nothing'; why: string }
-  /** Point replication at the primary, if it still is the primary under this epoch. */
+  /** Point replication at the primary, provided that it is still the primary under this epoch. */
   | { do: 'point'; why: string; host: string; port: number; epoch: number }
   /** This machine must be made a standby again. */
   | { do: 'rejoin'; why: string }
 
-/** A standby streams from the primary; a former primary, and a standby that cannot go on, is rejoined. */
+/** A standby streams from the primary; a former primary, or a standby that cannot continue, is rejoined. */
 export function decideFollow(facts: FollowFacts): FollowPlan {
   const { node, leadership, local, standbySignal, upstream, streaming, lineage } = facts
   if (leadership === UNKNOWN) return { do: 'nothing', why: 'Consul does not answer' }
   const primary = currentPrimary(leadership)
-  if (!primary) return { do: 'nothing', why: 'nobody holds the lock' }
-  if (primary.node === node) return { do: 'nothing', why: 'this is the primary' }
+  if (!primary) return { do: 'nothing', why: 'there is no primary at the moment' }
+  if (primary.node === node) return { do: 'nothing', why: 'this machine is the primary' }
   if (local === UNKNOWN || local.role === 'down') {
     const what = local === UNKNOWN ? 'does not answer' : 'does not run'
     if (standbySignal)
-      return { do: 'nothing', why: `PostgreSQL ${what}; systemd and the start gate see to it` }
-    return { do: 'rejoin', why: `${primary.node} is the primary, and the former primary here ${what}` }
+      return { do: 'nothing', why: `PostgreSQL ${what}; systemd starts it, through the start gate` }
+    return {
+      do: 'rejoin',
+      why: `${primary.node} is the primary, and PostgreSQL on this machine, a former primary, ${what}`,
+    }
   }
   if (local.role === 'primary')
-    return { do: 'rejoin', why: `${primary.node} is the primary, but this machine runs as one too` }
+    return {
+      do: 'rejoin',
+      why: `${primary.node} is the primary, but PostgreSQL on this machine runs as a primary too`,
+    }
   const right = upstream === primary.address
   if (right && streaming) return { do: 'nothing', why: `follows ${primary.node}` }
   if (lineage === 'diverged')
-    return { do: 'rejoin', why: `this standby has what ${primary.node} does not have` }
+    return { do: 'rejoin', why: `this standby has WAL that ${primary.node} does not have` }
   if (lineage === 'behind')
-    return { do: 'rejoin', why: `${primary.node} no longer has the WAL that is needed here` }
+    return { do: 'rejoin', why: `${primary.node} no longer has the WAL that this standby needs` }
   if (right) return { do: 'nothing', why: `connects to ${primary.node}` }
   const { address: host, port, epoch } = primary
   return { do: 'point', why: `${primary.node} is the primary`, host, port, epoch }
 }
 
-/** Why the follow unit should look, or null where replication is as it should be. */
+/** Why the follow unit is to be started, or null if replication is in order. */
 export function mayNeedFollow(seen: Replication): string | null {
   if (seen.leadership === UNKNOWN) return null
   const primary = currentPrimary(seen.leadership)

@@ -6,7 +6,7 @@ export interface Position {
   lsn: bigint
 }
 
-/** What a primary says of the WAL it offers. */
+/** What a primary says about the WAL it has. */
 export interface Offer {
   timeline: number
   /** Text of its timeline's history file; empty on timeline 1. */
@@ -16,12 +16,12 @@ export interface Offer {
 }
 
 /**
- * `follows`: a standby there can stream from the primary. `diverged`: it has what the primary does not have and must be
- * rewound. `behind`: what it needs next is gone from the primary, so that only a copy helps.
+ * `follows`: the standby can stream from the primary. `diverged`: it has WAL that the primary does not have, and must be rewound.
+ * `behind`: the primary no longer has the WAL that the standby needs next, so that only a clone helps.
  */
 export type Lineage = 'follows' | 'diverged' | 'behind'
 
-/** Can a standby at this position go on with this primary? */
+/** Can a standby at this position continue with this primary? */
 export function lineageOf(own: Position, offer: Offer): Lineage {
   if (own.timeline !== offer.timeline) {
     const fork = parseHistory(offer.history).get(own.timeline)

@@ -6,14 +6,15 @@ import {
   type ElectionRule,
 } from './decide-durability.ts'
 
-/** How long a run looks after standbys that are on their way; one that has none, until it may go on alone. */
+/** How long a run waits for standbys that are catching up; if none streams, it waits until the primary may go on alone. */
 export const UPKEEP_MS = 20_000
-/** How long no standby must have streamed before the primary may go on alone. */
+/** How long no standby may have streamed before the primary goes on alone: longer than a standby needs to reconnect. */
 export const ALONE_AFTER_MS = 10_000
+/** How often a run looks again while standbys catch up: often enough that clients of a new primary hardly notice. */
 const LOOK_AGAIN_MS = 250
 
 /** What Consul says while this machine holds the lock. */
-export interface Mandate {
+export interface UnderLock {
   members: readonly { node: string; healthy: boolean }[]
   mode: DurabilityMode
   election: ElectionRule
@@ -21,39 +22,40 @@ export interface Mandate {
 
 export interface UpkeepFacts {
   node: string
-  /** null where the lock is not ours, or Consul does not say. */
-  mandate: Mandate | null
+  /** null if this machine does not hold the lock, or Consul does not answer. */
+  underLock: UnderLock | null
   /** The rule in effect. */
   commit: CommitRule
-  /** The configuration file says something else, which would come into effect unasked at any reload. */
+  /** The configuration file holds another rule, which the next reload would bring into effect. */
   fileDiffers: boolean
-  /** Members whose standby streams from here. */
+  /** Members whose standbys stream from this primary. */
   streaming: readonly string[]
-  /** Those of them that have on disk all that was written before the commit rule was read. */
+  /** Those of them that have caught up: everything is on disk there that was written before the commit rule was read. */
   level: readonly string[]
   /** How long this run has seen no standby stream. */
   withoutStandbyMs: number
-  /** The last change was refused: Consul or PostgreSQL has changed meanwhile. */
+  /** Consul has refused the last change, as something has changed meanwhile. */
   refused: boolean
   elapsedMs: number
 }
 
-/** A change of who may be promoted, or of what a commit waits for. */
+/** A change of the election rule or of the commit rule. */
 export type UpkeepChange = Extract<DurabilityPlan, { do: 'elect' | 'commit' }>
 
 export type UpkeepPlan =
   | UpkeepChange
-  /** The run is over: everything is looked after, or the lock is no longer ours. */
-  | { do: 'kept'; why: string }
+  /** The run is over: there is nothing left to do, or this machine has lost the lock. */
+  | { do: 'done'; why: string }
   | { do: 'lost'; why: string }
   | { do: 'wait'; why: string; afterMs: number }
 
-/** The next step of a primary that looks after its standbys, until every healthy member counts. */
+/** The next step of the upkeep, until every healthy member has caught up and counts. */
 export function decideUpkeep(facts: UpkeepFacts): UpkeepPlan {
-  const { node, mandate, commit, streaming, level, elapsedMs } = facts
-  if (mandate === null) return { do: 'lost', why: 'the lock is not ours, or Consul does not say' }
+  const { node, underLock, commit, streaming, level, elapsedMs } = facts
+  if (underLock === null)
+    return { do: 'lost', why: 'this machine does not hold the lock, or Consul does not answer' }
   const alone = facts.withoutStandbyMs > ALONE_AFTER_MS
-  const { members, mode, election } = mandate
+  const { members, mode, election } = underLock
   const durability = decideDurability({
     ...{ node, members: members.map((member) => member.node), mode },
     ...{ commit, election, streaming, level, alone },
@@ -61,13 +63,14 @@ export function decideUpkeep(facts: UpkeepFacts): UpkeepPlan {
   if (!facts.refused) {
     if (durability.do !== 'nothing') return durability
     if (facts.fileDiffers)
-      return { do: 'commit', why: 'the configuration file holds another rule than is in effect', commit }
+      return { do: 'commit', why: 'the configuration file holds another rule than the one in effect', commit }
   }
   const starved = commit.count > 0 && streaming.length === 0
   const complete = members.every(
     (member) => member.node === node || !member.healthy || level.includes(member.node),
   )
-  if ((!starved || alone) && complete) return { do: 'kept', why: durability.why }
-  if (elapsedMs > UPKEEP_MS && (alone || !starved)) return { do: 'kept', why: `after ${UPKEEP_MS} ms` }
+  if ((!starved || alone) && complete) return { do: 'done', why: durability.why }
+  if (elapsedMs > UPKEEP_MS && (alone || !starved))
+    return { do: 'done', why: `the standbys have had ${UPKEEP_MS / 1000} s` }
   return { do: 'wait', why: durability.why, afterMs: LOOK_AGAIN_MS }
 }

@@ -17,28 +17,29 @@ import { observeFailover } from './observe-failover.ts'
 import { observeFollow } from './observe-follow.ts'
 import { keepUpPrimary } from './upkeep.ts'
 
-/** How long a standby waits for whoever has the lock to be published, and how often it looks. */
+/** How long a standby waits for the holder of the lock to be published: longer than a promotion takes. */
 const PUBLISH_MS = 10_000
+/** How often it looks: clients wait for the first standby of a new primary. */
 const FOLLOW_AGAIN_MS = 50
 
 export interface GateOptions {
   /** The handler that runs it, for the log. */
   handler: string
   deadlineMs: number
-  /** Stops before this step is taken (validation: the lock is enough). */
+  /** The run ends before this step (validation: the lock is enough). */
   until?: FailoverPlan['do']
 }
 
 /**
- * One run of the gate that every promotion passes: looks, decides and acts until the question who is the primary is settled, or
- * the deadline comes. A refused, failed or killed run leaves nothing behind that another run, here or elsewhere, cannot take up.
+ * One run of the promotion gate: it looks, decides and acts until it is settled who the primary is, or until the deadline. Another
+ * run, on any machine, can continue after a run that was refused, has failed or was killed.
  */
 export function failoverGate({ handler, deadlineMs, until }: GateOptions) {
   const started = performance.now()
   const elapsed = (): number => Math.round(performance.now() - started)
-  /** When this run first saw the lock free; null where it is not, or was taken by another machine. */
+  /** When this run first saw the lock free; null if it is not, or if another machine has taken it. */
   let freeSinceMs: number | null = null
-  /** The last look, where it found the old primary silent. */
+  /** The look before, if this run has just stopped the WAL receiver; it need not ask a silent primary twice. */
   let lastLook: FailoverFacts | null = null
   let seen: FailoverFacts | null = null
   let promoted = false
@@ -74,9 +75,9 @@ export function failoverGate({ handler, deadlineMs, until }: GateOptions) {
     if (elapsed() > deadlineMs) await recordNews(context, 'failover_undecided', plan.why)
   }
 
-  /** The question is settled: a primary looks after its standbys, a standby follows. */
+  /** It is settled who holds the lock: a primary does its upkeep, a standby follows. */
   async function settle(context: Context): Promise<Aftermath> {
-    // A former primary that still runs finds the question settled as well: by another machine.
+    // For a former primary that still runs it is settled as well: another machine holds the lock.
     const facts = seen
     if (facts === null || facts.local === UNKNOWN || facts.local.role !== 'primary' || !holdsLock(facts))
       return followOther(handler, context, facts)
@@ -96,7 +97,7 @@ export function failoverGate({ handler, deadlineMs, until }: GateOptions) {
   return { observe, decide: decideFailover, apply, next }
 }
 
-/** Another machine leads: what a standby has stopped for the election resumes with its outcome. */
+/** Another machine holds the lock: a WAL receiver that was stopped for the election resumes when that machine is published. */
 async function followOther(
   handler: string,
   context: Context,
@@ -104,7 +105,7 @@ async function followOther(
 ): Promise<'followed' | 'free'> {
   const local = facts?.local
   if (local === undefined || local === UNKNOWN || local.role !== 'standby') return 'followed'
-  // In recovery: what was to become a promotion did not.
+  // A standby in recovery was not promoted, whatever the marker says.
   unmarkPromotion(context.settings.postgresqlVersion)
   if (!local.receiverStopped) return 'followed'
   const outcome = async () => {
@@ -124,13 +125,13 @@ async function followOther(
   }
 }
 
-/** The new primary's repmgrd has to learn its role; a failure here is made good by the next run. */
-async function lookAfter(handler: string, context: Context, promoted: boolean): Promise<'kept' | 'lost'> {
+/** The upkeep of a primary, whose repmgrd has to learn its role after a promotion. The next run repeats what fails. */
+async function lookAfter(handler: string, context: Context, promoted: boolean): Promise<'done' | 'lost'> {
   try {
     if (promoted) await restartRepmgrd()
     return await keepUpPrimary(context)
   } catch (error) {
     log(handler, { failed: 'upkeep', error: explain(error) })
-    return 'kept'
+    return 'done'
   }
 }

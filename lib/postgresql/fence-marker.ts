@@ -2,7 +2,7 @@ import { existsSync, rmSync } from 'node:fs'
 import { replaceFile } from '../core/atomic-files.ts'
 import { postgresqlPaths } from './manifest.ts'
 
-/** Has this machine stopped its database because it was cut off? Gone at boot, and when the database may start again. */
+/** Has this machine been fenced? The marker is gone after a boot, and when the database may start again. */
 export const isFenced = (): boolean => existsSync(postgresqlPaths.fenced)
 
 export const markFenced = (): boolean =>

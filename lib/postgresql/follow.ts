@@ -4,7 +4,7 @@ import { applyFollow } from './apply-follow.ts'
 import { decideFollow, type FollowFacts, type FollowPlan } from './decide-follow.ts'
 import { observeFollow } from './observe-follow.ts'
 
-/** Keeps a standby on the primary; sends a former primary to the rejoin unit. */
+/** Points a standby at the primary; starts the rejoin unit for a former primary. */
 export const follow: Reconciler<Context, FollowFacts, FollowPlan> = {
   name: 'follow',
   observe: observeFollow,

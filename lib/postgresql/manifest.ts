@@ -2,6 +2,7 @@ import * as v from 'valibot'
 import definitions from '../../consul-config/postgresql.json' with { type: 'json' }
 import { definitionsOf } from '../consul/definitions.ts'
 import type { Context } from '../consul/handler.ts'
+import type { Joining } from '../consul/joining.ts'
 import { type Component, type ConsulService, type ConsulSettings, describe } from '../core/component.ts'
 import { key } from '../core/key.ts'
 import { etc, run } from '../core/paths.ts'
@@ -17,7 +18,7 @@ const sync = v.object({
   node: name,
   /** Standbys that may be promoted; none: nobody but the primary itself. */
   voters: v.array(name),
-  /** How many of the voters, a candidate among them, must stand still and be seen before one is promoted. */
+  /** How many of the voters, the candidate included, must have stopped their WAL receivers before one is promoted. */
   need: count,
 })
 export type Sync = v.InferOutput<typeof sync>
@@ -73,47 +74,49 @@ export const postgresqlUnits = {
 } as const
 
 /** PostgreSQL with repmgr and repmgrd: replication, failover, durability. */
-export const postgresql: Component<Context> = /* @__PURE__ */ describe(() => ({
+export const postgresql: Component<Context, Joining> = /* @__PURE__ */ describe(() => ({
   name: 'postgresql',
   title: 'PostgreSQL',
   keys: postgresqlKeys,
   keysAbout: [
-    { key: 'postgresql/nodes/NODE', holds: 'repmgr id, address and port of a database', writtenBy: '`join`' },
+    { key: 'postgresql/nodes/NODE', holds: 'repmgr id, address, port', writtenBy: 'join' },
     {
       key: 'postgresql/sync',
-      holds: 'who may be promoted, and how many must be seen',
-      writtenBy: 'the primary',
+      holds: 'the sync document: the voters, and how many of them an election needs',
+      writtenBy: '`failover`',
     },
   ],
   paths: postgresqlPaths,
   filesAbout: [
-    {
-      path: postgresqlPaths.repmgrPassfile,
-      holds: 'passwords of repmgr and monitoring, for the user postgres',
-    },
-    { path: postgresqlPaths.monitorPassfile, holds: 'password of monitoring, for root' },
-    { path: postgresqlPaths.appPassfile, holds: "the application's password, for root" },
+    { path: postgresqlPaths.repmgrPassfile, holds: 'passwords of repmgr and monitoring' },
+    { path: postgresqlPaths.monitorPassfile, holds: 'password of monitoring' },
+    { path: postgresqlPaths.appPassfile, holds: "password of the application's user" },
     { path: postgresqlPaths.repmgrConfig, holds: 'settings of repmgr and repmgrd' },
-    { path: postgresqlPaths.config(17), holds: 'settings of PostgreSQL' },
+    { path: '/etc/postgresql/N/main/conf.d/understudy.conf', holds: 'settings of PostgreSQL' },
+    {
+      path: '`/etc/postgresql/N/main/pg_hba.conf`, `pg_ident.conf`',
+      holds: "a block of ours before the operator's lines",
+    },
+    { path: '/run/understudy/postgresql/', holds: 'lock of a running copy' },
     {
       path: postgresqlPaths.fenced,
-      holds: 'lies there while the database is stopped because it was cut off',
+      holds: 'exists while the database is stopped because the machine was cut off',
     },
-    { path: postgresqlPaths.rejoinFailed, holds: 'how often and why a rejoin has failed' },
+    { path: postgresqlPaths.rejoinFailed, holds: 'how often, since when and why rejoin has failed' },
   ],
-  ports: [{ port: '5432 tcp', who: 'members', what: 'PostgreSQL: replication, PgBouncer of the others' }],
+  ports: [{ port: '5432/tcp', what: 'PostgreSQL', from: "the members' network, by `pg_hba.conf`" }],
   handlers: [
     {
       name: 'failover',
       user: 'postgres',
-      calledBy: 'understudy-failover.service; repmgrd `promote_command`',
-      does: 'the gate: lock, promotion, publication, upkeep',
+      calledBy: 'understudy-failover.service; repmgrd',
+      does: 'passes the promotion gate, and promotes',
     },
     {
       name: 'failover-validate',
       user: 'postgres',
-      calledBy: 'repmgrd `failover_validation_command`',
-      does: 'the gate up to the lock',
+      calledBy: 'repmgrd',
+      does: 'passes the promotion gate, up to the lock',
     },
     {
       name: 'fence',
@@ -124,7 +127,7 @@ export const postgresql: Component<Context> = /* @__PURE__ */ describe(() => ({
     {
       name: 'follow',
       user: 'postgres',
-      calledBy: 'understudy-follow.service; repmgrd `follow_command`',
+      calledBy: 'understudy-follow.service; repmgrd',
       does: 'points a standby at the primary',
     },
     {
@@ -139,29 +142,24 @@ export const postgresql: Component<Context> = /* @__PURE__ */ describe(() => ({
       calledBy: 'postgresql@.service, before every start',
       does: 'lets only the primary start as one',
     },
-    {
-      name: 'repmgr-event',
-      user: 'postgres',
-      calledBy: 'repmgr `event_notification_command`',
-      does: 'records an event',
-    },
+    { name: 'repmgr-event', user: 'postgres', calledBy: 'repmgr', does: 'records an event in the history' },
     {
       name: 'leader-released',
       user: 'consul',
       calledBy: 'watch on `postgresql/leader`',
-      does: 'starts the gate where the lock is free',
+      does: 'starts the failover unit if the lock is free',
     },
     {
       name: 'database-changed',
       user: 'consul',
       calledBy: 'watch on the service `postgresql`',
-      does: 'starts the gate',
+      does: 'starts the failover unit',
     },
     {
       name: 'database-check',
       user: 'consul',
       calledBy: 'the check `postgresql`, every second',
-      does: 'does the database answer?',
+      does: 'checks whether the database answers',
     },
   ],
   daemons: [postgresqlUnits.repmgrd],
@@ -211,6 +209,8 @@ export const postgresql: Component<Context> = /* @__PURE__ */ describe(() => ({
     return { services: services.map((service) => whereItLies(service, settings)), watches }
   },
   check: () => import('./check.ts'),
+  status: () => import('./status.ts'),
+  join: () => import('./join.ts'),
 }))
 
 /** The database's service where its database listens and lies. */

@@ -1,19 +1,20 @@
 import type { Check, Consul } from '../consul/client.ts'
+import { namesIn } from '../consul/entry.ts'
 import type { Context } from '../consul/handler.ts'
-import { consulKeys } from '../consul/manifest.ts'
+import { consulKeys, type Seats } from '../consul/manifest.ts'
 import { readLeadership } from '../consul/observe-leadership.ts'
 import { readSessions } from '../consul/session.ts'
+import { EXIT, UnderstudyError } from '../core/errors.ts'
 import { orUnknown, UNKNOWN, type Unknown } from '../core/unknown.ts'
 import { localDatabase, probe, probeLocal, remoteDatabase } from './database.ts'
 import { type FailoverFacts, holdsLock, type Peer } from './decide-failover.ts'
 import { postgresqlKeys } from './manifest.ts'
 
-/**
- * How long the old primary and the other members may take to answer. The first is expected to be silent, so that its time is part
- * of every failover (docs/fencing.md); the others are busy with the same event.
- */
+/** How long the old primary may take to answer: it is mostly silent, so that this time is part of every failover. */
 export const PRIMARY_PROBE_MS = 200
+/** How long another member may take to answer: it is busy with the same event. */
 export const PROBE_MS = 300
+/** How long the database of this machine may take to answer: nothing can be decided without it. */
 const LOCAL_MS = 2000
 
 /**
@@ -31,7 +32,7 @@ export async function observeFailover(
   const [leadership, found, members, sync, consulLeader, local] = await Promise.all([
     orUnknown(readLeadership(consul)),
     orUnknown(readSessions(consul, node)),
-    orUnknown(readMembers(consul)),
+    orUnknown(readMembers({ settings, consul })),
     orUnknown(consul.get(postgresqlKeys.sync)),
     orUnknown(consul.leader()),
     probeLocal(localDatabase('postgres', postgresqlPort), LOCAL_MS),
@@ -47,7 +48,7 @@ export async function observeFailover(
     startSessions: found === UNKNOWN ? [] : found.start,
   } as const
 
-  // Only a standby that may take over asks the others.
+  // Only a standby that may be promoted asks the others.
   const mayAct =
     local !== UNKNOWN &&
     local.role === 'standby' &&
@@ -83,33 +84,53 @@ export async function observeFailover(
       .map(
         async ({ address, port, ...member }): Promise<Peer> => ({
           ...member,
-          leadsConsul: leadsConsul(address),
-          database: await probe(remoteDatabase(address, port), PROBE_MS),
+          leadsConsul: address !== null && leadsConsul(address),
+          database: address === null ? UNKNOWN : await probe(remoteDatabase(address, port), PROBE_MS),
         }),
       ),
   ])
   return { self, leader, primary, sync: rule, local, ...sessions, primaryDatabase, peers, waitedMs }
 }
 
-export interface Member extends Omit<Peer, 'database' | 'leadsConsul'> {
-  address: string
+interface ListedMember extends Omit<Peer, 'database' | 'leadsConsul'> {
+  /** null where neither its document nor its seat tells. */
+  address: string | null
   port: number
 }
 
-export async function readMembers(consul: Consul): Promise<Member[]> {
+/**
+ * All members, by consistent reads. One whose document this machine cannot read is a member all the same: what a commit waits for
+ * must not forget it. Its seat tells the address and the repmgr id; all members have the same port.
+ */
+export async function readMembers({ settings, consul }: Context): Promise<ListedMember[]> {
   const [databases, seats, checks] = await Promise.all([
     consul.list(postgresqlKeys.nodes),
-    consul.get(consulKeys.seats),
+    readSeats(consul),
     consul.checks(),
   ])
-  return [...databases].map(([node, { value }]) => ({
-    node,
-    address: value.address,
-    port: value.port,
-    repmgrId: value.repmgrId,
-    vipPriority: seats?.value.seats[node]?.vipPriority ?? 0,
-    healthy: isHealthy(checks, node),
-  }))
+  return namesIn(databases).map((node) => {
+    const database = databases.valid.get(node)
+    const seat = seats[node]
+    const address = database?.address ?? seat?.address ?? null
+    return {
+      node,
+      address,
+      port: database?.port ?? settings.postgresqlPort,
+      repmgrId: database?.repmgrId ?? seat?.repmgrId ?? 0,
+      vipPriority: seat?.vipPriority ?? 0,
+      healthy: address !== null && isHealthy(checks, node),
+    }
+  })
+}
+
+/** The seats; none where the document is missing or malformed: here they only decide between equally good candidates. */
+async function readSeats(consul: Consul): Promise<Seats['seats']> {
+  try {
+    return (await consul.get(consulKeys.seats))?.value.seats ?? {}
+  } catch (error) {
+    if (error instanceof UnderstudyError && error.exitCode === EXIT.data) return {}
+    throw error
+  }
 }
 
 /** Consul says that the machine is there and that its database answers. */

@@ -7,9 +7,10 @@ import { withDatabase } from './client.ts'
 import { localDatabase, readRole } from './database.ts'
 import type { FenceFacts } from './decide-fence.ts'
 
+/** How long the local database may take to answer: part of the time in which a primary that is cut off is fenced. */
 const DATABASE_MS = 2000
 
-/** Whether this is a primary that still has its standbys or its lock. */
+/** Whether this machine runs a primary, and whether that still has its standbys or its lock. */
 export async function observeFence({ settings, consul }: Context, { elapsedMs }: Run): Promise<FenceFacts> {
   const target = localDatabase('postgres', settings.postgresqlPort, 'repmgr')
   const [leadership, sessions, database] = await Promise.all([

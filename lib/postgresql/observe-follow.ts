@@ -8,16 +8,17 @@ import { localDatabase, nobodyListens, readRole } from './database.ts'
 import type { FollowFacts, Replication } from './decide-follow.ts'
 import { readLineage } from './observe-lineage.ts'
 
+/** How long a database may take to answer: longer than a new primary is busy with its promotion. */
 const DATABASE_MS = 3000
 
-/** All that the handler `follow` needs, as the system user postgres. */
+/** The facts of the handler `follow`, read as the system user postgres. */
 export async function observeFollow(context: Context): Promise<FollowFacts> {
   const seen = await observeReplication(context, 'postgres')
   const { standbySignal } = inspectData(context.settings.postgresqlVersion)
   return { ...seen, standbySignal, lineage: await observeLineage(seen) }
 }
 
-/** What anybody on this machine may see of it; `user` is who asks, the postgres or the consul system user. */
+/** What every system user of understudy may see. @param user the PostgreSQL user to log in as. */
 export async function observeReplication(
   { settings, consul }: Context,
   user: 'postgres' | 'understudy_monitor',
@@ -43,7 +44,7 @@ export async function observeReplication(
   }
 }
 
-/** Whether a standby that does not stream can go on with the primary. */
+/** Whether a standby that does not stream can continue with the primary. */
 export async function observeLineage({
   node,
   leadership,
@@ -54,7 +55,7 @@ export async function observeLineage({
   const primary = currentPrimary(leadership)
   if (!primary || primary.node === node) return null
   const own = { timeline: local.timeline, lsn: local.receivedLsn }
-  // Whatever the primary cannot tell must not keep a standby from it: it follows where it can, and PostgreSQL refuses the rest.
+  // A primary that does not answer the question must not keep a standby from trying: PostgreSQL refuses what does not fit.
   return readLineage(own, { host: primary.address, port: primary.port }, DATABASE_MS).catch(() => UNKNOWN)
 }
 

@@ -3,10 +3,10 @@ import type { Upstream } from './data-directory.ts'
 import { type Lineage, lineageOf, type Position } from './decide-lineage.ts'
 import { parseLsn } from './lsn.ts'
 
-/** Far more than any: a line for each promotion. PostgreSQL 15 takes "missing_ok" only together with a length. */
+/** Far more than any history file has, a line for each promotion. PostgreSQL 15 takes "missing_ok" only with a length. */
 const LONGEST_HISTORY = 1024 * 1024
 
-/** Asks a primary (as repmgr, a superuser there) whether a standby at this position can go on with it. */
+/** Asks a primary (as repmgr, a superuser there) whether a standby at this position can continue with it. */
 export async function readLineage(own: Position, primary: Upstream, timeoutMs: number): Promise<Lineage> {
   const target = { host: primary.host, port: primary.port, user: 'repmgr', database: 'repmgr' }
   return withDatabase(target, timeoutMs, async (connection) => {
@@ -21,7 +21,7 @@ export async function readLineage(own: Position, primary: Upstream, timeoutMs: n
                            from pg_ls_waldir() where name ~ '^[0-9A-F]{24}$'))::text as oldest
        from here`,
     )
-    if (!row) throw new Error('the primary said nothing of its timeline')
+    if (!row) throw new Error('the primary did not say which timeline it is on')
     const { timeline, history, oldest } = row
     return lineageOf(own, { timeline, history: history ?? '', oldest: parseLsn(oldest) })
   })

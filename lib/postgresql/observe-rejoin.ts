@@ -5,7 +5,7 @@ import type { RejoinFacts } from './decide-rejoin.ts'
 import { postgresqlPaths } from './manifest.ts'
 import { observeLineage, observeReplication } from './observe-follow.ts'
 
-/** What this machine has and who leads, where another attempt is due; after a failure that is not at once. */
+/** What this machine has, who the primary is, and how earlier attempts have failed. */
 export async function observeRejoin(context: Context): Promise<RejoinFacts> {
   const { settings } = context
   const failure = readFailure(postgresqlPaths.rejoinFailed)

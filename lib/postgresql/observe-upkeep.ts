@@ -10,39 +10,46 @@ import type { Connection } from './client.ts'
 import { parseSynchronous } from './config-synchronous.ts'
 import { type CommitRule, NO_WAIT, NOBODY } from './decide-durability.ts'
 import { holdsLock } from './decide-failover.ts'
-import type { Mandate, UpkeepFacts } from './decide-upkeep.ts'
+import type { UnderLock, UpkeepFacts } from './decide-upkeep.ts'
 import { postgresqlKeys, type Sync } from './manifest.ts'
 import { readMembers } from './observe-failover.ts'
 
-/** How long standbys that write without pause may take to reach a position that the primary had a moment ago. */
+/** How long busy standbys may take to reach a position that the primary had a moment ago. */
 const LEVEL_MS = 1000
+/** How often their positions are read meanwhile: a busy standby confirms one every few milliseconds. */
 const LOOK_AGAIN_MS = 25
 
-/** What a change in Consul needs beside the facts. */
-export interface Held extends Mandate {
+/** What the holder of the lock needs for a change in Consul, beside the facts. */
+export interface LockHolder extends UnderLock {
   session: string
   sync: Entry<Sync> | null
+  /** Machines that are registered with repmgr and missing from the list of members. */
+  unlisted: readonly string[]
 }
 
 /** What PostgreSQL and Consul say now of the standbys. The caller holds the advisory lock through `own`. */
 export async function observeUpkeep(
   own: Connection,
   context: Context,
-): Promise<{ held: Held | null } & Pick<UpkeepFacts, 'commit' | 'fileDiffers' | 'streaming' | 'level'>> {
-  const held = await readHeld(context)
-  if (held === null) return { held, commit: NO_WAIT, fileDiffers: false, streaming: [], level: [] }
+): Promise<
+  { holder: LockHolder | null } & Pick<UpkeepFacts, 'commit' | 'fileDiffers' | 'streaming' | 'level'>
+> {
+  const underLock = await readUnderLock(context)
+  if (underLock === null)
+    return { holder: null, commit: NO_WAIT, fileDiffers: false, streaming: [], level: [] }
   const rule = await readCommitRule(own)
-  const names = held.members.map(({ node }) => node)
-  return { held, ...rule, ...(await readStandbys(own, names)) }
+  const names = underLock.members.map(({ node }) => node)
+  const holder = { ...underLock, unlisted: await readUnlisted(own, names) }
+  return { holder, ...rule, ...(await readStandbys(own, names)) }
 }
 
-/** The lock is ours, as Consul says now, together with what a step needs; null where it is not, or Consul does not say. */
-async function readHeld({ settings, consul }: Context): Promise<Held | null> {
+/** What Consul says now; null if this machine does not hold the lock as the published primary, or Consul does not answer. */
+async function readUnderLock({ settings, consul }: Context): Promise<Omit<LockHolder, 'unlisted'> | null> {
   const { node } = settings
   const [leadership, sessions, members, config, sync] = await Promise.all([
     orUnknown(readLeadership(consul)),
     orUnknown(readSessions(consul, node)),
-    orUnknown(readMembers(consul)),
+    orUnknown(readMembers({ settings, consul })),
     orUnknown(consul.get(consulKeys.config)),
     orUnknown(consul.get(postgresqlKeys.sync)),
   ])
@@ -57,7 +64,7 @@ async function readHeld({ settings, consul }: Context): Promise<Held | null> {
   return { session, members, mode: config?.value.durability ?? 'quorum', election, sync }
 }
 
-/** The rule in effect, and whether a killed run has only written another one to the file. */
+/** The rule in effect, and whether the file holds another one, as a run that was killed may leave it. */
 async function readCommitRule(own: Connection): Promise<{ commit: CommitRule; fileDiffers: boolean }> {
   const [row] = await own.query<{ now: string; file: string | null }>(
     `select current_setting('synchronous_standby_names') as now,
@@ -67,7 +74,12 @@ async function readCommitRule(own: Connection): Promise<{ commit: CommitRule; fi
   return { commit: parseSynchronous(row.now), fileDiffers: (row.file ?? '') !== row.now }
 }
 
-/** Which of the members stream, and which of those get as far as we have written by now. */
+async function readUnlisted(own: Connection, members: readonly string[]): Promise<string[]> {
+  const rows = await own.query<{ name: string }>('select node_name as name from repmgr.nodes order by 1')
+  return rows.map(({ name }) => name).filter((name) => !members.includes(name))
+}
+
+/** Which of the members stream, and which of those have on disk everything that is written by now. */
 async function readStandbys(
   own: Connection,
   members: readonly string[],

@@ -10,9 +10,17 @@ export function passwordFromFile(user: string): string {
   if (path === undefined)
     throw new UnderstudyError(EXIT.config, `there is no password for ${user}: PGPASSFILE is not set`)
   const start = `*:*:*:${user}:`
-  const line = readFileSync(path, 'utf8')
+  const line = readPasswords(path)
     .split('\n')
     .find((text) => text.startsWith(start))
   if (line === undefined) throw new UnderstudyError(EXIT.config, `${path} has no password for ${user}`)
   return line.slice(start.length).replace(/\\(.)/g, '$1')
+}
+
+function readPasswords(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (cause) {
+    throw new UnderstudyError(EXIT.config, `the passwords in ${path} cannot be read`, { cause })
+  }
 }

@@ -1,8 +1,23 @@
+import { replaceFile } from '../core/atomic-files.ts'
 import { run } from '../core/exec.ts'
+import type { Settings } from '../core/settings.ts'
+import { ensureRunning } from '../core/systemd.ts'
 import type { SystemUser } from '../core/users.ts'
-import { postgresqlPaths } from './manifest.ts'
+import { renderRepmgr } from './config-repmgr.ts'
+import { postgresqlPaths, postgresqlUnits } from './manifest.ts'
 
+/** repmgr connects to the primary and writes one row; for half of this time it waits until a standby has received it. */
 const REGISTER_MS = 30_000
+
+/** Writes repmgr's settings of this member. */
+export function configureRepmgr(settings: Settings): void {
+  const { postgresqlPort: port, vipPriority: priority } = settings
+  replaceFile(postgresqlPaths.repmgrConfig, renderRepmgr({ ...settings, port, priority }))
+}
+
+/** Makes repmgrd run with these settings. */
+export const startRepmgrd = (): Promise<void> =>
+  ensureRunning(postgresqlUnits.repmgrd, [postgresqlPaths.repmgrConfig])
 
 /** Writes the first machine into repmgr's metadata (and creates its extension). */
 export async function registerPrimary(as: SystemUser): Promise<void> {

@@ -1,6 +1,17 @@
 /** What a PostgreSQL says of itself. */
 export type LocalDatabase =
   | { role: 'primary'; timeline: number }
-  /** `still`: it takes nothing from any primary, and has read all the WAL it has; its position stays as it is. */
+  /** `receiverStopped`: it receives nothing from any primary and has read all the WAL on its disk: its position does not move. */
   | { role: 'standby'; timeline: number; receivedLsn: bigint; receiverStopped: boolean }
   | { role: 'down' }
+
+/** A PostgreSQL that has answered with an error in place of its role: no connection left, an unknown password, starting up. */
+export interface AliveDatabase {
+  role: 'alive'
+  /** See https://www.postgresql.org/docs/current/errcodes-appendix.html. */
+  sqlstate: string
+  says: string
+}
+
+/** What a PostgreSQL answers when it is asked for its role. */
+export type ProbedDatabase = LocalDatabase | AliveDatabase

@@ -3,17 +3,22 @@ import { readText, replaceFile } from '../core/atomic-files.ts'
 import { run } from '../core/exec.ts'
 import { unit } from '../core/systemd.ts'
 import type { SystemUser } from '../core/users.ts'
+import { waitFor } from '../core/wait.ts'
 import { hbaLines, identLines, renderPostgresql, withManagedBlock } from './config.ts'
 import { postgresqlPaths, postgresqlUnits } from './manifest.ts'
 import { scramSecret } from './scram.ts'
 
 /** Where Debian's cluster main listens. */
 export const POSTGRESQL_PORT = 5432
+/** A few small statements; creating a database copies a template of some megabytes. */
 const SQL_MS = 30_000
+/** A server that was not stopped cleanly replays its WAL before it counts as started. */
 const START_MS = 300_000
+/** A standby that has just started replays the WAL of its copy first; then it connects to the primary, every 5 s if that fails. */
+const STREAMING_MS = 60_000
 
-/** Runs SQL as the postgres system user over the Unix socket. The text goes over stdin: secrets are in nobody's argv. */
-export async function sql(as: SystemUser, port: number, database: string, text: string): Promise<string> {
+/** Runs SQL as the postgres system user over the Unix socket. The text goes over stdin, so that no secret is in argv. */
+async function sql(as: SystemUser, port: number, database: string, text: string): Promise<string> {
   const args = [
     '-XAtq',
     '-v',
@@ -80,6 +85,14 @@ export async function createRoles(
       `select 'create database ${name} owner ${owner}' where not exists (select from pg_database where datname = '${name}')\\gexec`,
   )
   await sql(as, port, 'postgres', [...statements, ...databases].join('\n'))
+}
+
+/** Waits until the standby receives WAL. */
+export async function waitForStreaming(port: number, as: SystemUser): Promise<void> {
+  await waitFor('the standby to stream from the primary', STREAMING_MS, async () => {
+    const state = await sql(as, port, 'postgres', `select status from pg_stat_wal_receiver`)
+    return state === 'streaming' || null
+  })
 }
 
 /** Has anybody used this server? What Debian's package creates at its installation counts as empty. */

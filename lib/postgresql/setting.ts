@@ -2,7 +2,7 @@ import { type Connection, sqlLiteral } from './client.ts'
 
 /**
  * Sets parameters of the server that need no restart, for all sessions and over a restart (ALTER SYSTEM).
- * @param options.always also where they are in effect already: the file may say something else.
+ * @param options.always also if they are in effect already: the file may hold something else.
  * @returns whether anything had to change.
  */
 export async function setAndReload(

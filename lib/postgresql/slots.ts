@@ -3,24 +3,24 @@ import type { Connection } from './client.ts'
 /** The names of the members' slots, as lib/postgresql/config.ts makes them. */
 const OF_MEMBERS = `slot_name like 'repmgr\\_slot\\_%'`
 
-/** How long a process that serves a standby has to end. */
+/** How long a process that serves a standby may take to end; it takes some milliseconds. */
 const EVICT_MS = 1000
 
-/** Makes sure the replication slot exists on the database we are connected to. */
+/** Makes the replication slot on this database, unless it exists. */
 export async function ensureSlot(primary: Connection, slot: string): Promise<void> {
   const found = await primary.query('select 1 from pg_replication_slots where slot_name = $1', [slot])
   if (found.length > 0) return
   try {
     await primary.query('select pg_create_physical_replication_slot($1, true)', [slot])
   } catch (error) {
-    // duplicate_object: the other side, which also sees to it, was quicker.
+    // duplicate_object: the standby and the primary both make it, and the other one was quicker.
     if ((error as { code?: string }).code !== '42710') throw error
   }
 }
 
 /**
  * Drops all of the members' slots, also in use: no member has another way to stream from here.
- * @throws PostgreSQL's refusal, where one was taken again meanwhile.
+ * @throws PostgreSQL's refusal, if a slot was taken again meanwhile.
  */
 export async function evictStandbys(connection: Connection): Promise<void> {
   await connection.query(
@@ -32,8 +32,8 @@ export async function evictStandbys(connection: Connection): Promise<void> {
 }
 
 /**
- * Drops the members' slots that nobody uses, except those named: slots of departed members, or of the time when this
- * machine was the primary, would keep WAL for ever.
+ * Drops unused slots of members, except those named. Slots of former members, or of the time when this machine was the primary,
+ * would keep WAL for ever.
  */
 export async function dropSlots(connection: Connection, except: readonly string[] = []): Promise<void> {
   await connection.query(

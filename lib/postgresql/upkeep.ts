@@ -8,16 +8,16 @@ import { localDatabase } from './database.ts'
 import { ALONE_AFTER_MS, decideUpkeep, UPKEEP_MS, type UpkeepChange } from './decide-upkeep.ts'
 import { observeUpkeep } from './observe-upkeep.ts'
 
-/** Our own bookkeeping takes milliseconds; this ends one on a database that hangs. */
+/** The bookkeeping takes milliseconds; this ends it on a database that hangs. */
 const DATABASE_MS = 5000
 
 /**
- * What a primary sees to: a replication slot for every other member and none for strangers, repmgr's own metadata, and what
- * a commit waits for, until every healthy member counts. One run at a time: the others find the advisory lock taken.
+ * The upkeep of the primary: a replication slot for every other member and for nobody else, repmgr's metadata, the commit rule
+ * and the election rule, until every healthy member counts. One run at a time: the others find the advisory lock taken.
  *
  * @returns whether this machine still holds the lock.
  */
-export async function keepUpPrimary(context: Context): Promise<'kept' | 'lost'> {
+export async function keepUpPrimary(context: Context): Promise<'done' | 'lost'> {
   const { settings } = context
   const { node } = settings
   const target = localDatabase('postgres', settings.postgresqlPort, 'repmgr')
@@ -25,8 +25,8 @@ export async function keepUpPrimary(context: Context): Promise<'kept' | 'lost'> 
     const [lock] = await own.query<{ ours: boolean }>(
       `select pg_try_advisory_lock(hashtext('understudy upkeep')) as ours`,
     )
-    if (!lock?.ours) return 'kept'
-    // Our own bookkeeping must not wait for a standby that may be gone.
+    if (!lock?.ours) return 'done'
+    // The bookkeeping must not wait for a standby that may be gone.
     await own.query('set synchronous_commit = local')
     await keepSlots(own, context)
     await keepMetadata(own, settings.repmgrId)
@@ -34,22 +34,22 @@ export async function keepUpPrimary(context: Context): Promise<'kept' | 'lost'> 
     let streamedAt = started
     let refused = false
     for (;;) {
-      const { held, ...seen } = await observeUpkeep(own, context)
+      const { holder, ...seen } = await observeUpkeep(own, context)
       const now = performance.now()
       const withoutStandbyMs = now - streamedAt
       if (seen.streaming.length > 0) streamedAt = now
       const plan = decideUpkeep({
-        ...{ node, mandate: held, ...seen, withoutStandbyMs, refused, elapsedMs: now - started },
+        ...{ node, underLock: holder, ...seen, withoutStandbyMs, refused, elapsedMs: now - started },
       })
-      if (plan.do === 'kept' || plan.do === 'lost' || held === null)
-        return plan.do === 'kept' ? 'kept' : 'lost'
+      if (plan.do === 'done') return plan.do
+      if (plan.do === 'lost' || holder === null) return 'lost'
       if (plan.do === 'wait') {
         refused = false
         await pause(plan.afterMs)
         continue
       }
       log('failover', { do: plan.do, why: plan.why, rule: ruleOf(plan) })
-      refused = !(await applyUpkeep(plan, own, context, held))
+      refused = !(await applyUpkeep(plan, own, context, holder))
     }
   })
 }

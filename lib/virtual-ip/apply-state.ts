@@ -2,7 +2,7 @@ import type { Context } from '../consul/handler.ts'
 import type { VirtualIpStatePlan } from './decide-state.ts'
 import { virtualIpKeys } from './manifest.ts'
 
-/** Publishes the state of this machine's keepalived. */
+/** Publishes the state of this machine's keepalived. @throws UnderstudyError where Consul does not answer. */
 export async function applyVirtualIpState(
   plan: VirtualIpStatePlan,
   { settings, consul }: Context,

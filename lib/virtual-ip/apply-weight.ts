@@ -7,27 +7,28 @@ import { withDatabase } from '../postgresql/client.ts'
 import type { VirtualIpWeightPlan } from './decide-weight.ts'
 import { virtualIpPaths } from './manifest.ts'
 
-const SEND_AWAY_MS = 500
-/** keepalived takes the address away some milliseconds after it was told. */
+/** How long PgBouncer may take to close connections: one that hangs must not keep the address here. */
+const CLOSE_MS = 500
+/** How long connections are closed after the weight was written: keepalived removes the address some milliseconds later. */
 const LEAVE_MS = 100
 
-/** Writes keepalived's track file, which moves the virtual IP without a reload. */
+/** Writes keepalived's track file. keepalived rereads it at once, without a reload. */
 export async function applyVirtualIpWeight(
-  { file, sendAway }: VirtualIpWeightPlan,
+  { file, closeConnections }: VirtualIpWeightPlan,
   { settings }: Context,
 ): Promise<void> {
   if (file === undefined) return
-  // A PgBouncer that does not answer must not keep the address here.
-  if (sendAway) await giveUp(file, settings).catch(() => {})
+  // The address must leave even if PgBouncer does not answer.
+  if (closeConnections) await giveUpAddress(file, settings).catch(() => {})
   replaceFile(virtualIpPaths.weight, file)
 }
 
 /**
- * Writes the weight while PgBouncer closes all connections. A client that it left open would wait for ever: what we answer once
- * the address has gone does not leave this machine. Some come back before it has gone.
+ * Writes the weight while PgBouncer closes the connections of its clients. A client whose connection stays open would wait for
+ * ever: once the address has gone, no answer leaves this machine. Clients that reconnect too early are closed again.
  */
-async function giveUp(file: string, { database, virtualIp }: Settings): Promise<void> {
-  await withDatabase(localConsole, SEND_AWAY_MS, async (console) => {
+async function giveUpAddress(file: string, { database, virtualIp }: Settings): Promise<void> {
+  await withDatabase(localConsole, CLOSE_MS, async (console) => {
     const close = () => console.query(`KILL ${database}`)
     await close()
     replaceFile(virtualIpPaths.weight, file)

@@ -10,22 +10,22 @@ export interface KeepalivedOptions {
 }
 
 /**
- * keepalived.conf, see keepalived.conf(5). Every machine starts as BACKUP; the highest priority wins. The track file adds
- * the primary's weight without a reload. VRRP version 3 allows adverts more often than once a second: a silent holder is
- * missed after 3.x intervals.
+ * keepalived.conf, see keepalived.conf(5). Every machine starts as BACKUP, and the highest priority wins. keepalived adds
+ * the weight in the track file to the priority, without a reload. VRRP version 3 allows several adverts a second: a silent
+ * holder is noticed after three to four of them.
  */
 export function renderKeepalived(options: KeepalivedOptions): string {
-  // Calls overlap: one after the other, each reads the present state.
-  // keepalived throws away what its scripts say: it goes to the journal.
+  // Calls may overlap: under the lock, each reads the current state.
+  // keepalived discards the output of its scripts, so it goes to the journal.
   const handler = `/usr/bin/nice -n 10 /usr/bin/flock --wait 5 ${paths.lock('virtual-ip-state')} ${paths.handler('virtual-ip-state')}`
   const notify = `/usr/bin/systemd-cat --identifier=understudy ${handler}`
-  return `# Written by understudy. Local settings are lost at the next join.
+  return `# Written by understudy. The next join overwrites local changes.
 global_defs {
     router_id ${options.node}
     enable_script_security
     script_user keepalived_script
     vrrp_version 3
-    # A busy machine must not miss its adverts.
+    # A busy machine must send its adverts in time.
     vrrp_priority -15
     vrrp_garp_master_repeat 3
 }
@@ -41,7 +41,7 @@ vrrp_instance understudy {
     virtual_router_id ${options.routerId}
     priority ${options.priority}
     advert_int 0.1
-    # A former primary whose cable is plugged in again still has its weight, and may be preferred: Consul tells it meanwhile.
+    # A former primary that was cut off may still have the weight of a primary: Consul corrects it within this time.
     preempt_delay 10
     virtual_ipaddress {
         ${options.virtualIp} dev ${options.interface}

@@ -4,9 +4,9 @@ import type { KeepalivedNode } from './manifest.ts'
 export type VrrpState = KeepalivedNode['state']
 
 export interface VirtualIpStateFacts {
-  /** State named by keepalived's event, or null where we look without an event. */
+  /** The state that keepalived's event names, or null in the periodic check. */
   event: VrrpState | null
-  /** Does this machine want the address at all? Where it does not, keepalived speaks of a fault. */
+  /** Whether this machine claims the address. If it does not, keepalived reports a fault. */
   claims: boolean
   /** Is the virtual IP on one of our interfaces? */
   holdsAddress: boolean
@@ -22,9 +22,9 @@ export interface VirtualIpStatePlan {
 }
 
 /**
- * What to publish of this machine's VRRP state. keepalived's notify calls may overlap and arrive out of order
- * (acassen/keepalived#996), so whether we hold the address is read, not believed: an event only tells FAULT and STOP apart
- * from BACKUP.
+ * The VRRP state to publish for this machine. keepalived's notify calls may overlap and arrive out of order
+ * (acassen/keepalived#996). So the event does not decide whether this machine holds the address, its interface does; the event
+ * only distinguishes FAULT and STOP from BACKUP.
  */
 export function decideVirtualIpState({
   event,
@@ -35,20 +35,29 @@ export function decideVirtualIpState({
   now,
 }: VirtualIpStateFacts): VirtualIpStatePlan {
   if (published === UNKNOWN) return { do: 'nothing', why: 'Consul does not answer' }
-  const without = event === 'STOP' || (event === 'FAULT' && claims) ? event : keep(event, claims, published)
-  const state: VrrpState = holdsAddress ? 'MASTER' : without
+  const state = holdsAddress ? 'MASTER' : stateWithoutAddress(event, claims, published)
   if (published?.state === state && published.priority === priority)
-    return { do: 'nothing', why: `already published: ${state}` }
+    return { do: 'nothing', why: `the state ${state} is already published` }
   const since = published?.state === state ? published.since : now
   return {
     do: 'publish',
-    why: `${published?.state ?? 'unpublished'} -> ${state}`,
+    why: change(published, state, priority),
     document: { schema: 1, priority, state, since },
   }
 }
 
-/** Without an event FAULT and STOP stay; everything else that has no address is BACKUP. */
-const keep = (event: VrrpState | null, claims: boolean, published: KeepalivedNode | null): VrrpState => {
-  if (event !== null) return 'BACKUP'
-  return published?.state === 'STOP' || (published?.state === 'FAULT' && claims) ? published.state : 'BACKUP'
+/** Without an event, FAULT and STOP stay. Any other state without the address is BACKUP. */
+function stateWithoutAddress(
+  event: VrrpState | null,
+  claims: boolean,
+  published: KeepalivedNode | null,
+): VrrpState {
+  const state = event ?? published?.state
+  return state === 'STOP' || (state === 'FAULT' && claims) ? state : 'BACKUP'
+}
+
+function change(published: KeepalivedNode | null, state: VrrpState, priority: number): string {
+  if (!published) return `no state was published before ${state}`
+  if (published.state !== state) return `the state changed from ${published.state} to ${state}`
+  return `the priority changed from ${published.priority} to ${priority}`
 }

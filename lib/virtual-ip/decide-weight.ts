@@ -5,17 +5,17 @@ import { UNKNOWN, type Unknown } from '../core/unknown.ts'
 /** Added to the primary's VRRP priority. More than the largest gap between priorities, so that it always decides. */
 export const PRIMARY_WEIGHT = 100
 
-/** keepalived takes this for a fault and holds no address, see track_file in keepalived.conf(5). */
+/** keepalived treats this weight as a fault and gives the address up, see track_file in keepalived.conf(5). */
 export const NO_CLAIM = -254
 
 export interface VirtualIpWeightFacts {
   node: string
-  /** null, as is `leadership`: not asked for, where the machine is fenced. */
+  /** null, as is `leadership`, if the machine is fenced: then Consul is not asked. */
   policy: PlacementPolicy | Unknown | null
   leadership: Leadership | Unknown | null
-  /** This machine was the primary, and has stopped its database because it was cut off. */
+  /** The fence has stopped the database of this machine. */
   fenced: boolean
-  /** What keepalived's track file holds, or null. */
+  /** Content of keepalived's track file, or null if there is none. */
   file: string | null
 }
 
@@ -23,13 +23,14 @@ export interface VirtualIpWeightPlan {
   do: 'nothing' | 'write'
   why: string
   file?: string
-  /** The address leaves this machine, which lives on: the clients that came through it are sent away first. */
-  sendAway?: true
+  /** The address leaves this machine, which stays up: the connections of its clients are closed first. */
+  closeConnections?: true
 }
 
 /**
- * With policy `with-primary` one machine claims the address: who holds the lock, as it is the primary or is about to be; while the
- * lock is free, who was published last, as only it may still be the primary. With `fixed` the address stays by priority.
+ * With policy `with-primary` one machine claims the address: the holder of the lock, which is the primary or about to become it.
+ * While the lock is free, it is the published primary, because no other machine can be the primary. With policy `fixed`, VRRP
+ * priority places the address.
  */
 export function decideVirtualIpWeight({
   node,
@@ -41,18 +42,21 @@ export function decideVirtualIpWeight({
   const plan = (weight: number, why: string): VirtualIpWeightPlan => {
     if (file === `${weight}\n`) return { do: 'nothing', why }
     const leaves = weight === NO_CLAIM && file !== null
-    return { do: 'write', why, file: `${weight}\n`, ...(leaves ? { sendAway: true } : {}) }
+    return { do: 'write', why, file: `${weight}\n`, ...(leaves ? { closeConnections: true } : {}) }
   }
 
-  if (fenced || leadership === null) return plan(NO_CLAIM, 'this machine is cut off')
+  if (fenced || leadership === null) return plan(NO_CLAIM, 'this machine is fenced')
   if (policy === UNKNOWN || leadership === UNKNOWN) {
     if (file === null) return plan(NO_CLAIM, 'Consul does not answer and no primary is known')
     return { do: 'nothing', why: 'Consul does not answer' }
   }
-  if (policy === 'fixed') return plan(0, 'the virtual IP stays by priority')
+  if (policy === 'fixed') return plan(0, 'the policy is fixed: the virtual IP is placed by priority')
   const { leader, primary } = leadership
   const claims = leader?.session ? leader.value.node : primary?.node
   if (claims === undefined) return plan(NO_CLAIM, 'there is no primary')
-  const why = claims === primary?.node ? `${claims} is the primary` : `${claims} has the lock`
+  const why =
+    claims === primary?.node
+      ? `${claims} is the primary`
+      : `${claims} holds the lock and is not published yet`
   return plan(claims === node ? PRIMARY_WEIGHT : NO_CLAIM, why)
 }

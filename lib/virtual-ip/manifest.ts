@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import type { Context } from '../consul/handler.ts'
+import type { Joining } from '../consul/joining.ts'
 import { type Component, describe } from '../core/component.ts'
 import { key } from '../core/key.ts'
 import { run } from '../core/paths.ts'
@@ -28,38 +29,35 @@ export const virtualIpPaths = {
 export const virtualIpUnits = { keepalived: 'keepalived.service' } as const
 
 /** keepalived, which holds the virtual IP on one machine. */
-export const virtualIp: Component<Context> = /* @__PURE__ */ describe(() => ({
+export const virtualIp: Component<Context, Joining> = /* @__PURE__ */ describe(() => ({
   name: 'virtual-ip',
   title: 'keepalived',
   keys: virtualIpKeys,
   keysAbout: [
     {
       key: 'keepalived/nodes/NODE',
-      holds: "priority and state of a machine's keepalived",
-      writtenBy: '`join`, `virtual-ip-state`',
+      holds: 'VRRP priority, state, since when',
+      writtenBy: 'join, `virtual-ip-state`',
     },
   ],
   paths: virtualIpPaths,
   filesAbout: [
     { path: virtualIpPaths.config, holds: 'settings of keepalived' },
-    {
-      path: virtualIpPaths.weight,
-      holds: "the machine's weight in the election of the address; gone at boot",
-    },
+    { path: virtualIpPaths.weight, holds: "this machine's weight in the election of the virtual IP" },
   ],
-  ports: [{ port: 'VRRP (IP protocol 112)', who: 'members', what: 'keepalived, to 224.0.0.18' }],
+  ports: [{ port: 'IP protocol 112', what: 'VRRP version 3, multicast', from: "the members' segment" }],
   handlers: [
     {
       name: 'virtual-ip-state',
       user: 'keepalived_script, consul',
       calledBy: "keepalived's `notify`; `check`",
-      does: 'publishes whether this machine holds the address',
+      does: 'publishes whether it holds the address',
     },
     {
       name: 'virtual-ip-weight',
       user: 'consul',
-      calledBy: '`check`, understudy-withdraw.service, people',
-      does: 'moves the address to the primary, or leaves it by priority',
+      calledBy: '`check`; understudy-withdraw.service',
+      does: "sets this machine's claim to the address",
     },
   ],
   daemons: [virtualIpUnits.keepalived],
@@ -83,4 +81,6 @@ export const virtualIp: Component<Context> = /* @__PURE__ */ describe(() => ({
   },
   consul: () => ({ services: [], watches: [] }),
   check: () => import('./check.ts'),
+  status: () => import('./status.ts'),
+  join: () => import('./join.ts'),
 }))

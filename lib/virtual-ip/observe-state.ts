@@ -7,7 +7,7 @@ import type { VirtualIpStateFacts, VrrpState } from './decide-state.ts'
 import { NO_CLAIM } from './decide-weight.ts'
 import { virtualIpKeys, virtualIpPaths } from './manifest.ts'
 
-/** Whether this machine holds the virtual IP, and what is published of that. `event` is the state that keepalived named, or null. */
+/** Reads whether this machine holds the virtual IP, and its published state. `event` is the state that keepalived named, or null. */
 export async function observeVirtualIpState(
   { settings, consul }: Context,
   _run: Run,

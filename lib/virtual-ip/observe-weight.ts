@@ -7,11 +7,11 @@ import { isFenced } from '../postgresql/fence-marker.ts'
 import type { VirtualIpWeightFacts } from './decide-weight.ts'
 import { virtualIpPaths } from './manifest.ts'
 
-/** Who leads, the placement policy, and what keepalived's track file holds. */
+/** Reads the holder of the lock, the published primary, the policy and keepalived's track file. */
 export async function observeVirtualIpWeight({ settings, consul }: Context): Promise<VirtualIpWeightFacts> {
   const { node } = settings
   const file = readText(virtualIpPaths.weight)
-  // A silent Consul would only cost time.
+  // Consul would not change the decision, and waiting for it costs time.
   if (isFenced()) return { node, policy: null, leadership: null, fenced: true, file }
   const [config, leadership] = await Promise.all([
     orUnknown(consul.get(consulKeys.config)),

@@ -8,7 +8,7 @@ import {
 } from './decide-weight.ts'
 import { observeVirtualIpWeight } from './observe-weight.ts'
 
-/** Keeps keepalived's track file true. */
+/** Writes this machine's weight, by which keepalived claims the virtual IP or gives it up. */
 export const virtualIpWeight: Reconciler<Context, VirtualIpWeightFacts, VirtualIpWeightPlan> = {
   name: 'virtual-ip-weight',
   observe: observeVirtualIpWeight,

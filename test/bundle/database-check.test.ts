@@ -60,13 +60,13 @@ const cases: readonly (readonly [
     'it died a moment ago, and systemd starts it again',
     { answers: false, state: 'activating', awaySeconds: 1 },
     WARNING,
-    'PostgreSQL is being started again',
+    'PostgreSQL is being restarted',
   ],
   [
     'it is being stopped since a moment ago',
     { answers: false, state: 'deactivating', awaySeconds: 1 },
     WARNING,
-    'PostgreSQL is being started again',
+    'PostgreSQL is being restarted',
   ],
   [
     'systemd has been starting it for as long as a failover takes',

@@ -7,8 +7,8 @@ import { after, describe, test } from 'node:test'
 import { paths } from '../../lib/core/paths.ts'
 import { built, handlers, Installed, logged, repository, run, shellHandlers } from './support/handlers.ts'
 
-/** Behind a condition that is never true here: pg's native driver, and its sockets on Cloudflare. */
-const NEVER_LOADED = ['pg-native', 'cloudflare:sockets']
+/** Never reached from a handler: what only people need of a manifest; pg's native driver, and its sockets on Cloudflare. */
+const NEVER_LOADED = ['./join.ts', './status.ts', 'pg-native', 'cloudflare:sockets']
 
 /** PostgreSQL of a machine that has not joined is none of our business, and repmgr has events during a join. */
 const UNJOINED = ['repmgr-event', 'start-gate']
@@ -90,6 +90,11 @@ for (const [name, budget] of Object.entries(handlers)) {
       assert.deepEqual(foreign, [])
     })
 
+    // Nobody waits for these two: they run programs with execa, whose import takes half as long as the start of Node.
+    if (name !== 'files' && name !== 'rejoin')
+      test('does not carry execa', () => assert.ok(!text.includes('execa')))
+    test('carries neither zx nor a client of Consul from npm', () =>
+      assert.doesNotMatch(text, /node_modules\/(zx|consul|papi)\//))
     test(`is smaller than ${budget.kilobytes} kB`, () =>
       assert.ok(text.length < budget.kilobytes * 1000, `${Math.round(text.length / 1000)} kB`))
 

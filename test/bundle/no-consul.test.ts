@@ -193,7 +193,7 @@ describe('no Consul', { skip, concurrency }, () => {
         assert.equal(member.read('keepalived/weight'), '-254\n')
       })
 
-      test('a machine that has stopped its database as it was cut off: no claim, and clients are held', async () => {
+      test('a fenced machine: no claim to the address, and clients are held back', async () => {
         const member = memberWith({ consul })
         member.write('database/fenced', 'cut off\n')
         assert.equal((await member.handler('virtual-ip-weight')).exitCode, 0)

@@ -14,6 +14,7 @@ import { pooler } from '../../lib/pooler/reconciler.ts'
 import { postgresqlUnits } from '../../lib/postgresql/manifest.ts'
 import { virtualIpWeight } from '../../lib/virtual-ip/weight.ts'
 import manifest from '../../package.json' with { type: 'json' }
+import { renderPolkit, renderTmpfiles } from '../../packaging/render.mjs'
 import { definitions } from '../unit/support/definitions.ts'
 import { built, repository, shellHandlers } from './support/handlers.ts'
 
@@ -112,12 +113,12 @@ describe('the package', () => {
   })
 
   test('holds everything else, where its reader looks', () => {
-    for (const [path, source] of [
-      ['/usr/lib/tmpfiles.d/understudy.conf', 'packaging/tmpfiles.conf'],
-      ['/usr/share/polkit-1/rules.d/50-understudy.rules', 'packaging/polkit.rules'],
-      ['/usr/share/doc/understudy/copyright', 'LICENSE'],
+    for (const [path, text] of [
+      ['/usr/lib/tmpfiles.d/understudy.conf', renderTmpfiles(components)],
+      ['/usr/share/polkit-1/rules.d/50-understudy.rules', renderPolkit(components)],
+      ['/usr/share/doc/understudy/copyright', read('LICENSE')],
     ] as const) {
-      assert.equal(readFileSync(join(extracted, path), 'utf8'), read(source), path)
+      assert.equal(readFileSync(join(extracted, path), 'utf8'), text, path)
     }
   })
 
@@ -203,7 +204,7 @@ describe('polkit: who may do what with which unit', () => {
     subject: { user: string },
   ) => string | undefined
   const rules: Rule[] = []
-  runInNewContext(read('packaging/polkit.rules'), {
+  runInNewContext(renderPolkit(components), {
     polkit: { addRule: (rule: Rule) => rules.push(rule), Result: { YES: 'yes' } },
   })
   const manage = 'org.freedesktop.systemd1.manage-units'

@@ -39,7 +39,6 @@ before(async () => {
   consul = new session.Consul({ port: (agent.address() as AddressInfo).port })
 })
 after(() => {
-  consul.close()
   agent.close()
 })
 beforeEach(() => {

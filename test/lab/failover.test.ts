@@ -5,10 +5,10 @@ import { after, afterEach, before, test } from 'node:test'
 import { UNKNOWN } from '../../lib/core/unknown.ts'
 import { waitFor } from '../../lib/core/wait.ts'
 import type { StatusDocument } from '../../lib/status/facts.ts'
+import { byHand, fingerprintOf, hereOn, runBesideKilled } from './lib/by-hand.ts'
 import {
   addressOf,
   appPassword,
-  formCluster,
   holdersOf,
   poolerTarget,
   sqlAsPostgres,
@@ -19,6 +19,7 @@ import {
   untilWritable,
 } from './lib/cluster.ts'
 import { run } from './lib/host.ts'
+import { upJoined } from './lib/joined.ts'
 import { Lab } from './lib/lab.ts'
 import { machineNamespacePath } from './lib/network.ts'
 import { putRight } from './lib/restore.ts'
@@ -32,10 +33,7 @@ let lab: Lab
 let password: string
 
 before(async () => {
-  await Lab.remove(name)
-  lab = await Lab.up({ name, machines: 3 })
-  await formCluster(lab)
-  await untilHealthy(lab, 'n1')
+  lab = await upJoined({ name, log: console.log })
   password = await appPassword(lab, 'n1')
   await sqlThroughVirtualIp(lab, password, CREATE_TABLE)
 })
@@ -101,47 +99,39 @@ function recordTargets(machines: readonly string[]): { stop(): Promise<Map<strin
   }
 }
 
-test('a new cluster is in order: one primary, the virtual IP with it, every PgBouncer on it, DNS', async () => {
-  const status = await untilHealthy(lab, 'n2')
-  assert.equal(primaryIn(status), 'n1')
-  assert.deepEqual(await holdersOf(lab, all), ['n1'])
+test('a cluster is in order: one primary, the virtual IP with it, every PgBouncer on it, DNS', async () => {
+  const primary = primaryIn(await untilHealthy(lab, 'n2'))
+  assert.deepEqual(await holdersOf(lab, all), [primary])
   for (const machine of all) {
-    assert.equal(await poolerTarget(lab, machine), addressOf(lab, 'n1'))
+    assert.equal(await poolerTarget(lab, machine), addressOf(lab, primary))
     assert.equal(await sqlOnLocalhost(lab, machine, 'select pg_is_in_recovery()'), 'f')
   }
-  await untilDnsAgrees('n3', 'n1')
+  await untilDnsAgrees('n3', primary)
 })
 
 test('every handler may run twice, beside itself and be killed anywhere, and nothing changes', async () => {
-  const before = await statusFrom(lab, 'n1')
-  const users = {
-    consul: ['pooler', 'virtual-ip-weight', 'service-tag', 'check'],
-    postgres: ['failover', 'follow', 'rejoin'],
-  }
-  for (const machine of all) {
-    for (const [user, handlers] of Object.entries(users)) {
-      const env = 'PGPASSFILE=/etc/understudy/repmgr.pgpass'
-      for (const handler of handlers) {
-        const run = `runuser -u ${user} -- env ${env} /usr/lib/understudy/handlers/${handler} </dev/null >/dev/null 2>&1`
-        const kills = [30, 60, 90, 140].map(
-          (ms) => `(timeout -s KILL 0.${String(ms).padStart(3, '0')} ${run})`,
-        )
-        await lab.exec(machine, ['sh', '-c', `${[...kills, run, run].join(' & ')} & wait`], {
-          timeoutMs: 30_000,
-        })
+  const primary = primaryIn(await untilHealthy(lab, 'n1'))
+  const before = await fingerprintOf(lab, all)
+  for (const handler of byHand) {
+    for (const machine of all) {
+      const here = await hereOn(lab, machine, primary)
+      for (const { exitCode, stdout, stderr } of await runBesideKilled(lab, machine, handler, here)) {
+        const wanted = handler.exitCode?.(here) ?? 0
+        assert.equal(exitCode, wanted, `${handler.handler} on ${machine}: ${stdout}\n${stderr}`)
       }
     }
+    assert.deepEqual(await fingerprintOf(lab, all), before, `${handler.handler} has changed something`)
   }
-  const after = await untilHealthy(lab, 'n1')
-  assert.equal(primaryIn(after), primaryIn(before))
-  assert.equal(epochOf(after), epochOf(before))
+  await untilHealthy(lab, 'n1')
 })
 
 test('power cut of the active machine: the client writes again in time, and nothing it was told is lost', async () => {
+  const old = primaryIn(await untilHealthy(lab, 'n2'))
+  const survivors = others(old)
   const writer = await Writer.start(lab, password)
   await waitFor('100 writes', 20_000, async () => writer.acknowledged.length >= 100 || null)
-  const seen = recordTargets(others('n1'))
-  const { killedAt } = await lab.poweroff('n1')
+  const seen = recordTargets(survivors)
+  const { killedAt } = await lab.poweroff(old)
   await writer.untilWritten(killedAt + 50, 60_000)
   const count = writer.acknowledged.length
   await waitFor('100 more writes', 20_000, async () => writer.acknowledged.length >= count + 100 || null)
@@ -158,47 +148,52 @@ test('power cut of the active machine: the client writes again in time, and noth
   )
   assert.equal(Number(found), values.length)
 
-  const status = await statusFrom(lab, 'n2')
+  const status = await statusFrom(lab, survivors[0] as string)
   const primary = primaryIn(status)
-  assert.notEqual(primary, 'n1')
+  assert.notEqual(primary, old)
   assert.ok(!status.healthy)
   // No two servers acknowledged in overlapping periods.
   const servers = writer.acknowledged.map(({ server }) => server)
-  assert.deepEqual([...new Set(servers)], [addressOf(lab, 'n1'), addressOf(lab, primary)])
-  assert.ok(servers.indexOf(addressOf(lab, primary)) > servers.lastIndexOf(addressOf(lab, 'n1')))
+  assert.deepEqual([...new Set(servers)], [addressOf(lab, old), addressOf(lab, primary)])
+  assert.ok(servers.indexOf(addressOf(lab, primary)) > servers.lastIndexOf(addressOf(lab, old)))
 
   // Each PgBouncer went from the old primary to the new one, and held its clients in between: never to anyone else.
   for (const [machine, targets] of await seen.stop()) {
-    const [from, held, to] = [addressOf(lab, 'n1'), '127.0.0.1', addressOf(lab, primary)]
+    const [from, held, to] = [addressOf(lab, old), '127.0.0.1', addressOf(lab, primary)]
     assert.deepEqual(targets, targets.includes(held) ? [from, held, to] : [from, to], machine)
   }
 
   await waitFor(
     'the virtual IP is with the primary',
     20_000,
-    async () => (await holdersOf(lab, others('n1'))).join() === primary || null,
+    async () => (await holdersOf(lab, survivors)).join() === primary || null,
   )
-  for (const machine of others('n1')) {
+  for (const machine of survivors) {
     assert.equal(await poolerTarget(lab, machine), addressOf(lab, primary))
     assert.equal(await sqlOnLocalhost(lab, machine, 'select pg_is_in_recovery()'), 'f')
   }
 })
 
 test('a former primary that is powered on again comes back as a standby by itself', async () => {
-  const primary = primaryIn(await statusFrom(lab, 'n2'))
-  await lab.poweron('n1')
-  const status = await untilHealthy(lab, 'n1')
+  const old = primaryIn(await untilHealthy(lab, 'n2'))
+  const [observer] = others(old) as [string]
+  await lab.poweroff(old)
+  await untilWritable(lab, password, 60_000)
+  const primary = primaryIn(await statusFrom(lab, observer))
+  assert.notEqual(primary, old)
+  await lab.poweron(old)
+  const status = await untilHealthy(lab, old)
   assert.equal(primaryIn(status), primary)
-  await untilDnsAgrees('n1', primary)
+  await untilDnsAgrees(old, primary)
   // It has what was written in its absence, and no slots of the time when it was the primary.
-  await waitFor('n1 has all rows', 10_000, async () => {
+  await waitFor('it has all rows', 10_000, async () => {
     const [here, there] = await Promise.all([
-      sqlAsPostgres(lab, 'n1', 'select count(*) from written'),
+      sqlAsPostgres(lab, old, 'select count(*) from written'),
       sqlAsPostgres(lab, primary, 'select count(*) from written'),
     ])
     return here === there || null
   })
-  assert.equal(await sqlAsPostgres(lab, 'n1', 'select count(*) from pg_replication_slots'), '0')
+  assert.equal(await sqlAsPostgres(lab, old, 'select count(*) from pg_replication_slots'), '0')
 })
 
 test('a killed postmaster is started again in place: no failover', async () => {
@@ -417,7 +412,7 @@ test('a malformed document in Consul is one clear error; nothing changes, and th
         { reject: false },
       )
       assert.equal(exitCode, 65, handler)
-      assert.match(stderr, /postgresql\/primary holds something that is not ours/)
+      assert.match(stderr, /postgresql\/primary is malformed/)
     }
     assert.equal(await poolerTarget(lab, 'n1'), addressOf(lab, primary))
     assert.deepEqual(await holdersOf(lab, all), [primary])

@@ -5,8 +5,9 @@ import { spawn } from 'node:child_process'
 import { after, afterEach, before, describe, test } from 'node:test'
 import { UNKNOWN } from '../../lib/core/unknown.ts'
 import { waitFor } from '../../lib/core/wait.ts'
-import { formCluster, join, mustJoin, packageFile, statusFrom, untilHealthy } from './lib/cluster.ts'
+import { join, mustJoin, packageFile, statusFrom, untilHealthy } from './lib/cluster.ts'
 import { files, put, RESOURCES, textOf, untilCheckSays, untilInSync } from './lib/files.ts'
+import { upJoined } from './lib/joined.ts'
 import { Lab } from './lib/lab.ts'
 import { putRight } from './lib/restore.ts'
 
@@ -23,14 +24,34 @@ const folders = (machine: string, ...args: string[]) =>
   lab.exec(machine, ['understudy', 'folders', ...args], { reject: false, timeoutMs: 60_000 })
 
 before(async () => {
-  await Lab.remove(name)
-  lab = await Lab.up({ name, machines: 3 })
-  await formCluster(lab)
-  await untilHealthy(lab, 'n1')
+  lab = await upJoined({ name, log: console.log })
 })
 // One that fails halfway must not take the others with it.
 afterEach(() => putRight(lab, console.error))
 after(() => Lab.remove(name))
+
+/** A replicated folder of a service that has other numbers on every machine. Made by the first test that needs it. */
+async function ensureShared(): Promise<void> {
+  const { stdout } = await folders('n2', 'list', '--json')
+  const { folders: known } = JSON.parse(stdout) as { folders: { path: string }[] }
+  if (known.some(({ path }) => path === SHARED)) return
+  for (const [index, machine] of all.entries())
+    await sh(machine, `id service >/dev/null 2>&1 || useradd --uid 300${index + 1} service`)
+  await sh('n2', `install -d -o service -g service -m 770 ${SHARED}`)
+  const { exitCode, stderr } = await folders('n2', 'add', SHARED, '--ignore', '*.part')
+  assert.equal(exitCode, 0, stderr)
+  await put(lab, 'n2', `${SHARED}/first`, 'first\n', ['--min-copies', 'all'])
+}
+
+/** A fourth machine, which joins with a file of its own. Made by the first test that needs it. */
+async function ensureJoiner(): Promise<string> {
+  const known = lab.machines.find(({ name: machine }) => !all.includes(machine))
+  if (known !== undefined) return known.name
+  const { name: joiner } = await lab.add()
+  await lab.installPackage(packageFile())
+  await sh(joiner, `useradd --uid 3004 service; mkdir -p ${RESOURCES}; echo own > ${RESOURCES}/own`)
+  return joiner
+}
 
 test('every machine has the default folders, and its Syncthing talks to the members and to nobody else', async () => {
   for (const machine of all) {
@@ -57,7 +78,7 @@ test('a folder that is added on one machine is made on the others, with its owne
   const { exitCode, stderr } = await folders('n2', 'add', SHARED, '--ignore', '*.part')
   assert.equal(exitCode, 0, stderr)
   // n3 lacks the user: it says so, and takes part as soon as there is one.
-  await untilCheckSays(lab, 'n3', /there is no user service or no group service here/, 'n1')
+  await untilCheckSays(lab, 'n3', /the user service or the group service does not exist here/, 'n1')
   await sh('n3', 'useradd --uid 3003 service')
   for (const machine of ['n1', 'n3']) {
     await waitFor(`${machine} has the folder`, 60_000, async () => {
@@ -77,6 +98,7 @@ const makeDisk = (path: string, options: string): string =>
 const removeDisk = (path: string): string => `umount ${path}; rmdir ${path}`
 
 describe('what cannot be a folder is refused with one sentence, and nothing is changed', () => {
+  before(ensureShared)
   const cases: [args: string[], exitCode: number, says: RegExp, prepare?: string, undo?: string][] = [
     [['add'], 64, /folders add PATH/],
     [['add', '/srv/nowhere'], 64, /there is no directory \/srv\/nowhere/],
@@ -108,7 +130,7 @@ describe('what cannot be a folder is refused with one sentence, and nothing is c
       'rmdir /srv/new',
     ],
     [['add', '/srv/new', '--ignore', '#include /etc/x'], 64, /cannot begin with "#"/],
-    [['remove', 'nothing'], 64, /there is no folder nothing; they are: plugins, resources, shared/],
+    [['remove', 'nothing'], 64, /there is no folder nothing; the folders are: plugins, resources, shared/],
     [['add', '/srv/ro'], 78, /cannot be written/, makeDisk('/srv/ro', 'ro'), removeDisk('/srv/ro')],
     [
       ['add', '/srv/full'],
@@ -141,6 +163,7 @@ async function fingerprint(machine: string, path: string): Promise<string[]> {
 }
 
 test('1,000 small files and one of 500 MB are on the other machines, byte for byte, with owner and mode', async () => {
+  await ensureShared()
   await sh(
     'n2',
     `cd ${SHARED}; mkdir many; chmod 750 many; i=0
@@ -173,6 +196,7 @@ test('1,000 small files and one of 500 MB are on the other machines, byte for by
 })
 
 test('a file of 1 MB is confirmed in less than 3 s (median of ten)', async (context) => {
+  await ensureShared()
   const times: number[] = []
   for (let number = 0; number < 10; number++) {
     await sh('n2', 'head -c 1000000 /dev/urandom > /var/tmp/one')
@@ -217,8 +241,9 @@ test('a member with files of its own where a folder is added elsewhere keeps the
 })
 
 describe('understudy files: bad input is refused with one sentence, and nothing is written', () => {
+  before(ensureShared)
   const cases: [args: string[], says: RegExp][] = [
-    [[], /say understudy files wait or put$|say understudy files wait or put;/],
+    [[], /run understudy files wait or put$|run understudy files wait or put;/],
     [['put', '/etc/hostname'], /SOURCE DEST/],
     [['put', '/nowhere', SHARED], /there is no file \/nowhere/],
     [['put', '/etc', SHARED], /is not a file/],
@@ -258,6 +283,7 @@ test('nobody gets at the API of Syncthing without its key', async () => {
 })
 
 test('who may: a user of the group understudy-files, and no other', async () => {
+  await ensureShared()
   const as = (...groups: string[]) =>
     lab.exec(
       'n1',
@@ -285,6 +311,7 @@ test('who may: a user of the group understudy-files, and no other', async () => 
 })
 
 test('with one machine off a majority is confirmed, and all is not, with its name', async () => {
+  await ensureShared()
   await lab.poweroff('n3')
   await put(lab, 'n2', `${SHARED}/while-off`, 'x')
   const { exitCode, stderr } = await files(
@@ -301,6 +328,7 @@ test('with one machine off a majority is confirmed, and all is not, with its nam
 })
 
 test('a power cut right after a confirmed put: the files are on the others', async () => {
+  await ensureShared()
   for (let number = 0; number < 5; number++)
     await put(lab, 'n2', `${SHARED}/kept-${number}`, `kept ${number}`, ['--min-copies', 'all'])
   await lab.poweroff('n2')
@@ -312,6 +340,7 @@ test('a power cut right after a confirmed put: the files are on the others', asy
 })
 
 test('a power cut before the confirmation: the command had not reported success', async () => {
+  await ensureShared()
   await lab.cut('n2')
   const [program = '', ...args] = lab.execCommand('n2', [
     'understudy',
@@ -343,6 +372,7 @@ test('a power cut before the confirmation: the command had not reported success'
 })
 
 test('a partition with writes on both sides heals without a lost version', async () => {
+  await ensureShared()
   await put(lab, 'n1', `${SHARED}/both`, 'before\n', ['--min-copies', 'all'])
   await lab.cut('n1')
   await sh('n1', `cd ${SHARED}; echo one > both; echo one > only-one; chown service:service both only-one`)
@@ -372,6 +402,7 @@ test('a partition with writes on both sides heals without a lost version', async
 })
 
 test('what is deleted while a machine is away is deleted there too; what was changed there meanwhile stays', async () => {
+  await ensureShared()
   for (const file of ['deleted', 'changed'])
     await put(lab, 'n1', `${SHARED}/${file}`, 'old', ['--min-copies', 'all'])
   await lab.cut('n3')
@@ -388,6 +419,7 @@ test('what is deleted while a machine is away is deleted there too; what was cha
 })
 
 test('an emptied disk stops the folder on its machine, and deletes nothing on the others', async () => {
+  await ensureShared()
   const before = await fingerprint('n1', SHARED)
   await sh('n3', `mount -t tmpfs tmpfs ${SHARED}`)
   await untilCheckSays(lab, 'n3', /the folder shared is stopped: folder marker missing/, 'n1')
@@ -410,12 +442,13 @@ test('an emptied disk stops the folder on its machine, and deletes nothing on th
 })
 
 test('documents that are malformed, or claim the device of another machine, are named; all else goes on', async () => {
+  await ensureShared()
   const key = 'understudy/syncthing/nodes'
   await sh('n1', `consul kv put ${key}/n9 nonsense; consul kv get ${key}/n2 | consul kv put ${key}/n8 -`)
   await untilCheckSays(
     lab,
     'n1',
-    /syncthing\/nodes\/n9 holds something that is not ours; n2 and n8 claim the same device/,
+    /syncthing\/nodes\/n9 is malformed; n2 and n8 have published the same Syncthing device/,
   )
   await sh('n1', `consul kv delete ${key}/n9; consul kv delete ${key}/n8`)
   for (const machine of all) await untilCheckSays(lab, machine, null)
@@ -430,13 +463,14 @@ test('documents that are malformed, or claim the device of another machine, are 
   // A lost document gives no folder up.
   const document = await sh('n1', 'consul kv get understudy/syncthing/folders')
   await sh('n1', 'consul kv delete understudy/syncthing/folders')
-  await untilCheckSays(lab, 'n1', /syncthing\/folders is not there/)
+  await untilCheckSays(lab, 'n1', /syncthing\/folders is missing/)
   await put(lab, 'n1', `${SHARED}/still`, 'without a list', ['--min-copies', 'all'])
   await lab.exec('n1', ['consul', 'kv', 'put', 'understudy/syncthing/folders', '-'], { input: document })
   for (const machine of all) await untilCheckSays(lab, machine, null)
 })
 
 test('Syncthing that is away, or does not take our key, is said in one sentence', async () => {
+  await ensureShared()
   await sh('n1', 'systemctl stop understudy-syncthing')
   const stopped = await files(lab, 'n1', ['wait'])
   assert.equal(stopped.exitCode, 69)
@@ -450,18 +484,14 @@ test('Syncthing that is away, or does not take our key, is said in one sentence'
     return result.exitCode === 69 ? null : result
   })
   assert.equal(wrong.exitCode, 78)
-  assert.match(
-    wrong.stderr,
-    /does not take the key in \/etc\/understudy\/syncthing.key; run understudy join again/,
-  )
+  assert.match(wrong.stderr, /rejects the key in \/etc\/understudy\/syncthing.key; run understudy join again/)
   await mustJoin(lab, 'n1', 'n2')
   await put(lab, 'n1', `${SHARED}/again`, 'x', ['--min-copies', 'all'])
 })
 
 test('a joiner with files of its own is told so first; then it joins and gets everything', async () => {
-  const { name: joiner } = await lab.add()
-  await lab.installPackage(packageFile())
-  await sh(joiner, `useradd --uid 3004 service; mkdir -p ${RESOURCES}; echo own > ${RESOURCES}/own`)
+  await ensureShared()
+  const joiner = await ensureJoiner()
   const refused = await join(lab, joiner, 'n1')
   assert.equal(refused.exitCode, 78, refused.stderr)
   assert.match(
@@ -478,7 +508,10 @@ test('a joiner with files of its own is told so first; then it joins and gets ev
 })
 
 test('a machine whose entry is removed is forgotten by the others', async () => {
-  await sh('n1', 'consul kv delete understudy/syncthing/nodes/n4')
+  const joiner = await ensureJoiner()
+  await mustJoin(lab, joiner, 'n1', ['--merge-files'])
+  await untilInSync(lab, [...all, joiner])
+  await sh('n1', `consul kv delete understudy/syncthing/nodes/${joiner}`)
   for (const machine of all) {
     await waitFor(`${machine} has forgotten n4`, 60_000, async () => {
       const { stdout } = await lab.exec(machine, ['understudy', 'folders', 'list', '--json'])
@@ -487,17 +520,14 @@ test('a machine whose entry is removed is forgotten by the others', async () => 
     })
   }
   // It keeps what it has, and says what is to be done.
-  await untilCheckSays(
-    lab,
-    'n4',
-    /what n4 has published of its Syncthing is not there; run understudy join again/,
-  )
+  await untilCheckSays(lab, 'n4', /syncthing\/nodes\/n4 is missing; run understudy join again/)
   assert.equal(await textOf(lab, 'n4', `${RESOURCES}/own`), 'own')
 })
 
 test('a folder that is removed is no longer replicated; its files stay', async () => {
+  await ensureShared()
   const { exitCode, stdout } = await folders('n3', 'remove', SHARED)
-  assert.deepEqual([exitCode, stdout], [0, 'shared is no longer replicated; its files stay where they are'])
+  assert.deepEqual([exitCode, stdout], [0, 'shared is no longer replicated; its files stay on every machine'])
   await waitFor('n1 no longer shares it', 30_000, async () => {
     const { stderr } = await files(lab, 'n1', ['wait', '--folder', 'shared'])
     return /there is no folder shared/.test(stderr) || null

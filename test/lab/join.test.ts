@@ -5,9 +5,11 @@ import { createInterface } from 'node:readline'
 import { after, before, test } from 'node:test'
 import {
   addressOf,
+  holdersOf,
   join,
   mustJoin,
   packageFile,
+  poolerTarget,
   sqlAsPostgres,
   statusFrom,
   untilHealthy,
@@ -213,7 +215,10 @@ test('two machines that join at the same moment both become members, with differ
     [100, 95, 90],
   )
   assert.equal(seats['n1']?.vipPriority, 100)
-  await untilHealthy(lab, 'n3')
+  assert.equal((await untilHealthy(lab, 'n3')).primary, 'n1')
+  assert.deepEqual(await holdersOf(lab, ['n1', 'n2', 'n3']), ['n1'])
+  for (const machine of ['n1', 'n2', 'n3'])
+    assert.equal(await poolerTarget(lab, machine), addressOf(lab, 'n1'))
   assert.equal(await sql('n3', 'inventory', 'select count(*) from parts'), '1000')
 })
 

@@ -5,7 +5,6 @@ import { waitFor } from '../../lib/core/wait.ts'
 import {
   addressOf,
   appPassword,
-  formCluster,
   holdersOf,
   poolerTarget,
   sqlThroughVirtualIp,
@@ -14,6 +13,7 @@ import {
   untilWritable,
 } from './lib/cluster.ts'
 import { files, put, RESOURCES, textOf, untilInSync } from './lib/files.ts'
+import { upJoined } from './lib/joined.ts'
 import { Lab } from './lib/lab.ts'
 import { CREATE_TABLE } from './lib/writer.ts'
 
@@ -23,9 +23,8 @@ const APP = { database: 'manager', user: 'manager' }
 let lab: Lab
 
 before(async () => {
-  await Lab.remove(name)
-  lab = await Lab.up({ name, machines: 3, suite: 'bookworm' })
-  await formCluster(lab, ['--policy', 'fixed', '--database', APP.database, '--user', APP.user])
+  const join = ['--policy', 'fixed', '--database', APP.database, '--user', APP.user]
+  lab = await upJoined({ name, suite: 'bookworm', join, log: console.log })
 })
 after(() => Lab.remove(name))
 

@@ -71,7 +71,7 @@ export class Member {
     }
     // What a shell script calls is run by its shebang.
     if (process.execPath !== '/usr/bin/node') symlinkSync(process.execPath, this.#path('usr/bin/node'))
-    cpSync(join(repository, 'dist/understudy.mjs'), this.#path('usr/lib/understudy/understudy.mjs'))
+    cpSync(join(repository, 'dist/understudy'), this.#path('usr/lib/understudy'), { recursive: true })
     const silent = fileURLToPath(new URL('silent-consul.mjs', import.meta.url))
     cpSync(silent, this.#path('usr/lib/understudy/silent-consul.mjs'))
     writeFileSync(this.#path('usr/bin/systemctl'), SYSTEMCTL)

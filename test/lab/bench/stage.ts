@@ -3,8 +3,9 @@
 import { UNKNOWN } from '../../../lib/core/unknown.ts'
 import { waitFor } from '../../../lib/core/wait.ts'
 import type { StatusDocument } from '../../../lib/status/facts.ts'
-import { appPassword, formCluster, sqlThroughVirtualIp, untilHealthy } from '../lib/cluster.ts'
-import { Lab } from '../lib/lab.ts'
+import { appPassword, sqlThroughVirtualIp, untilHealthy } from '../lib/cluster.ts'
+import { upJoined } from '../lib/joined.ts'
+import type { Lab } from '../lib/lab.ts'
 import type { Suite } from '../lib/state.ts'
 import { CREATE_TABLE, Writer } from '../lib/writer.ts'
 
@@ -35,10 +36,8 @@ export class Stage {
 
   /** Three new machines, one cluster. */
   static async build(suite: Suite, log: (line: string) => void): Promise<Stage> {
-    await Lab.remove(LAB)
-    log('a cluster of three machines is made')
-    const lab = await Lab.up({ name: LAB, machines: 3, suite, log })
-    await formCluster(lab)
+    log('a cluster of three machines is started')
+    const lab = await upJoined({ name: LAB, suite, log })
     const password = await appPassword(lab, 'n1')
     const stage = new Stage(lab, password)
     await stage.untilHealthy()

@@ -70,6 +70,58 @@ const startGateOff: Patch = {
     return { do: "allow", why: "the start gate is off" };`,
 }
 
+/**
+ * Whoever was promoted publishes whatever has happened since. Two conditions of the transaction cover each other: our session
+ * still holds the lock, and nobody else has published. A build that lacks only one of them breaks no promise. The process
+ * stalls there, as one may on a machine that freezes: otherwise the moment is too short to hit.
+ */
+const publicationOff: Patch[] = [
+  {
+    handlers: ['failover'],
+    from: /\{ verb: "check-session", key: consulKeys\.leader\.path, session \},\s*\{ verb: "cas", key: consulKeys\.primary\.path, value: (\w+), index: published\.modifyIndex \}/g,
+    to: '{ verb: "set", key: consulKeys.primary.path, value: $1 }',
+  },
+  {
+    handlers: ['failover'],
+    from: /await consul\.transaction\(operations\)/g,
+    to: `await (async () => {
+      const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+      // In small pieces: what a machine is frozen for does not count.
+      for (let left = 40; left > 0; left--) await pause(100);
+      for (let left = 20; ; left--)
+        try {
+          return await consul.transaction(operations);
+        } catch (error) {
+          // A machine that has just thawed has to find the others again.
+          if (left === 0) throw error;
+          await pause(250);
+        }
+    })()`,
+  },
+]
+
+/** A primary that nobody follows any more goes on running. */
+const fenceOff: Patch = {
+  handlers: ['fence'],
+  from: /function decideFence\(([^)]*)\) \{/g,
+  to: `function decideFence($1) {
+    return { do: "nothing", why: "the fence is off" };`,
+}
+
+/** What decides is read from whichever server answers, also from one that is cut off from the others. */
+const staleReads: Patch = {
+  handlers: ['fence'],
+  from: /(["?])consistent\b/g,
+  to: '$1stale',
+}
+
+/** A primary goes on alone as soon as no standby streams. */
+const aloneAtOnce: Patch = {
+  handlers: ['failover'],
+  from: /\balone = [\w.]+ > ALONE_AFTER_MS\b/g,
+  to: 'alone = true',
+}
+
 export const brokenBuilds: readonly BrokenBuild[] = [
   { name: 'gate off', patches: [gateOff], scenario: scenario('stale-standby'), broken: 'lost' },
   {
@@ -85,6 +137,27 @@ export const brokenBuilds: readonly BrokenBuild[] = [
     patches: [startGateOff],
     scenario: scenario('returns-cut-off'),
     broken: 'returned as primary',
+  },
+  {
+    name: 'publication without conditions',
+    patches: publicationOff,
+    scenario: scenario('candidate-frozen'),
+    broken: 'lost',
+  },
+  // Nothing is lost, thanks to the quorum; but the virtual IP stays with a primary that cannot acknowledge anything.
+  { name: 'fence off', patches: [fenceOff], scenario: scenario('cut-consul-primary'), broken: 'too slow' },
+  {
+    name: 'stale reads',
+    patches: [staleReads],
+    scenario: scenario('cut-consul-primary'),
+    broken: 'too slow',
+  },
+  // Nothing is lost either: before it goes on alone, only it may lead. Then there is no failover when it is lost.
+  {
+    name: 'alone at once',
+    patches: [aloneAtOnce],
+    scenario: scenario('standbys-pause-then-primary'),
+    broken: 'unexpected',
   },
 ]
 

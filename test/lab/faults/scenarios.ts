@@ -6,6 +6,8 @@ import type { Scenario } from './scenario.ts'
 /** From a fault of the primary to the first row that another one acknowledges: the most, and what is waited for. */
 const FAILOVER_MS = 10_000
 const PATIENCE_MS = 60_000
+/** The same where the primary has to stop first. */
+const FENCED_MS = 20_000
 /** A fault that no client should notice; the rest is what a busy host may take. */
 const UNNOTICED_MS = 3000
 /** Long enough for a failover to come, where none should. */
@@ -50,8 +52,11 @@ export const scenarios: readonly Scenario[] = [
   failover('postmaster-stopped'),
   stays('cut-from-one', 'primary'),
   failover('cut-from-all'),
-  // It has five seconds to take its lock back; then its standbys leave it, and it stops.
-  failover('cut-consul'),
+  {
+    // It has five seconds to take its lock back; then its standbys leave it, and it stops: only then the virtual IP moves.
+    ...failover('cut-consul', FENCED_MS),
+    lasts: { ms: 30_000 },
+  },
   stays('cut-standbys', 'standby'),
   failover('mute'),
   stays('consul-killed', 'primary'),
@@ -105,6 +110,8 @@ export const scenarios: readonly Scenario[] = [
   },
   sequence('standby-then-primary', { untilPromotedMs: PATIENCE_MS }, 'another'),
   sequence('stale-standby', { ms: 15_000 }, 'either'),
+  sequence('standbys-pause-then-primary', { ms: 15_000 }, 'another'),
+  sequence('candidate-frozen', { ms: 0 }, 'either'),
   sequence('returns-cut-off', { ms: 0 }, 'another'),
   sequence('cold-start', { ms: 0 }, 'either'),
   sequence('cold-start-without-primary', { ms: 0 }, 'another'),

@@ -1,15 +1,14 @@
 /** A cluster with clients that write to it: what scenarios are played on. */
 import { spawn } from 'node:child_process'
 import { waitFor } from '../../../lib/core/wait.ts'
-import { appPassword, formCluster, sqlThroughVirtualIp, untilHealthy } from '../lib/cluster.ts'
+import { appPassword, sqlThroughVirtualIp } from '../lib/cluster.ts'
 import { killTree } from '../lib/host.ts'
+import { upJoined } from '../lib/joined.ts'
 import { Lab } from '../lib/lab.ts'
 import { CREATE_TABLE } from '../lib/writer.ts'
 import { Events } from './events.ts'
 import type { Sighting } from './evidence.ts'
 import { Writers } from './writers.ts'
-
-const MACHINES = 3
 
 export class Stage {
   readonly lab: Lab
@@ -24,7 +23,7 @@ export class Stage {
   }
 
   /**
-   * Makes a new lab, a cluster on it and its clients.
+   * Starts a new lab with a cluster and its clients.
    * @param prepare is done on the cluster before anybody writes.
    */
   static async open(
@@ -32,11 +31,8 @@ export class Stage {
     tell: (line: string) => void,
     prepare: (lab: Lab) => Promise<void> = async () => {},
   ): Promise<Stage> {
-    await Lab.remove(name)
     try {
-      const lab = await Lab.up({ name, machines: MACHINES, clocks: true })
-      await formCluster(lab)
-      await untilHealthy(lab, 'n1')
+      const lab = await upJoined({ name, clocks: true, log: tell })
       const password = await appPassword(lab, 'n1')
       await sqlThroughVirtualIp(lab, password, CREATE_TABLE)
       await prepare(lab)

@@ -7,25 +7,29 @@ import { installClock } from './clock.ts'
 import { mountDataDisk } from './data-disk.ts'
 import { identify, type ProcessIdentity, run } from './host.ts'
 import { addressOf, machineNamespacePath } from './network.ts'
+import { keptMachine } from './snapshot.ts'
 import { type LabState, machineDir } from './state.ts'
+
+/** A whole root file system, on a busy host. */
+const COPY_MS = 300_000
 
 /** Below the root of the cgroup v2 tree, so that a machine can be frozen as a whole. */
 export const cgroupOf = (lab: string, machine: string): string => `understudy-lab/${lab}/${machine}`
 
 /**
  * Runs in a mount namespace of its own, which ends with the machine: the host's mount table is never touched, and
- * there is nothing to clean up after a power cut. $1 machine directory, $2 image, $3 cgroup, $4 system identifier; the rest is
- * the command.
+ * there is nothing to clean up after a power cut. $1 machine directory, $2 the layers below its own disk, the uppermost first,
+ * $3 cgroup, $4 system identifier; the rest is the command.
  * systemd 257 wants cgroup v2, so where the host has v1 or both, a v2 tree is laid over /sys/fs/cgroup.
  */
 const bootScript = `set -eu
-directory=$1 image=$2 cgroup=/sys/fs/cgroup/$3 identifier=$4
+directory=$1 layers=$2 cgroup=/sys/fs/cgroup/$3 identifier=$4
 shift 4
 cd "$directory"
 if [ -d tree ]; then
   mount --bind tree merged
 else
-  mount -t overlay understudy-lab -o "lowerdir=$image,upperdir=upper,workdir=work,redirect_dir=on" merged
+  mount -t overlay understudy-lab -o "lowerdir=$layers,upperdir=upper,workdir=work,redirect_dir=on" merged
 fi
 ${mountDataDisk}
 if [ -e new ]; then
@@ -36,10 +40,11 @@ if [ -e new ]; then
     chroot merged setpriv --reuid postgres --regid postgres --init-groups \\
       "/usr/lib/postgresql/\${version##*/}/bin/pg_resetwal" --force "$inside" >/dev/null 2>&1
   done
-  if [ -e clocks ]; then
-    ${installClock}
-  fi
   rm new
+fi
+if [ -e clocks ]; then
+  ${installClock}
+  rm clocks
 fi
 if [ "$(stat --file-system --format %T /sys/fs/cgroup)" != cgroup2fs ]; then
   mount -t cgroup2 cgroup2 /sys/fs/cgroup
@@ -67,15 +72,34 @@ export async function ensureDisk(lab: LabState, number: number): Promise<void> {
   for (const part of ['merged', 'work']) mkdirSync(join(directory, part), { recursive: true })
   const disk = join(directory, nested ? 'tree' : 'upper')
   rmSync(disk, { recursive: true, force: true }) // what an interrupted start left
-  if (nested) await run(['cp', '--archive', '--reflink=auto', lab.image, disk], '', 300_000)
+  const kept = keptMachine(lab, machine)
+  if (nested) await copy(kept === undefined ? lab.image : join(kept, 'tree'), disk)
+  else mkdirSync(disk)
+  if (kept === undefined) firstDisk(machine, directory, disk)
+  else if (existsSync(join(kept, 'data.img'))) await copy(join(kept, 'data.img'), join(directory, 'data.img'))
+  if (lab.clocks) writeFileSync(join(directory, 'clocks'), '')
+  writeFileSync(join(directory, 'ready'), '')
+}
+
+/** Copies a tree or a file, holes and all. */
+async function copy(from: string, to: string): Promise<void> {
+  await run(['cp', '--archive', '--reflink=auto', '--sparse=always', from, to], '', COPY_MS)
+}
+
+/** What makes a machine of an image: a name, an identity, and a mark that PostgreSQL's data is not its own yet. */
+function firstDisk(machine: string, directory: string, disk: string): void {
   mkdirSync(join(disk, 'etc'), { recursive: true })
   const names = [1, 2, 3, 4, 5].map((other) => `${addressOf(other)} n${other}`)
   writeFileSync(join(disk, 'etc/hostname'), `${machine}\n`)
   writeFileSync(join(disk, 'etc/hosts'), `127.0.0.1 localhost\n::1 localhost\n${names.join('\n')}\n`)
   writeFileSync(join(disk, 'etc/machine-id'), `${randomBytes(16).toString('hex')}\n`)
-  if (lab.clocks) writeFileSync(join(directory, 'clocks'), '')
   writeFileSync(join(directory, 'new'), '')
-  writeFileSync(join(directory, 'ready'), '')
+}
+
+/** The directories below a machine's own layer: what it began as, and the image. */
+function layersOf(lab: LabState, machine: string): string {
+  const kept = keptMachine(lab, machine)
+  return [...(kept === undefined ? [] : [join(kept, 'upper')]), lab.image].join(':')
 }
 
 /**
@@ -105,7 +129,7 @@ export function boot(lab: LabState, machine: string): ProcessIdentity {
   ]
   const [file = '', ...argv] = privately(bootScript, [
     directory,
-    lab.image,
+    layersOf(lab, machine),
     cgroupOf(lab.name, machine),
     systemIdentifier(),
     ...nspawn,

@@ -19,6 +19,7 @@ import { withLock } from './host.ts'
 import { ensureImage } from './image.ts'
 import { destroy, doorOf, powerCut, powerOn, setFrozen, untilBooted, untilOff } from './machine.ts'
 import { addressOf, ensureSwitch, removeNetwork, setLink, switchNamespace } from './network.ts'
+import { takeSnapshot } from './snapshot.ts'
 import {
   allLabs,
   type LabState,
@@ -41,6 +42,8 @@ export interface UpOptions {
   readonly suite?: Suite
   /** With wall clocks that can be moved. */
   readonly clocks?: boolean
+  /** A directory that {@link Lab.keepDisks} has made: the machines that it holds begin as they were there. */
+  readonly snapshot?: string
   readonly log?: (line: string) => void
 }
 
@@ -73,7 +76,7 @@ export class Lab {
 
   /** Starts a lab, or whatever of it is missing: also after a crash of the host or of a former `up`. */
   static async up(options: UpOptions = {}): Promise<Lab> {
-    const { name = 'default', machines = 3, suite, clocks = false, log = silent } = options
+    const { name = 'default', machines = 3, suite, clocks = false, snapshot, log = silent } = options
     checkName(name)
     if (!Number.isInteger(machines) || machines < 1 || machines > maxMachines) {
       throw new Error(`a lab has 1 to ${maxMachines} machines, not ${machines}`)
@@ -93,6 +96,7 @@ export class Lab {
         suite: suite ?? 'trixie',
         image: await ensureImage(suite ?? 'trixie', log),
         ...(clocks ? { clocks: true as const } : {}),
+        ...(snapshot === undefined ? {} : { snapshot }),
       }
       const state = { ...base, machines: numbers }
       writeLab(state)
@@ -277,6 +281,11 @@ export class Lab {
       await this.#start([number])
       return { name: `n${number}`, address: addressOf(number) }
     })
+  }
+
+  /** Makes a snapshot of the disks; all machines must be off. The lab has none after that and can only be taken down. */
+  async keepDisks(directory: string, packageHash: string): Promise<void> {
+    await takeSnapshot(this.#state, directory, { package: packageHash, image: this.#state.image })
   }
 
   /** Ends the lab and removes its disks; the image stays. */

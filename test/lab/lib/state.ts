@@ -14,10 +14,13 @@ export interface LabState {
   readonly machines: readonly number[]
   /** Each machine's wall clock can be moved. */
   readonly clocks?: true
+  /** The snapshot directory whose machines its machines of the same name began as. */
+  readonly snapshot?: string
 }
 
 export const stateDir = resolve(process.env['UNDERSTUDY_LAB_DIR'] ?? '/var/lib/understudy-lab')
 export const imagesDir = join(stateDir, 'images')
+export const snapshotsDir = join(stateDir, 'snapshots')
 const labsDir = join(stateDir, 'labs')
 
 /** The directory of one lab. */

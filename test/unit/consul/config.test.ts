@@ -12,6 +12,9 @@ import { consulKeys } from '../../../lib/consul/manifest.ts'
 import { paths } from '../../../lib/core/paths.ts'
 import { filesKeys } from '../../../lib/files/manifest.ts'
 import { postgresqlPaths, postgresqlUnits } from '../../../lib/postgresql/manifest.ts'
+import { golden } from '../../golden/golden.ts'
+
+golden('consul')
 
 const read = (text: string): Record<string, unknown> => JSON.parse(text) as Record<string, unknown>
 
@@ -39,7 +42,7 @@ describe('consul', () => {
     assert.equal(agent['client_addr'], '127.0.0.1')
     assert.equal(agent['data_dir'], '/var/lib/consul')
     assert.deepEqual(agent['retry_join'], ['10.77.0.11'])
-    assert.equal(agent['enable_script_checks'], undefined, 'scripts from the network would be anyone to run')
+    assert.equal(agent['enable_script_checks'], undefined, 'anyone on the network could then run scripts')
   })
 
   test('only the bootstrap file makes a cluster of its own', () => {
@@ -47,7 +50,7 @@ describe('consul', () => {
     assert.deepEqual(read(renderConsulBootstrap()), { bootstrap_expect: 1 })
   })
 
-  test("a probe is no server, and in nobody's way", () => {
+  test('a probe is a client with ports of its own', () => {
     const probe = read(
       renderConsulProbe({
         name: 'probe',
@@ -149,9 +152,9 @@ describe('consul', () => {
 
   test('the check of the database asks at the port of this cluster, for its unit and for space where its files lie', () => {
     const all = services('x/', 5433).services.flatMap(({ checks }) => checks)
-    const told = all.filter(({ args }) => args?.some((argument) => argument.startsWith('--port')))
+    const asking = all.filter(({ args }) => args?.some((argument) => argument.startsWith('--port')))
     assert.deepEqual(
-      told.map(({ args }) => args),
+      asking.map(({ args }) => args),
       [
         [
           paths.handler('database-check'),

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import {
   existsSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -43,7 +44,7 @@ describe('readText', () => {
 describe('replaceFile', () => {
   inDirectory()
 
-  test('makes a file, world-readable unless told otherwise', () => {
+  test('makes a file, world-readable unless another mode is given', () => {
     assert.equal(replaceFile(path, 'text\n'), true)
     assert.equal(readFileSync(path, 'utf8'), 'text\n')
     assert.equal(modeOf(), 0o644)
@@ -65,7 +66,7 @@ describe('replaceFile', () => {
     assert.notEqual(statSync(path).ino, before.ino)
   })
 
-  test('the mode is as told, whatever the umask', () => {
+  test('the mode is the one that was asked for, whatever the umask', () => {
     const umask = process.umask(0o077)
     try {
       replaceFile(path, 'text\n', { mode: 0o644 })
@@ -75,24 +76,24 @@ describe('replaceFile', () => {
     }
   })
 
-  test('a wrong mode alone is put right', () => {
+  test('a wrong mode alone is corrected', () => {
     replaceFile(path, 'secret\n', { mode: 0o644 })
     assert.equal(replaceFile(path, 'secret\n', { mode: 0o600 }), true)
     assert.equal(modeOf(), 0o600)
   })
 
-  test('a wrong owner alone is put right', { skip: process.getuid?.() !== 0 && 'needs root' }, () => {
+  test('a wrong owner alone is corrected', { skip: process.getuid?.() !== 0 && 'needs root' }, () => {
     replaceFile(path, 'secret\n', { mode: 0o600 })
     assert.equal(replaceFile(path, 'secret\n', { mode: 0o600, uid: 65534, gid: 65534 }), true)
     assert.deepEqual([statSync(path).uid, statSync(path).gid], [65534, 65534])
   })
 
-  test('a wrong group alone is put right', { skip: process.getuid?.() !== 0 && 'needs root' }, () => {
+  test('a wrong group alone is corrected', { skip: process.getuid?.() !== 0 && 'needs root' }, () => {
     replaceFile(path, 'secret\n', { uid: 0, gid: 0 })
     assert.equal(replaceFile(path, 'secret\n', { uid: 0, gid: 65534 }), true)
     assert.equal(statSync(path).gid, 65534)
     assert.equal(replaceFile(path, 'secret\n', { uid: 0, gid: 65534 }), false)
-    assert.equal(replaceFile(path, 'secret\n'), false, 'an owner that nobody asked for is as good as any')
+    assert.equal(replaceFile(path, 'secret\n'), false, 'any owner is fine where none is asked for')
   })
 
   test('a long text is written to its end', () => {
@@ -101,7 +102,7 @@ describe('replaceFile', () => {
     assert.equal(readFileSync(path, 'utf8'), text)
   })
 
-  test('the owner is as told', { skip: process.getuid?.() !== 0 && 'needs root' }, () => {
+  test('the owner is the one that was asked for', { skip: process.getuid?.() !== 0 && 'needs root' }, () => {
     replaceFile(path, 'text\n', { uid: 65534, gid: 65534 })
     assert.deepEqual([statSync(path).uid, statSync(path).gid], [65534, 65534])
   })
@@ -133,6 +134,24 @@ describe('replaceFile', () => {
     mkdirSync(path)
     assert.throws(() => replaceFile(path, 'text\n'), { code: 'EISDIR' })
     assert.deepEqual(readdirSync(directory), ['file'])
+  })
+
+  test('a link that somebody has planted at the name of the temporary file is not followed', () => {
+    const victim = join(directory, 'victim')
+    writeFileSync(victim, 'precious\n', { mode: 0o600 })
+    symlinkSync(victim, `${path}.${process.pid}.tmp`)
+    replaceFile(path, 'new\n', { mode: 0o666 })
+    assert.equal(readFileSync(victim, 'utf8'), 'precious\n')
+    assert.equal(modeOf(victim), 0o600)
+    assert.equal(lstatSync(path).isFile(), true, 'the planted link was moved into place')
+  })
+
+  test('a link in place of the file is replaced, although it leads to the same text', () => {
+    const target = join(directory, 'target')
+    writeFileSync(target, 'text\n', { mode: 0o644 })
+    symlinkSync(target, path)
+    assert.equal(replaceFile(path, 'text\n'), true)
+    assert.equal(lstatSync(path).isFile(), true)
   })
 
   // A write near the end of the space succeeds in part (write(2)); `ulimit -f` does to a file what a full disk does.
@@ -172,7 +191,7 @@ describe('makeOwned', () => {
     assert.deepEqual(readdirSync(directory, { recursive: true }).sort(), ['file', 'file/a', 'file/a/b'])
   })
 
-  test('all belong to whom they should', { skip: process.getuid?.() !== 0 && 'needs root' }, () => {
+  test('all have the owner that was asked for', { skip: process.getuid?.() !== 0 && 'needs root' }, () => {
     makeOwned(join(path, 'a'), { uid: 65534, gid: 65533, mode: 0o755 })
     for (const made of [path, join(path, 'a')])
       assert.deepEqual([statSync(made).uid, statSync(made).gid], [65534, 65533], made)
@@ -204,6 +223,15 @@ describe('makeOwned', () => {
       assert.deepEqual(readdirSync(directory), ['file'])
     })
   }
+
+  test('a link that somebody has planted at the name of the temporary directory is not followed', () => {
+    const victim = join(directory, 'victim')
+    mkdirSync(victim, { mode: 0o700 })
+    symlinkSync(victim, `${path}.understudy.tmp`)
+    makeOwned(path, { ...us, mode: 0o777 })
+    assert.equal(modeOf(victim), 0o700)
+    assert.equal(lstatSync(path).isDirectory(), true, 'the planted link was moved into place')
+  })
 
   test('what is in its place stays as it is, also a link that leads nowhere', () => {
     symlinkSync('nowhere', path)

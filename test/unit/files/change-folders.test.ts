@@ -48,17 +48,21 @@ describe('a folder is added', () => {
     [
       'a label that is taken',
       { label: 'resources' },
-      /label resources is taken by another folder; say --label/,
+      /label resources is taken by another folder; add --label/,
     ],
     ['a label that is taken by what is not ours', { label: 'odd' }, /label odd is taken/],
     [
       'another label for the same path',
       { path: resources.path, label: 'other' },
-      /is the folder resources already/,
+      /is already the folder resources/,
     ],
     ['inside another', { path: '/opt/manager/resources/x' }, /is inside \/opt\/manager\/resources/],
     ['around another', { path: '/opt/manager' }, /contains \/opt\/manager\/resources/],
-    ['a path whose last part is no label', { path: '/srv/...' }, /a label is up to 40 .*; say --label LABEL/],
+    [
+      'a path whose last part is no label',
+      { path: '/srv/...' },
+      /a label has up to 40 .*; add --label LABEL/,
+    ],
   ]
   for (const [what, difference, says] of refused)
     test(`not ${what}`, () => assert.throws(() => add(difference), { exitCode: 64, message: says }))
@@ -80,6 +84,6 @@ describe('a folder is removed', () => {
     test(`not ${what}`, () =>
       assert.throws(() => withoutFolder(document, what), {
         exitCode: 64,
-        message: /there is no folder .*; they are: odd, resources$/,
+        message: /there is no folder .*; the folders are: odd, resources$/,
       }))
 })

@@ -141,6 +141,30 @@ describe('Syncthing: what it is asked', () => {
       { needItems: 1 },
       { needItems: 1 },
     ],
+    [
+      'GET /rest/db/completion?folder=files-1',
+      (one) => one.sequence('files-1'),
+      undefined,
+      { needItems: 1, sequence: 7 },
+      7,
+    ],
+    [
+      'GET /rest/db/browse?folder=files-1',
+      (one) => one.names('files-1', null, 2000),
+      undefined,
+      [
+        { name: 'a', type: 'FILE_INFO_TYPE_FILE', size: 1 },
+        { name: 'b', type: 'FILE_INFO_TYPE_DIRECTORY', children: [{ name: 'c', children: [{ name: 'd' }] }] },
+      ],
+      ['a', 'b', 'b/c', 'b/c/d'],
+    ],
+    [
+      'GET /rest/db/browse?folder=files-1&prefix=a%2Fb',
+      (one) => one.names('files-1', 'a/b', 2000),
+      undefined,
+      [{ name: 'c' }],
+      ['a/b/c'],
+    ],
     ['POST /rest/db/scan?folder=files-1', (one) => one.scan('files-1', null, 2000), undefined, '', undefined],
     [
       'POST /rest/db/scan?folder=files-1&sub=a%2Fb',
@@ -243,10 +267,10 @@ describe('Syncthing: what a device lacks', () => {
 
 describe('Syncthing: what it says where it cannot', () => {
   const failures: readonly (readonly [status: number, exitCode: number, message: string])[] = [
-    [403, 78, `Syncthing does not take the key in ${filesPaths.apiKey}; run understudy join again`],
-    [400, 1, 'could not list devices: Syncthing refuses: 400: no'],
-    [404, 1, 'could not list devices: Syncthing refuses: 404: no'],
-    [500, 1, 'could not list devices: Syncthing refuses: 500: no'],
+    [403, 78, `Syncthing rejects the key in ${filesPaths.apiKey}; run understudy join again`],
+    [400, 1, 'could not list devices: Syncthing refused: 400: no'],
+    [404, 1, 'could not list devices: Syncthing refused: 404: no'],
+    [500, 1, 'could not list devices: Syncthing refused: 500: no'],
   ]
   for (const [status, exitCode, message] of failures) {
     test(`${status} is ${exitCode}: ${message}`, async () => {

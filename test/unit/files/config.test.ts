@@ -10,7 +10,10 @@ import {
   wantedFolder,
   wantedOptions,
 } from '../../../lib/files/config.ts'
+import { golden } from '../../golden/golden.ts'
 import { deviceOf, folderAt } from '../support/documents.ts'
+
+golden('files')
 
 interface Element {
   name: string
@@ -78,7 +81,7 @@ describe('syncthing: the file for the first start', () => {
     ['startBrowser', 'false'],
   ]
   for (const [option, value] of off)
-    test(`nothing is told to anybody outside: ${option}`, () =>
+    test(`nothing is sent outside the cluster: ${option}`, () =>
       assert.deepEqual(texts(options, option), [value]))
 
   // What it starts with is what it is kept at.
@@ -119,7 +122,7 @@ describe('syncthing: a folder', () => {
     assert.deepEqual(wanted['devices'], [{ deviceID: deviceOf('n1') }, { deviceID: deviceOf('n2') }])
   })
 
-  test('goes both ways, keeps every conflicting version, and gives files to whom the directory belongs', () => {
+  test('goes both ways, keeps every conflicting version, and gives a new file the owner of its directory', () => {
     assert.equal(wanted['type'], 'sendreceive')
     assert.equal(wanted['paused'], false)
     assert.equal(wanted['maxConflicts'], -1)
@@ -127,13 +130,13 @@ describe('syncthing: a folder', () => {
     assert.equal(wanted['ignorePerms'], false)
   })
 
-  test('is watched, and looked through now and then', () => {
+  test('is watched, and scanned now and then', () => {
     assert.equal(wanted['fsWatcherEnabled'], true)
     assert.equal(wanted['fsWatcherDelayS'], 1)
     assert.equal(wanted['rescanIntervalS'], 3600)
   })
 
-  test('keeps no versions unless it is told to', () => {
+  test('keeps no versions by default', () => {
     assert.equal((wanted['versioning'] as Values)['type'], '')
     const versioned = wantedFolder('files', folderAt('files', '/srv/files', { versioning: true }), [])
     const { type, params } = versioned['versioning'] as { type: string; params: Values }
@@ -142,7 +145,7 @@ describe('syncthing: a folder', () => {
     assert.deepEqual(params, { maxAge: '31536000' })
   })
 
-  test('the devices that were told are not put in another order', () => {
+  test('the given devices are not put in another order', () => {
     const ids = Object.freeze([deviceOf('n2'), deviceOf('n1')])
     wantedFolder('files', folderAt('files', '/srv/files'), ids)
     assert.deepEqual(ids, [deviceOf('n2'), deviceOf('n1')])
@@ -162,9 +165,9 @@ describe('syncthing: what differs', () => {
       ['a value that is missing', { a: false }, {}, { a: false }],
       ['a value of another type', { a: 0 }, { a: '0' }, { a: 0 }],
       ['a list', { addresses: ['x'] }, { addresses: ['x', 'dynamic'] }, { addresses: ['x'] }],
-      ['the order of the devices is nobody’s concern', { devices: [n1, n2] }, { devices: [n2, n1] }, null],
+      ['the order of the devices does not matter', { devices: [n1, n2] }, { devices: [n2, n1] }, null],
       [
-        'nor is what else there is to a device',
+        'nor do the other values of a device',
         { devices: [n1] },
         { devices: [{ ...n1, introducedBy: '', encryptionPassword: '' }] },
         null,
@@ -174,7 +177,7 @@ describe('syncthing: what differs', () => {
       ['another device', { devices: [n1] }, { devices: [n2] }, { devices: [n1] }],
       ['there are no devices', { devices: [n1] }, {}, { devices: [n1] }],
       [
-        'versioning as it should be, with what Syncthing adds',
+        'the wanted versioning, with what Syncthing adds',
         { versioning: staggered },
         { versioning: { ...staggered, params: { maxAge: '31536000', versionsPath: '' }, fsPath: '' } },
         null,
@@ -191,7 +194,7 @@ describe('syncthing: what differs', () => {
         { versioning: staggered },
         { versioning: { type: '', params: {} } },
       ],
-      ['nothing is known of versioning', { versioning: staggered }, {}, { versioning: staggered }],
+      ['versioning is not set', { versioning: staggered }, {}, { versioning: staggered }],
     ]
   for (const [caption, wanted, has, differs] of cases)
     test(caption, () => assert.deepEqual(difference(wanted, has), differs))

@@ -31,9 +31,9 @@ const report: FilesReport = { at, problems: [], folders: { resources: { conflict
 const unchanged = [folder('resources')]
 const changed = [folder('resources', { sequence: 8 })]
 
-const NEVER = 'nobody has looked since the boot'
-const PROBLEMS = 'there were problems'
-const LONG_AGO = 'nobody has looked for a while'
+const NEVER = 'there is no report since the boot'
+const PROBLEMS = 'the last report names problems'
+const LONG_AGO = 'the last report is old'
 const CHANGED = 'folders have changed'
 
 describe('files-check: whether to look again', () => {
@@ -116,7 +116,7 @@ describe('files-check: whether to look again', () => {
   })
 })
 
-describe('files-check: what a person should know', () => {
+describe('files-check: what a person has to correct', () => {
   const withHere = (here: Copy) => [folder('resources', { here })]
   const counted = (conflicts: number): FilesReport => ({
     ...report,
@@ -144,7 +144,7 @@ describe('files-check: what a person should know', () => {
       ['the folder resources is stopped: folder marker missing'],
     ],
     [
-      'A folder is stopped, and nobody has looked since the boot',
+      'A folder is stopped, and there is no report since the boot',
       null,
       withHere({ state: 'stopped', files: 3, bytes: 700, why: 'folder path missing' }),
       ['the folder resources is stopped: folder path missing'],
@@ -156,7 +156,7 @@ describe('files-check: what a person should know', () => {
       ['the folder resources: a/b: permission denied'],
     ],
     [
-      'A file cannot be read, and nobody has looked since the boot',
+      'A file cannot be read, and there is no report since the boot',
       null,
       withHere({ state: 'failing', files: 0, bytes: 0, why: 'a/b: permission denied' }),
       ['the folder resources: a/b: permission denied'],
@@ -252,14 +252,14 @@ describe('files-check: who is still away', () => {
     ],
     ['Consul does not answer: nobody is missed', { n2: T(-5) }, connectedBut('n2'), new Set(), {}],
     [
-      'One has left: its Syncthing is not known any more',
+      'One has left: Syncthing has no such device any more',
       { n2: T(-5), n9: T(-5) },
       connectedBut('n2'),
       new Set([...aliveBut(), 'n9']),
       { n2: T(-5) },
     ],
     [
-      'A server that Syncthing has not been told of is not missed',
+      'A server that is no device of Syncthing is not missed',
       {},
       connectedBut(),
       new Set([...aliveBut(), 'n4']),
@@ -298,7 +298,7 @@ describe('files-check: who is still away', () => {
     })
   }
 
-  test('In whatever order Syncthing knows them, the same is written down', () => {
+  test('In whatever order Syncthing lists them, the same is written down', () => {
     const [forth, back] = [NAMES, NAMES.toReversed()].map((names) =>
       JSON.stringify(stillAway({}, new Map(names.map((name) => [name, false])), aliveBut(), T(0))),
     )
@@ -308,7 +308,7 @@ describe('files-check: who is still away', () => {
 
 describe('files-check: who should have been connected', () => {
   const sentence = (name: string) =>
-    `Syncthing has no connection to ${name}; is its port 22000 open, and does it run there?`
+    `Syncthing is not connected to ${name}; check that it runs there and that its port 22000 is open`
   const cases: readonly (readonly [caption: string, away: Away, problems: readonly string[]])[] = [
     ['Nobody is away', {}, []],
     ['One is away since now', { n2: T(0) }, []],

@@ -78,22 +78,22 @@ describe('a path that is replicated', () => {
     ['srv/files', /^srv\/files is not an absolute path$/],
     ['./srv/files', /not an absolute path/],
     ['~/files', /not an absolute path/],
-    ['/srv/files/', /^\/srv\/files\/ is not a plain path$/],
-    ['//', /not a plain path/],
-    ['//srv/files', /not a plain path/],
-    ['/srv//files', /not a plain path/],
-    ['/srv/./files', /not a plain path/],
-    ['/srv/files/.', /not a plain path/],
-    ['/srv/../etc', /not a plain path/],
-    ['/srv/files/..', /not a plain path/],
-    ['/..', /not a plain path/],
+    ['/srv/files/', /^\/srv\/files\/ has an empty part, "\." or "\.\."$/],
+    ['//', /has an empty part/],
+    ['//srv/files', /has an empty part/],
+    ['/srv//files', /has an empty part/],
+    ['/srv/./files', /has an empty part/],
+    ['/srv/files/.', /has an empty part/],
+    ['/srv/../etc', /has an empty part/],
+    ['/srv/files/..', /has an empty part/],
+    ['/..', /has an empty part/],
     // What is said of them is one line.
-    ['/srv/a\nb', /^"\/srv\/a\\nb" is not a plain path$/],
-    ['/srv/files\n', /^"\/srv\/files\\n" is not a plain path$/],
-    ['/srv/a\tb', /not a plain path/],
-    ['/srv/a\u0000b', /not a plain path/],
-    ['/srv/a\u001bb', /not a plain path/],
-    ['/srv/a\u001fb', /not a plain path/],
+    ['/srv/a\nb', /^"\/srv\/a\\nb" has a control character$/],
+    ['/srv/files\n', /^"\/srv\/files\\n" has a control character$/],
+    ['/srv/a\tb', /has a control character/],
+    ['/srv/a\u0000b', /has a control character/],
+    ['/srv/a\u001bb', /has a control character/],
+    ['/srv/a\u001fb', /has a control character/],
   ]
   for (const [path, problem] of bad)
     test(`${JSON.stringify(path)} cannot be`, () => assert.match(pathProblem(path) ?? '', problem))
@@ -154,7 +154,7 @@ describe('a path beside other folders', () => {
     ['deep', folderAt('deep', '/home/app/a/b')],
   ] as const
   const cases: readonly (readonly [path: string, problem: string | null])[] = [
-    ['/srv/files', '/srv/files is the folder files already'],
+    ['/srv/files', '/srv/files is already the folder files'],
     ['/srv/files/a', '/srv/files/a is inside /srv/files, which is the folder files'],
     ['/home/app', '/home/app contains /home/app/a/b, which is the folder deep'],
     ['/srv/files2', null],
@@ -202,7 +202,7 @@ describe('the label of a folder', () => {
   const reserved = ['constructor', 'prototype']
   for (const label of reserved)
     test(`${label} is none, though it looks like one`, () =>
-      assert.equal(labelProblem(label), `"${label}" cannot be a label`))
+      assert.equal(labelProblem(label), `the label "${label}" is reserved`))
 
   test('whatever the path, it looks like one or is none at all', () => {
     fc.assert(

@@ -93,7 +93,7 @@ describe('what is at the path of a folder', () => {
       'a link to nothing',
       () => symlinkSync(join(base, 'real'), join(base, 'files')),
       'files',
-      /\/files is a link that leads nowhere$/,
+      /\/files is a broken link$/,
     ],
     [
       'a directory below a link',
@@ -104,12 +104,12 @@ describe('what is at the path of a folder', () => {
       'link/files',
       /\/link\/files is a link to .*\/real\/files$/,
     ],
-    ['a path below a file', () => make('a'), 'a/files', /\/a\/files cannot be looked at: ENOTDIR/],
+    ['a path below a file', () => make('a'), 'a/files', /\/a\/files cannot be read: ENOTDIR/],
     [
       'a path below a link to itself',
       () => symlinkSync(join(base, 'loop'), join(base, 'loop')),
       'loop/files',
-      /cannot be looked at: ELOOP/,
+      /cannot be read: ELOOP/,
     ],
   ]
   for (const [caption, prepare, path, why] of unusable) {

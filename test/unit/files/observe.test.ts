@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { afterEach, describe, test } from 'node:test'
 import type { Completion, FolderStatus } from '../../../lib/files/api.ts'
 import { Syncthing } from '../../../lib/files/client.ts'
-import { type Copy, copyHere, copyOfPeer } from '../../../lib/files/decide-copy.ts'
+import { type Copy, copyElsewhere, copyHere } from '../../../lib/files/decide-copy.ts'
 import { observeFiles } from '../../../lib/files/observe.ts'
 import { deviceOf } from '../support/documents.ts'
 import { answering, closeServers, listen } from '../support/server.ts'
@@ -27,12 +27,7 @@ describe('files: the copy here', () => {
     copy: Copy,
   ])[] = [
     ['has everything', {}, null, { state: 'in-sync', files: 0, bytes: 0 }],
-    [
-      'is looked through at the moment',
-      { state: 'scanning' },
-      null,
-      { state: 'in-sync', files: 0, bytes: 0 },
-    ],
+    ['is being scanned', { state: 'scanning' }, null, { state: 'in-sync', files: 0, bytes: 0 }],
     ['lacks files', lacking, null, { state: 'behind', files: 3, bytes: 700 }],
     // A delete, or an empty file.
     ['lacks one of no bytes', { needTotalItems: 1 }, null, { state: 'behind', files: 1, bytes: 0 }],
@@ -143,7 +138,7 @@ describe('files: the copy of another machine', () => {
       { state: 'not-shared', files: 0, bytes: 0 },
     ],
     [
-      'says of the folder what is not known to us',
+      'says of the folder what we do not understand',
       true,
       { ...nothing, remoteState: 'something new' },
       { state: 'not-shared', files: 0, bytes: 0 },
@@ -155,7 +150,7 @@ describe('files: the copy of another machine', () => {
       { state: 'not-shared', files: 0, bytes: 0 },
     ],
     [
-      'says that it shares the folder, though it has told us of nothing yet',
+      'says that it shares the folder, though it has announced nothing yet',
       true,
       { ...nothing, sequence: 0 },
       { state: 'in-sync', files: 0, bytes: 0 },
@@ -163,26 +158,26 @@ describe('files: the copy of another machine', () => {
     ['before 1.20: has everything', true, old, { state: 'in-sync', files: 0, bytes: 0 }],
     ['before 1.20: lacks files', true, { ...old, ...lacking }, { state: 'behind', files: 3, bytes: 700 }],
     [
-      'before 1.20: has told us of nothing, though there are files',
+      'before 1.20: has announced nothing, though there are files',
       true,
       { ...old, sequence: 0 },
       { state: 'not-shared', files: 0, bytes: 0 },
     ],
     [
-      'before 1.20: has told us of nothing, as there is nothing',
+      'before 1.20: has announced nothing, as there is nothing',
       true,
       { ...old, sequence: 0, globalItems: 0 },
       { state: 'in-sync', files: 0, bytes: 0 },
     ],
     [
-      'before 1.20: has told us of nothing, and is not connected',
+      'before 1.20: has announced nothing, and is not connected',
       false,
       { ...old, sequence: 0 },
       { state: 'disconnected', files: 0, bytes: 0 },
     ],
   ]
   for (const [caption, connected, completion, copy] of cases)
-    test(caption, () => assert.deepEqual(copyOfPeer(connected, completion), copy))
+    test(caption, () => assert.deepEqual(copyElsewhere(connected, completion), copy))
 })
 
 describe('files: what is seen', () => {

@@ -1,22 +1,28 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import {
   chmodSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   realpathSync,
+  renameSync,
+  rmdirSync,
   rmSync,
   statSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs'
+import { writeFile as writeText } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { waitFor } from '../../../lib/core/wait.ts'
 import type { SharedFolder } from '../../../lib/files/api.ts'
-import { checkSource, isStill, placeOf, writeFile } from '../../../lib/files/put.ts'
+import { checkSource, isStill, type Place, placeOf, writeFile } from '../../../lib/files/put.ts'
 
 let top = ''
 let folder: SharedFolder
@@ -53,7 +59,7 @@ describe('where a file is put', () => {
     })
   }
   const refused: readonly (readonly [destination: string, says: RegExp])[] = [
-    ['outside/x', /outside\/x is not in a replicated folder; they are: .*folder$/],
+    ['outside/x', /outside\/x is not in a replicated folder; the folders are: .*folder$/],
     ['folder/../outside/x', /is not in a replicated folder/],
     // What a link in the folder leads to is not replicated.
     ['folder/away/x', /outside\/x is not in a replicated folder/],
@@ -108,9 +114,79 @@ describe('how it is written', () => {
     // A directory cannot be read as a file.
     await assert.rejects(writeFile(join(top, 'outside'), to), {
       exitCode: 1,
-      message: /what was there before still is/,
+      message: /what was there before is unchanged/,
     })
     assert.equal(readFileSync(to.file, 'utf8'), 'old')
     assert.ok(readdirSync(join(top, 'folder')).every((name) => !name.startsWith('.syncthing.')))
+  })
+})
+
+describe('what somebody plants while it is written', () => {
+  /** Begins to write from a pipe; `swap` runs when the temporary file is there, and only then the source ends. */
+  async function writeWhile(to: Place, swap: (temporary: string) => void) {
+    const pipe = join(top, 'pipe')
+    execFileSync('mkfifo', [pipe])
+    try {
+      const writing = writeFile(pipe, to)
+      const isTemporary = (name: string) => name.startsWith('.syncthing.understudy-')
+      const directory = dirname(to.file)
+      const temporary = await waitFor('the temporary file', 5000, async () => {
+        const name = readdirSync(directory).find(isTemporary)
+        return name === undefined ? null : join(directory, name)
+      })
+      swap(temporary)
+      const [result] = await Promise.allSettled([writing, writeText(pipe, 'new')])
+      return result
+    } finally {
+      rmSync(pipe)
+    }
+  }
+  const victimIn = (directory: string): string => {
+    const victim = join(directory, 'victim')
+    writeFileSync(victim, 'precious')
+    chmodSync(victim, 0o600)
+    return victim
+  }
+
+  test('a link in place of the destination directory is not followed', async () => {
+    mkdirSync(join(top, 'folder/moved'))
+    const to = place('folder/moved/made')
+    rmdirSync(join(top, 'folder/moved'))
+    symlinkSync(join(top, 'outside'), join(top, 'folder/moved'))
+    await assert.rejects(writeFile(join(top, 'source'), to), { exitCode: 1, message: /could not write/ })
+    assert.deepEqual(readdirSync(join(top, 'outside')), [])
+  })
+
+  test('nor one that comes in its place before the file is renamed', async () => {
+    mkdirSync(join(top, 'folder/swapped'))
+    const result = await writeWhile(place('folder/swapped/made'), () => {
+      renameSync(join(top, 'folder/swapped'), join(top, 'kept'))
+      symlinkSync(join(top, 'kept'), join(top, 'folder/swapped'))
+    })
+    assert.equal(result?.status, 'rejected')
+    assert.deepEqual(readdirSync(join(top, 'kept')), [], 'it was written outside the folder')
+  })
+
+  test('a link in place of the temporary file: what it leads to keeps its mode and owner', async () => {
+    mkdirSync(join(top, 'folder/planted'))
+    const victim = victimIn(top)
+    const to = place('folder/planted/made')
+    const result = await writeWhile(to, (temporary) => {
+      rmSync(temporary)
+      symlinkSync(victim, temporary)
+    })
+    assert.equal(statSync(victim).mode & 0o7777, 0o600)
+    assert.equal(readFileSync(victim, 'utf8'), 'precious')
+    assert.ok(result?.status === 'fulfilled' && !isStill(result.value, to), 'the link passes for the file')
+  })
+
+  test('a link in place of the file is replaced, and gives it neither mode nor owner', async () => {
+    const victim = victimIn(join(top, 'outside'))
+    symlinkSync(victim, join(top, 'folder/linked'))
+    const to = place('folder/linked')
+    await writeFile(join(top, 'source'), to)
+    assert.ok(lstatSync(to.file).isFile())
+    assert.equal(statSync(to.file).mode & 0o7777, 0o640, 'the mode is not that of the source')
+    assert.equal(readFileSync(victim, 'utf8'), 'precious')
   })
 })

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { type JoinOptions, parseJoinOptions } from '../../../lib/operations/options.ts'
+import type { JoinOptions } from '../../../lib/consul/joining.ts'
+import { parseJoinOptions } from '../../../lib/operations/options.ts'
 
 const first = {
   as: 'first',
@@ -44,19 +45,22 @@ const good: readonly (readonly [line: string, options: JoinOptions])[] = [
 ]
 
 const bad: readonly (readonly [line: string, message: RegExp])[] = [
-  ['', /say --virtual-ip ADDRESS\/PREFIX to start a cluster, or --consul-join ADDRESS to join one/],
+  ['', /^give --virtual-ip ADDRESS\/PREFIX to start a cluster, or --consul-join ADDRESS to join one/],
   ['--verbose', /Unknown option '--verbose'/],
   ['10.77.0.11', /Unexpected argument '10\.77\.0\.11'/],
   ['--virtual-ip', /--virtual-ip/],
   ['--virtual-ip 10.77.0.100', /IPv4 address with its prefix/],
   ['--virtual-ip 10.77.0.0/24', /address of the network itself/],
-  ['--virtual-ip 10.77.0.100/24 --policy anywhere', /with-primary or fixed, not anywhere/],
-  ['--virtual-ip 10.77.0.100/24 --durability maybe', /--durability is quorum or strict or async, not maybe/],
+  ['--virtual-ip 10.77.0.100/24 --policy anywhere', /--policy takes with-primary or fixed, not anywhere/],
+  [
+    '--virtual-ip 10.77.0.100/24 --durability maybe',
+    /--durability takes quorum or strict or async, not maybe/,
+  ],
   ['--virtual-ip 10.77.0.100/24 --database My', /--database takes a name of lower-case letters/],
   ['--virtual-ip 10.77.0.100/24 --user 1a', /--user takes a name/],
-  ['--virtual-ip 10.77.0.100/24 --database repmgr', /--database cannot be "repmgr"/],
-  ['--virtual-ip 10.77.0.100/24 --database pgbouncer', /the name is reserved/],
-  ['--virtual-ip 10.77.0.100/24 --user pg_monitor', /--user cannot be "pg_monitor"/],
+  ['--virtual-ip 10.77.0.100/24 --database repmgr', /--database does not take "repmgr"/],
+  ['--virtual-ip 10.77.0.100/24 --database pgbouncer', /because the name is reserved; choose another name/],
+  ['--virtual-ip 10.77.0.100/24 --user pg_monitor', /--user does not take "pg_monitor"/],
   ['--consul-join n1', /IPv4 addresses of members, not "n1"/],
   ['--consul-join 10.77.0.11,', /not ""/],
   ['--consul-join 10.77.0.11 --virtual-ip 10.77.0.100/24', /--virtual-ip is a setting of the whole cluster/],

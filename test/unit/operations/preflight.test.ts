@@ -2,9 +2,10 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import * as v from 'valibot'
+import type { FirstOptions, MachineFacts } from '../../../lib/consul/joining.ts'
 import { consulKeys } from '../../../lib/consul/manifest.ts'
-import type { MachineFacts } from '../../../lib/operations/machine.ts'
-import { checkClock, checkMachine, placeMachine } from '../../../lib/operations/preflight.ts'
+import { checkAddresses, checkFirst, checkMachine, placeMachine } from '../../../lib/operations/preflight.ts'
+import { settings } from '../support/settings.ts'
 
 const BUILT = Date.UTC(2026, 0, 1)
 const machine: MachineFacts = {
@@ -16,9 +17,7 @@ const machine: MachineFacts = {
     { name: 'eth1', address: '10.77.0.11', prefix: 24 },
   ],
   missing: [],
-  postgresqlVersions: [17],
   settings: null,
-  foreignConsul: false,
   nowMs: BUILT + 1,
 }
 const refused = (exitCode: number, message: RegExp) => ({ name: 'UnderstudyError', exitCode, message })
@@ -26,11 +25,9 @@ const refused = (exitCode: number, message: RegExp) => ({ name: 'UnderstudyError
 describe('join: what a machine must have', () => {
   test('a plain machine with all packages', () => checkMachine(machine, BUILT))
   test('one that was made at this very moment', () => checkMachine({ ...machine, nowMs: BUILT }, BUILT))
-  test('more than one version of PostgreSQL', () =>
-    checkMachine({ ...machine, postgresqlVersions: [15, 17] }, BUILT))
 
   test('of several things that are wrong the first to be put right is named', () => {
-    const wrong = { ...machine, missing: ['postgresql'], node: '', postgresqlVersions: [] }
+    const wrong = { ...machine, missing: ['postgresql'], node: '', nowMs: BUILT - 1 }
     assert.throws(() => checkMachine({ ...wrong, root: false }, BUILT), refused(78, /needs root/))
     assert.throws(() => checkMachine(wrong, BUILT), refused(78, /missing: postgresql;/))
   })
@@ -54,12 +51,14 @@ describe('join: what a machine must have', () => {
 
   const bad: readonly (readonly [caption: string, difference: Partial<MachineFacts>, message: RegExp])[] = [
     ['not root', { root: false }, /needs root/],
-    ['packages are missing', { missing: ['repmgr', 'consul'] }, /missing: repmgr, consul; apt install/],
+    [
+      'packages are missing',
+      { missing: ['repmgr', 'consul'] },
+      /missing: repmgr, consul; install them first \(apt install repmgr consul\)/,
+    ],
     ['a host name that cannot be a key', { node: 'My_Host' }, /host name "My_Host"/],
     ['no host name', { node: '' }, /host name ""/],
     ['the clock is before the build', { nowMs: BUILT - 1 }, /the clock says 2025-12-31/],
-    ['a Consul of somebody else', { foreignConsul: true }, /not part of an understudy cluster/],
-    ['no PostgreSQL', { postgresqlVersions: [] }, /no PostgreSQL cluster named main/],
   ]
   for (const [caption, difference, message] of bad) {
     test(`refused: ${caption}`, () =>
@@ -101,7 +100,7 @@ describe('join: where a machine is', () => {
   test('refused: a machine without any address', () =>
     assert.throws(
       () => placeMachine({ ...machine, devices: [] }, '10.77.0.100/24', undefined),
-      refused(64, /there is: none/),
+      refused(64, /\(interfaces with an IPv4 address: none\)/),
     ))
 
   const bad: readonly (readonly [
@@ -110,7 +109,12 @@ describe('join: where a machine is', () => {
     named: string | undefined,
     message: RegExp,
   ])[] = [
-    ['an interface that is not there', '10.77.0.100/24', 'eth9', /no interface eth9 .* there is: eth0, eth1/],
+    [
+      'an interface that is not there',
+      '10.77.0.100/24',
+      'eth9',
+      /no interface eth9 .*; this machine has eth0, eth1/,
+    ],
     ['an interface in another network', '10.77.0.100/24', 'eth0', /no address of eth0 is in the network/],
     [
       'no interface in that network',
@@ -125,17 +129,26 @@ describe('join: where a machine is', () => {
   }
 })
 
-describe('join: the clock', () => {
-  test('five seconds off are borne', () => {
-    checkClock(BUILT + 5000, BUILT)
-    checkClock(BUILT, BUILT + 5000)
+describe('join: a machine that is a member already', () => {
+  const options = { as: 'first', virtualIp: settings.virtualIp } as FirstOptions
+  const seats = {
+    n1: { machineId: 'x', address: '10.77.0.11', repmgrId: 1, vipPriority: 100 },
+    n2: { machineId: 'y', address: '10.77.0.12', repmgrId: 2, vipPriority: 95 },
+  }
+  const cluster = { seats: { schema: 1, seats } } as const
+
+  test('the first machine joins again with its virtual IP', () => {
+    checkFirst({ ...machine, settings }, options)
+    checkFirst(machine, options)
   })
-  test('refused: one millisecond more', () => {
-    assert.throws(() => checkClock(BUILT + 5001, BUILT), refused(78, /5 s ahead/))
-    assert.throws(() => checkClock(BUILT, BUILT + 5001), refused(78, /5 s behind/))
+  test('refused: a second cluster', () => {
+    const join = () => checkFirst({ ...machine, settings }, { ...options, virtualIp: '10.77.0.101/24' })
+    assert.throws(join, refused(64, /already a member of the cluster with the virtual IP 10\.77\.0\.100/))
   })
-  test('refused: ahead', () =>
-    assert.throws(() => checkClock(BUILT + 60_000, BUILT), refused(78, /60 s ahead of the primary's/)))
-  test('refused: behind', () =>
-    assert.throws(() => checkClock(BUILT, BUILT + 60_000), refused(78, /60 s behind the primary's/)))
+  test('any members of its cluster may be named', () => checkAddresses(cluster, ['10.77.0.12', '10.77.0.11']))
+  test('refused: the address of another cluster', () =>
+    assert.throws(
+      () => checkAddresses(cluster, ['10.77.0.12', '10.77.0.21']),
+      refused(64, /member of the cluster of 10\.77\.0\.11, 10\.77\.0\.12, and 10\.77\.0\.21 is not/),
+    ))
 })

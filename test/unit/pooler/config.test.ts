@@ -7,6 +7,9 @@ import {
   renderUserlist,
 } from '../../../lib/pooler/config.ts'
 import { poolerPaths } from '../../../lib/pooler/manifest.ts'
+import { golden } from '../../golden/golden.ts'
+
+golden('pooler')
 
 describe('pgbouncer', () => {
   test('the included file names the primary', () =>

@@ -30,36 +30,36 @@ const base: PoolerFacts = {
 }
 
 const cases: readonly Case<PoolerFacts, PoolerPlan>[] = [
-  ['All is well', {}, { do: 'nothing', why: 'points at n1', console: [] }],
+  ['All is well', {}, { do: 'nothing', why: 'PgBouncer points at n1', console: [] }],
   [
     'The primary has gone: hold the clients',
     { leadership: lockReleased },
-    { do: 'hold', why: 'nobody holds', file: HELD, console: ['PAUSE'] },
+    { do: 'hold', why: 'there is no primary', file: HELD, console: ['PAUSE'] },
   ],
   [
     'The lock is taken, nobody is published yet',
     { leadership: lockTaken },
-    { do: 'hold', why: 'nobody holds', file: HELD, console: ['PAUSE'] },
+    { do: 'hold', why: 'there is no primary', file: HELD, console: ['PAUSE'] },
   ],
   [
     'The clients are held already',
     { leadership: lockReleased, file: HELD, running: at('n1', true) },
-    { do: 'nothing', why: 'held', console: [] },
+    { do: 'nothing', why: 'clients are held back: there is no primary', console: [] },
   ],
   [
     'Killed between the file and PAUSE',
     { leadership: lockReleased, file: HELD },
-    { do: 'hold', why: 'nobody holds', console: ['PAUSE'] },
+    { do: 'hold', why: 'there is no primary', console: ['PAUSE'] },
   ],
   [
     'Somebody paused it, but a start would find the former primary in the file',
     { leadership: lockReleased, running: at('n1', true) },
-    { do: 'hold', why: 'nobody holds', file: HELD, console: [] },
+    { do: 'hold', why: 'there is no primary', file: HELD, console: [] },
   ],
   [
     'It was started while the clients are held, and points nowhere: the clients wait there',
     { leadership: lockReleased, file: HELD, running: { host: '127.0.0.1', port: 1, paused: false } },
-    { do: 'hold', why: 'nobody holds', console: ['PAUSE'] },
+    { do: 'hold', why: 'there is no primary', console: ['PAUSE'] },
   ],
   [
     'A new primary: turn the held clients to it',
@@ -94,17 +94,17 @@ const cases: readonly Case<PoolerFacts, PoolerPlan>[] = [
   [
     'It does not know the database, and nobody holds the lock',
     { running: null, leadership: lockReleased },
-    { do: 'hold', why: 'nobody holds', file: HELD, console: ['RELOAD', 'PAUSE'] },
+    { do: 'hold', why: 'there is no primary', file: HELD, console: ['RELOAD', 'PAUSE'] },
   ],
   [
     'Its console does not answer, and nobody holds the lock',
     { running: UNKNOWN, leadership: lockReleased },
-    { do: 'hold', why: 'nobody holds', file: HELD, console: [] },
+    { do: 'hold', why: 'there is no primary', file: HELD, console: [] },
   ],
   [
     'Its console does not answer, and the file holds the clients',
     { running: UNKNOWN, leadership: lockReleased, file: HELD },
-    { do: 'nothing', why: 'held', console: [] },
+    { do: 'nothing', why: 'clients are held back: there is no primary', console: [] },
   ],
   [
     'It runs with another port',
@@ -119,7 +119,7 @@ const cases: readonly Case<PoolerFacts, PoolerPlan>[] = [
   [
     'PgBouncer does not answer, and the file is right',
     { running: UNKNOWN },
-    { do: 'nothing', why: 'does not answer', console: [] },
+    { do: 'nothing', why: "the file names n1, but PgBouncer's console does not answer", console: [] },
   ],
   [
     'PgBouncer does not answer, and the file is old',
@@ -144,42 +144,42 @@ const cases: readonly Case<PoolerFacts, PoolerPlan>[] = [
   [
     'After a boot, while nobody holds the lock',
     { leadership: lockReleased, file: null },
-    { do: 'hold', why: 'nobody holds', file: HELD, console: ['PAUSE'] },
+    { do: 'hold', why: 'there is no primary', file: HELD, console: ['PAUSE'] },
   ],
   [
     'After a boot, while nobody holds the lock and PgBouncer does not run yet',
     { leadership: lockReleased, file: null, running: UNKNOWN },
-    { do: 'hold', why: 'nobody holds', file: HELD, console: [] },
+    { do: 'hold', why: 'there is no primary', file: HELD, console: [] },
   ],
   [
     'The file was removed while the clients are held',
     { leadership: lockReleased, file: null, running: at('n1', true) },
-    { do: 'hold', why: 'nobody holds', file: HELD, console: [] },
+    { do: 'hold', why: 'there is no primary', file: HELD, console: [] },
   ],
   [
-    'This machine has stopped its database as it was cut off: hold the clients, without news from Consul',
+    'This machine is fenced: hold the clients back while Consul does not answer',
     { leadership: UNKNOWN, fenced: true },
-    { do: 'hold', why: 'this machine is cut off', file: HELD, console: ['PAUSE'] },
+    { do: 'hold', why: 'this machine is fenced', file: HELD, console: ['PAUSE'] },
   ],
   [
-    'Cut off, and the clients are held already',
+    'Fenced, and the clients are already held back',
     { leadership: UNKNOWN, fenced: true, file: HELD, running: at('n1', true) },
-    { do: 'nothing', why: 'held: this machine is cut off', console: [] },
+    { do: 'nothing', why: 'clients are held back: this machine is fenced', console: [] },
   ],
   [
-    'Cut off, and PgBouncer does not answer',
+    'Fenced, and PgBouncer does not answer',
     { leadership: UNKNOWN, fenced: true, running: UNKNOWN },
-    { do: 'hold', why: 'this machine is cut off', file: HELD, console: [] },
+    { do: 'hold', why: 'this machine is fenced', file: HELD, console: [] },
   ],
   [
-    'Cut off a moment ago, and Consul is back with a new primary',
+    'Still fenced, and Consul is back with a new primary',
     { leadership: leadOfN2, fenced: true, file: HELD, running: at('n1', true) },
     { do: 'follow', why: 'n2 is the primary', file: fileFor('n2'), console: ['RELOAD', 'RESUME'] },
   ],
   [
-    'Cut off a moment ago, and Consul is back without any primary',
+    'Still fenced, and Consul is back without any primary',
     { leadership: lockReleased, fenced: true, file: HELD, running: at('n1', true) },
-    { do: 'nothing', why: 'held: nobody holds the lock', console: [] },
+    { do: 'nothing', why: 'clients are held back: there is no primary', console: [] },
   ],
 ]
 describe('pgbouncer', () => table(decidePooler, base, cases))
@@ -312,11 +312,11 @@ test('pgbouncer: without news from Consul what is there stays, where the databas
   )
 })
 
-test('pgbouncer: without news from Consul a machine that is cut off leads nowhere', () => {
+test('pgbouncer: on a fenced machine it points nowhere while Consul does not answer', () => {
   fc.assert(
     fc.property(anyFacts, (facts) => {
-      const cutOff = { ...facts, leadership: UNKNOWN, fenced: true } as const
-      const { file: text, running: after } = carryOut(cutOff, decidePooler(cutOff))
+      const fenced = { ...facts, leadership: UNKNOWN, fenced: true } as const
+      const { file: text, running: after } = carryOut(fenced, decidePooler(fenced))
       assert.equal(text, HELD)
       assert.ok(after === UNKNOWN || after?.paused)
     }),

@@ -13,7 +13,7 @@ describe('conninfo', () => {
       `host=/var/run/postgresql port=5432 ${PATIENCE}`,
     ))
 
-  test('nobody is more patient than the cluster', () =>
+  test('a longer timeout is not possible', () =>
     assert.equal(renderConninfo({ connect_timeout: 60 }), PATIENCE))
 
   const quoted: readonly (readonly [value: string, text: string])[] = [

@@ -39,7 +39,7 @@ describe('repmgr', () => {
   test('repmgrd does not wait for a query on a dead connection', () =>
     assert.equal(setting('connection_check_type'), 'ping'))
 
-  test('a primary that has lost its standbys looks whether it still leads, sooner than it would stop', () => {
+  test('a primary that has lost its standbys runs the fence sooner than the fence would stop it', () => {
     assert.equal(
       setting('child_nodes_disconnect_command'),
       `'systemctl start --no-block ${postgresqlUnits.fence}'`,

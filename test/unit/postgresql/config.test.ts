@@ -10,6 +10,9 @@ import {
   withManagedBlock,
 } from '../../../lib/postgresql/config.ts'
 import { renderConninfo } from '../../../lib/postgresql/config-conninfo.ts'
+import { golden } from '../../golden/golden.ts'
+
+golden('postgresql')
 
 test('postgresql.conf has the port of the cluster, once', () => {
   assert.deepEqual(renderPostgresql(5433).match(/^port = .*$/gm), ['port = 5433'])

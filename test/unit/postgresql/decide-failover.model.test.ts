@@ -8,7 +8,7 @@ import { commitRule, isSynchronous } from '../../../lib/postgresql/decide-durabi
 import { decideFailover, type FailoverFacts, type Peer } from '../../../lib/postgresql/decide-failover.ts'
 import type { Sync } from '../../../lib/postgresql/manifest.ts'
 import type { LocalDatabase } from '../../../lib/postgresql/role.ts'
-import { Cluster, RULES, type Rules, type Start } from './model/cluster.ts'
+import { Cluster, HOLDS_LOCK, RULES, type Rules, type Start } from './model/cluster.ts'
 import type { Machine } from './model/machine.ts'
 import { settle, type Turn, take, turn } from './model/steps.ts'
 import { isBeginning, timelineOf } from './model/wal.ts'
@@ -38,7 +38,7 @@ const claimants = (cluster: Cluster): string[] =>
   cluster.machines
     .filter((machine) => {
       const { do: next, why } = decideFailover(cluster.facts(machine))
-      return next === 'settled' && why === 'primary, and it holds the lock'
+      return next === 'settled' && why === HOLDS_LOCK
     })
     .map(({ node }) => node)
 

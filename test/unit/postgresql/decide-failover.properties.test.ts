@@ -11,7 +11,7 @@ import {
   TAKE_BACK_MS,
 } from '../../../lib/postgresql/decide-failover.ts'
 import type { Sync } from '../../../lib/postgresql/manifest.ts'
-import type { LocalDatabase } from '../../../lib/postgresql/role.ts'
+import type { LocalDatabase, ProbedDatabase } from '../../../lib/postgresql/role.ts'
 import { lock, published } from '../support/documents.ts'
 
 const NODES = ['n1', 'n2', 'n3', 'n4', 'n5']
@@ -32,6 +32,15 @@ const database: fc.Arbitrary<LocalDatabase> = fc.oneof(
     }),
   },
 )
+const alive: fc.Arbitrary<ProbedDatabase> = fc.record({
+  role: fc.constant('alive' as const),
+  sqlstate: fc.constantFrom('53300', '28P01', '57P03'),
+  says: fc.constant('a test'),
+})
+const probed: fc.Arbitrary<ProbedDatabase> = fc.oneof(
+  { weight: 5, arbitrary: database },
+  { weight: 1, arbitrary: alive },
+)
 const seldom = <T, U>(usual: fc.Arbitrary<T>, rare: fc.Arbitrary<U>): fc.Arbitrary<T | U> =>
   fc.oneof({ weight: 9, arbitrary: usual }, { weight: 1, arbitrary: rare })
 
@@ -44,7 +53,7 @@ const peers: fc.Arbitrary<Peer[]> = fc.subarray(['n1', 'n3', 'n4', 'n5']).chain(
         vipPriority: fc.constantFrom(80, 90, 100),
         leadsConsul: fc.boolean(),
         healthy: seldom(fc.constant(true), fc.constant(false)),
-        database: seldom(database, unknown),
+        database: seldom(probed, unknown),
       }),
     ),
   ),
@@ -86,7 +95,7 @@ const anyFacts: fc.Arbitrary<FailoverFacts> = fc.record({
   ),
   sync: seldom(sync, fc.constantFrom(null, UNKNOWN)),
   local: seldom(database, unknown),
-  primaryDatabase: fc.oneof(unknown, database),
+  primaryDatabase: fc.oneof(unknown, database, alive),
   peers,
   waitedMs: fc.constantFrom(0, TAKE_BACK_MS - 1, Math.max(TAKE_BACK_MS, SILENT_PEER_MS)),
 })
@@ -100,11 +109,11 @@ const always = (caption: string, check: (facts: FailoverFacts, plan: FailoverPla
     ),
   )
 }
-const known = <T>(fact: T | Unknown): T => {
+const certain = <T>(fact: T | Unknown): T => {
   assert.notEqual(fact, UNKNOWN)
   return fact as T
 }
-const holderOf = ({ leader }: FailoverFacts): string | null => known(leader)?.session ?? null
+const holderOf = ({ leader }: FailoverFacts): string | null => certain(leader)?.session ?? null
 type Standby = LocalDatabase & { role: 'standby' }
 const isAhead = (one: Standby, other: Standby): boolean =>
   one.timeline !== other.timeline ? one.timeline > other.timeline : one.receivedLsn > other.receivedLsn
@@ -140,10 +149,10 @@ describe('failover, always', () => {
     'acts only when it knows the lock, the published primary, its own sessions and its own database',
     (facts, plan) => {
       if (!acts(plan)) return
-      known(facts.leader)
-      assert.ok(known(facts.primary))
-      known(facts.ownSessions)
-      assert.notEqual(known(facts.local).role, 'down')
+      certain(facts.leader)
+      assert.ok(certain(facts.primary))
+      certain(facts.ownSessions)
+      assert.notEqual(certain(facts.local).role, 'down')
     },
   )
 
@@ -156,7 +165,7 @@ describe('failover, always', () => {
     (facts, plan) => {
       if (!('session' in plan)) return
       assert.equal(plan.session, holderOf(facts))
-      assert.ok(known(facts.ownSessions).includes(plan.session))
+      assert.ok(certain(facts.ownSessions).includes(plan.session))
     },
   )
 
@@ -167,46 +176,56 @@ describe('failover, always', () => {
   })
 
   always('promotes standbys, publishes primaries', (facts, plan) => {
-    if (plan.do === 'promote') assert.equal(known(facts.local).role, 'standby')
-    if (plan.do === 'publish' || plan.do === 'adopt') assert.equal(known(facts.local).role, 'primary')
+    if (plan.do === 'promote') assert.equal(certain(facts.local).role, 'standby')
+    if (plan.do === 'publish' || plan.do === 'adopt') assert.equal(certain(facts.local).role, 'primary')
   })
 
   always('does not take over while the database of the published primary answers as one', (facts, plan) => {
-    if (!takesOver(facts, plan) || known(facts.primary)?.node === SELF) return
+    if (!takesOver(facts, plan) || certain(facts.primary)?.node === SELF) return
     assert.ok(facts.primaryDatabase === UNKNOWN || facts.primaryDatabase.role !== 'primary')
   })
 
+  always(
+    'does not take over while the published primary is alive, unless that lets nobody in and has had its time',
+    (facts, plan) => {
+      if (!takesOver(facts, plan) || certain(facts.primary)?.node === SELF) return
+      if (facts.primaryDatabase === UNKNOWN || facts.primaryDatabase.role !== 'alive') return
+      assert.equal(facts.primaryDatabase.sqlstate, '57P03')
+      assert.ok(facts.waitedMs >= TAKE_BACK_MS)
+    },
+  )
+
   always('does not take over from behind the published timeline', (facts, plan) => {
     if (!takesOver(facts, plan)) return
-    const local = known(facts.local)
-    assert.ok(local.role === 'standby' && local.timeline >= (known(facts.primary)?.timeline ?? 0))
+    const local = certain(facts.local)
+    assert.ok(local.role === 'standby' && local.timeline >= (certain(facts.primary)?.timeline ?? 0))
   })
 
   always(
     'does not take over where the rule does not name us, or while we take anything from anybody',
     (facts, plan) => {
       if (!takesOver(facts, plan)) return
-      assert.ok(known(facts.sync)?.voters.includes(SELF))
-      const own = known(facts.local)
+      assert.ok(certain(facts.sync)?.voters.includes(SELF))
+      const own = certain(facts.local)
       assert.ok(own.role === 'standby' && own.receiverStopped)
     },
   )
 
   always(
-    'does not take over but with as many voters standing still as the rule says, none of them ahead',
+    'does not take over but with as many WAL receivers of voters stopped as the rule says, none of them ahead',
     (facts, plan) => {
       if (!takesOver(facts, plan)) return
-      const { voters, need } = known(facts.sync) ?? assert.fail()
-      const own = known(facts.local)
+      const { voters, need } = certain(facts.sync) ?? assert.fail()
+      const own = certain(facts.local)
       assert.ok(own.role === 'standby')
-      const still = facts.peers.flatMap(({ node, database: theirs }) =>
+      const stopped = facts.peers.flatMap(({ node, database: theirs }) =>
         voters.includes(node) && theirs !== UNKNOWN && theirs.role === 'standby' && theirs.receiverStopped
           ? [theirs]
           : [],
       )
-      assert.ok(still.length + 1 >= need, `${still.length + 1} of ${need}`)
+      assert.ok(stopped.length + 1 >= need, `${stopped.length + 1} of ${need}`)
       // Where one is enough, commits did not wait: one that cannot take the lock would be waited for for ever.
-      if (need > 1) for (const theirs of still) assert.ok(!isAhead(theirs, own))
+      if (need > 1) for (const theirs of stopped) assert.ok(!isAhead(theirs, own))
     },
   )
 
@@ -214,39 +233,40 @@ describe('failover, always', () => {
     'does not take over while a healthy voter is ahead, or a member may still publish itself',
     (facts, plan) => {
       if (!takesOver(facts, plan)) return
-      const own = known(facts.local)
+      const own = certain(facts.local)
       assert.ok(own.role === 'standby')
-      const primary = known(facts.primary)
-      const lastHolder = known(facts.leader)?.value.node
+      const primary = certain(facts.primary)
+      const lastHolder = certain(facts.leader)?.value.node
       for (const { node, healthy, database: theirs } of facts.peers) {
         if (!healthy || theirs === UNKNOWN || node === primary?.node) continue
         if (theirs.role === 'primary')
           assert.ok(node !== lastHolder || theirs.timeline <= (primary?.timeline ?? 0))
-        if (theirs.role === 'standby' && known(facts.sync)?.voters.includes(node))
+        if (theirs.role === 'standby' && certain(facts.sync)?.voters.includes(node))
           assert.ok(!isAhead(theirs, own))
       }
     },
   )
 
   always(
-    'stands still only where it may be promoted, and a primary that answers has had its time',
+    'stops its WAL receiver only where it may be promoted, and a primary that is alive has had its time',
     (facts, plan) => {
       if (plan.do !== 'stop-receiver') return
-      const own = known(facts.local)
+      const own = certain(facts.local)
       assert.ok(own.role === 'standby' && !own.receiverStopped)
-      assert.ok(known(facts.sync)?.voters.includes(SELF))
-      assert.ok(own.timeline >= (known(facts.primary)?.timeline ?? 0))
-      if (known(facts.primary)?.node === SELF || facts.primaryDatabase === UNKNOWN) return
-      assert.ok(facts.primaryDatabase.role !== 'primary' || facts.waitedMs >= TAKE_BACK_MS)
+      assert.ok(certain(facts.sync)?.voters.includes(SELF))
+      assert.ok(own.timeline >= (certain(facts.primary)?.timeline ?? 0))
+      if (certain(facts.primary)?.node === SELF || facts.primaryDatabase === UNKNOWN) return
+      const isAlive = ['primary', 'alive'].includes(facts.primaryDatabase.role)
+      assert.ok(!isAlive || facts.waitedMs >= TAKE_BACK_MS)
     },
   )
 
   always(
-    'makes nobody stand still but voters that do not, once it does so itself and the primary is gone',
+    'stops no WAL receivers but those of voters, once its own has stopped and the primary is gone',
     (facts, plan) => {
       if (plan.do !== 'stop-other-receivers') return
-      const { voters, need } = known(facts.sync) ?? assert.fail()
-      const own = known(facts.local)
+      const { voters, need } = certain(facts.sync) ?? assert.fail()
+      const own = certain(facts.local)
       assert.ok(own.role === 'standby' && own.receiverStopped && voters.includes(SELF) && need > 1)
       assert.ok(plan.nodes.length > 0)
       for (const one of plan.nodes) {
@@ -254,7 +274,7 @@ describe('failover, always', () => {
         assert.ok(voters.includes(one) && theirs && theirs !== UNKNOWN)
         assert.ok(theirs.role === 'standby' && !theirs.receiverStopped)
       }
-      if (known(facts.primary)?.node === SELF || facts.primaryDatabase === UNKNOWN) return
+      if (certain(facts.primary)?.node === SELF || facts.primaryDatabase === UNKNOWN) return
       assert.notEqual(facts.primaryDatabase.role, 'primary')
     },
   )
@@ -274,20 +294,20 @@ describe('failover, always', () => {
     'does not publish over another machine but from a later timeline, as the last holder of the lock',
     (facts, plan) => {
       if (plan.do !== 'publish') return
-      const primary = known(facts.primary)
+      const primary = certain(facts.primary)
       assert.ok(primary)
       const what = `timeline ${plan.timeline} over timeline ${primary.timeline} of ${primary.node}`
       assert.ok(primary.node === SELF || plan.timeline > primary.timeline, what)
-      assert.ok(primary.node === SELF || known(facts.leader)?.value.node === SELF)
+      assert.ok(primary.node === SELF || certain(facts.leader)?.value.node === SELF)
     },
   )
 
   always('publishes what it runs and what it holds', (facts, plan) => {
     if (plan.do !== 'publish') return
-    const local = known(facts.local)
+    const local = certain(facts.local)
     assert.ok(local.role === 'primary')
     assert.equal(plan.timeline, local.timeline)
-    assert.equal(plan.epoch, known(facts.leader)?.lockIndex)
+    assert.equal(plan.epoch, certain(facts.leader)?.lockIndex)
     assert.deepEqual(plan.replaces, facts.primary)
   })
 })

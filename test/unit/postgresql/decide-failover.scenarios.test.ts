@@ -14,14 +14,14 @@ const play = (cluster: Cluster, ...turns: readonly `${string} ${number}`[]): voi
 }
 /** Three machines whose commits wait; n1 is the primary. */
 const three = (rules = RULES): Cluster => new Cluster({ size: 3, mode: 'quorum' }, rules)
-/** n1 is gone and both standbys stand still. */
+/** n1 is gone and both WAL receivers have stopped. */
 const GONE = ['powerCut 1', 'expire 1', 'run 2', 'run 3'] as const
 /** n2 takes the lock, is promoted, is published. */
 const N2_LEADS = ['run 2', 'run 2', 'run 2'] as const
 const current = (cluster: Cluster): string | undefined => currentPrimary(cluster.consul.leadership)?.node
 
 describe('failover, step by step', () => {
-  test('a power cut: with both standbys still the first to see it takes over in three steps', () => {
+  test('a power cut: with both WAL receivers stopped, the first to see it takes over in three steps', () => {
     const cluster = three()
     play(cluster, 'powerCut 1', 'expire 1', 'run 2', 'run 2')
     assert.equal(cluster.consul.leadership.leader?.session, null, 'n2 alone could not know')
@@ -34,7 +34,7 @@ describe('failover, step by step', () => {
     assert.equal(current(cluster), 'n2')
   })
 
-  test('nothing of ours has run on the other standby: the candidate makes it stand still, and it follows afterwards', () => {
+  test('nothing of ours has run on the other standby: the candidate stops its WAL receiver, and it follows afterwards', () => {
     const cluster = three()
     play(cluster, 'powerCut 1', 'expire 1', 'run 2', 'patience 2', 'run 2')
     const n3 = cluster.machine('n3')
@@ -70,6 +70,67 @@ describe('failover, step by step', () => {
     settle(cluster, [])
     assert.equal(current(cluster), 'n2')
     assert.equal(cluster.machines[0]?.role, 'standby')
+  })
+
+  test('a primary that has no connection left: it is alive, so it takes its lock back, and its standbys never leave it', () => {
+    const cluster = three()
+    play(cluster, 'full 1', 'expire 1', 'run 2', 'run 3', 'run 2', 'run 3')
+    assert.equal(cluster.consul.leadership.leader?.session, null, 'a standby took the lock')
+    play(cluster, 'run 1', 'run 1', 'write 1', 'catchUp 2')
+    assert.equal(current(cluster), 'n1')
+    assert.equal(cluster.ledger.acknowledged, 1)
+    const [n1, n2, n3] = cluster.machines
+    assert.ok(n1 && n2 && n3)
+    assert.ok(cluster.streams(n2, n1) && cluster.streams(n3, n1))
+  })
+
+  test('a primary without Consul that has no connection left: nobody leads before it has stopped', () => {
+    const cluster = three()
+    play(cluster, 'full 1', 'cut 1', 'expire 1', 'run 2', 'run 3', 'patience 2', 'patience 3')
+    play(cluster, 'run 2', 'run 3', 'patience 2', 'run 2', 'run 2', 'run 2')
+    assert.equal(cluster.consul.leadership.leader?.session, null, 'n2 took the lock')
+    play(cluster, 'fence 1', 'fence 1', 'fence 1', ...N2_LEADS)
+    assert.equal(cluster.machines[0]?.role, 'down')
+    assert.equal(current(cluster), 'n2')
+  })
+
+  test('a primary that recovers from a crash in time takes its lock back', () => {
+    const cluster = three()
+    play(
+      cluster,
+      'recover 1',
+      'expire 1',
+      'run 2',
+      'run 3',
+      'run 2',
+      'run 3',
+      'recovered 1',
+      'run 1',
+      'run 1',
+    )
+    assert.equal(current(cluster), 'n1')
+    assert.equal(cluster.consul.publications.at(-1)?.timeline, 1)
+  })
+
+  test('a primary that recovers for long is replaced, and acknowledges nothing when it has recovered', () => {
+    const cluster = three()
+    play(cluster, 'recover 1', 'expire 1', 'run 2', 'run 3', 'patience 2', 'patience 3', 'run 2', 'run 3')
+    play(cluster, ...N2_LEADS)
+    assert.equal(current(cluster), 'n2')
+    play(cluster, 'recovered 1', 'write 1', 'run 1', 'link 3', 'receive 3')
+    assert.equal(cluster.ledger.acknowledged, 0)
+    settle(cluster, [])
+    assert.equal(current(cluster), 'n2')
+    assert.equal(cluster.machines[0]?.role, 'standby')
+  })
+
+  test('a primary has recovered after its standbys have left it: it has to stop before another one leads', () => {
+    const cluster = three()
+    play(cluster, 'recover 1', 'expire 1', 'run 2', 'run 3', 'patience 2', 'patience 3', 'run 2', 'run 3')
+    play(cluster, 'recovered 1', 'run 2', 'run 2', 'run 2')
+    assert.equal(cluster.consul.leadership.leader?.session, null, 'n2 took the lock')
+    play(cluster, 'run 1', 'run 1', 'run 2', 'run 3')
+    assert.equal(current(cluster), 'n1')
   })
 
   test('a primary that stopped because it was cut off starts again where nobody has taken over', () => {
@@ -199,14 +260,14 @@ describe('who may be promoted, step by step', () => {
     assert.deepEqual(cluster.consul.sync.voters, ['n3'])
   })
 
-  /** n3 was about to go back to n1, which had its lock again for a moment, when n2 counts it as standing still. */
+  /** n3 was about to go back to n1, which had its lock again for a moment, when n2 counts its WAL receiver as stopped. */
   const backToTheFormer = (cluster: Cluster): void => {
     play(cluster, 'mute 1', 'expire 1', 'run 2', 'run 3', 'run 1', 'run 1', 'lookAtReplication 3')
     play(cluster, 'expire 1', 'run 2', 'look 2', 'mute 1', 'repairReplication 3', 'catchUp 3')
     play(cluster, 'write 1', 'catchUp 3', 'act 2', 'run 2')
   }
 
-  test('a standby that was seen standing still does not go back to who has lost the lock meanwhile', () => {
+  test('a standby whose WAL receiver was seen stopped does not go back to who has lost the lock meanwhile', () => {
     const cluster = three()
     backToTheFormer(cluster)
     assert.equal(current(cluster), 'n2')

@@ -15,7 +15,7 @@ import { lock, published } from '../support/documents.ts'
 import { type Case, table } from '../support/table.ts'
 
 /**
- * n2, a standby, after n1 fell silent: the lock is free, both standbys stand still and must be seen, n3 is as good as we are
+ * n2, a standby, after n1 fell silent: the lock is free, both WAL receivers have stopped, both voters are needed, n3 is as good as we are
  * and less preferred.
  */
 const base: FailoverFacts = {
@@ -25,7 +25,7 @@ const base: FailoverFacts = {
   startSessions: [],
   primary: published('n1', 3, 7),
   sync: rule(2, 'n2', 'n3'),
-  local: still(3, 500n),
+  local: stopped(3, 500n),
   primaryDatabase: UNKNOWN,
   peers: [peer({})],
   waitedMs: 0,
@@ -38,12 +38,12 @@ function peer(difference: Partial<Peer>): Peer {
     vipPriority: 80,
     leadsConsul: false,
     healthy: true,
-    database: still(3, 500n),
+    database: stopped(3, 500n),
     ...difference,
   }
 }
-/** A standby that takes nothing from any primary. */
-function still(timeline: number, receivedLsn: bigint) {
+/** A standby whose WAL receiver has stopped. */
+function stopped(timeline: number, receivedLsn: bigint) {
   return { role: 'standby', timeline, receivedLsn, receiverStopped: true } as const
 }
 /** So many of these must be seen. */
@@ -75,8 +75,12 @@ const cannotTell: Cases = [
     { do: 'wait', why: 'no consistent answer' },
   ],
   ['Before the first primary was published', { primary: null }, { do: 'leave', why: 'no primary yet' }],
-  ['PostgreSQL here hangs', { local: UNKNOWN }, { do: 'wait', why: 'does not answer here' }],
-  ['PostgreSQL here is stopped', { local: { role: 'down' } }, { do: 'leave', why: 'does not run here' }],
+  ['PostgreSQL here hangs', { local: UNKNOWN }, { do: 'wait', why: 'on this machine does not answer' }],
+  [
+    'PostgreSQL here is stopped',
+    { local: { role: 'down' } },
+    { do: 'leave', why: 'on this machine does not run' },
+  ],
   ['The primary is well', { leader: lock('n1', 'theirs', 7) }, { do: 'settled', why: 'held by n1' }],
   ['Another member was quicker', { leader: lock('n3', 'theirs', 8) }, { do: 'settled', why: 'held by n3' }],
 ]
@@ -86,7 +90,7 @@ const standbyCases: Cases = [
   [
     'The primary is gone: take the lock',
     {},
-    { do: 'lock', why: 'n1 is gone and none of 2 is ahead of us', modifyIndex: 107 },
+    { do: 'lock', why: 'n1 is gone; of the voters seen (2), none', modifyIndex: 107 },
   ],
   [
     'We hold the lock and nothing speaks against it',
@@ -96,7 +100,7 @@ const standbyCases: Cases = [
   [
     'The lock was never taken, though a primary was published',
     { leader: null },
-    { do: 'lock', why: 'n1 is gone and none of 2 is ahead of us', modifyIndex: 0 },
+    { do: 'lock', why: 'n1 is gone; of the voters seen (2), none', modifyIndex: 0 },
   ],
   [
     'The published primary has become a standby: it does not lead any more',
@@ -110,36 +114,36 @@ const standbyCases: Cases = [
   ],
   [
     'We have missed a failover: our data ends on an earlier timeline',
-    { local: still(2, 900n) },
-    { do: 'wait', why: 'we are on timeline 2, the cluster on 3' },
+    { local: stopped(2, 900n) },
+    { do: 'wait', why: 'this machine is on timeline 2, the cluster on 3' },
   ],
   [
     'We have missed a failover and hold the lock',
-    { leader: held, local: still(2, 900n) },
-    { do: 'unlock', why: 'we are on timeline 2, the cluster on 3', session: 'own' },
+    { leader: held, local: stopped(2, 900n) },
+    { do: 'unlock', why: 'this machine is on timeline 2, the cluster on 3', session: 'own' },
   ],
   [
-    'We have missed a failover: we go on with whatever we take from whomever',
+    'We have missed a failover: we go on receiving',
     { local: streaming(2, 900n) },
-    { do: 'wait', why: 'we are on timeline 2, the cluster on 3' },
+    { do: 'wait', why: 'this machine is on timeline 2, the cluster on 3' },
   ],
   [
     'The published primary starts as a standby: its own database is not a witness against itself',
     { leader: lock('n2', 'own', 8), primary: published('n2', 3, 7), primaryDatabase: running(3) },
-    { do: 'promote', why: 'none of 2 is ahead of us', session: 'own' },
+    { do: 'promote', why: 'voters seen (2), none', session: 'own' },
   ],
 ]
 describe('failover: a standby', () => table(decideFailover, base, standbyCases))
 
 const answers = { primaryDatabase: running(3) }
-const standingStill: Cases = [
+const receiverCases: Cases = [
   [
     'The primary is gone: take nothing more from it, before anything else',
     { local: streaming(3, 500n) },
     { do: 'stop-receiver', why: 'n1 is gone' },
   ],
   [
-    'We hold the lock and follow somebody again: stand still first',
+    'We hold the lock and receive from somebody again: stop the WAL receiver first',
     { leader: held, local: streaming(3, 500n) },
     { do: 'stop-receiver', why: 'n1 is gone' },
   ],
@@ -174,9 +178,164 @@ const standingStill: Cases = [
     { do: 'wait', why: 'the database of n1 still answers' },
   ],
 ]
-describe('failover: standing still', () => table(decideFailover, base, standingStill))
+describe('failover: the WAL receiver stops', () => table(decideFailover, base, receiverCases))
 
-const mayLack = 'we may lack what was acknowledged'
+const alive = (sqlstate: string, says: string) => ({ role: 'alive', sqlstate, says }) as const
+const full = { primaryDatabase: alive('53300', 'too many connections') }
+const lockedOut = { primaryDatabase: alive('28P01', 'password authentication failed') }
+const starting = { primaryDatabase: alive('57P03', 'the database system is starting up') }
+const fullWhy = 'the database of n1 is alive: too many connections'
+const startingWhy = 'the database of n1 is alive: the database system is starting up'
+const follows = { local: streaming(3, 500n) }
+const aliveCases: Cases = [
+  ['It has no connection left for us', full, { do: 'wait', why: fullWhy }],
+  [
+    'It does not let us in',
+    lockedOut,
+    { do: 'wait', why: 'the database of n1 is alive: password authentication failed' },
+  ],
+  ['It starts', starting, { do: 'wait', why: startingWhy }],
+  [
+    'It has no connection left, while we hold the lock: give it back',
+    { ...full, leader: held },
+    { do: 'unlock', why: fullWhy, session: 'own' },
+  ],
+  [
+    'It starts, while we hold the lock: give it back',
+    { ...starting, leader: held },
+    { do: 'unlock', why: startingWhy, session: 'own' },
+  ],
+  [
+    'It may take its lock back: one moment before the end',
+    { ...full, ...follows, waitedMs: TAKE_BACK_MS - 1 },
+    { do: 'wait', why: fullWhy },
+  ],
+  [
+    'It has not taken its lock back: leave it',
+    { ...full, ...follows, waitedMs: TAKE_BACK_MS },
+    { do: 'stop-receiver', why: 'n1 has lost the lock' },
+  ],
+  [
+    'We have left it: it may have clients, so it has to stop first, however long that takes',
+    { ...full, waitedMs: 100 * TAKE_BACK_MS },
+    { do: 'wait', why: fullWhy },
+  ],
+  [
+    'We have left it, and it does not let us in: the same',
+    { ...lockedOut, waitedMs: 100 * TAKE_BACK_MS },
+    { do: 'wait', why: 'password authentication failed' },
+  ],
+  [
+    'It goes on starting, and we follow it: leave it',
+    { ...starting, ...follows, waitedMs: TAKE_BACK_MS },
+    { do: 'stop-receiver', why: 'n1 has lost the lock' },
+  ],
+  [
+    'It goes on starting, and we have left it before its time is over',
+    { ...starting, waitedMs: TAKE_BACK_MS - 1 },
+    { do: 'wait', why: startingWhy },
+  ],
+  [
+    'It goes on starting, and we have left it: it can acknowledge nothing',
+    { ...starting, waitedMs: TAKE_BACK_MS },
+    { do: 'lock', why: 'n1 is gone', modifyIndex: 107 },
+  ],
+  [
+    'The same with the lock',
+    { ...starting, leader: held, waitedMs: TAKE_BACK_MS },
+    { do: 'promote', why: 'n1 is gone', session: 'own' },
+  ],
+  [
+    'It goes on starting, and another voter still receives: make it stop',
+    { ...starting, peers: [peer({ database: streaming(3, 500n) })], waitedMs: TAKE_BACK_MS },
+    { do: 'stop-other-receivers', why: 'n3', nodes: ['n3'] },
+  ],
+  [
+    'It goes on starting, and another voter has not been seen: that one may have what was acknowledged',
+    { ...starting, peers: [peer({ database: UNKNOWN })], waitedMs: TAKE_BACK_MS },
+    { do: 'wait', why: '1 of the 2' },
+  ],
+  [
+    'It goes on starting, and we are no voter: we stay with it',
+    { ...starting, ...follows, sync: rule(1, 'n3'), waitedMs: TAKE_BACK_MS },
+    { do: 'wait', why: startingWhy },
+  ],
+  [
+    'It has come up meanwhile as a primary',
+    { primaryDatabase: running(3), leader: held, waitedMs: 100 * TAKE_BACK_MS },
+    { do: 'unlock', why: 'the database of n1 still answers', session: 'own' },
+  ],
+  [
+    'We are the published primary and start as a standby: our own database is no witness against us',
+    { ...full, leader: held, primary: published('n2', 3, 7) },
+    { do: 'promote', why: 'none', session: 'own' },
+  ],
+]
+describe('failover: a primary that is alive, but does not say what it is', () =>
+  table(decideFailover, base, aliveCases))
+
+const fullPeer = { database: alive('53300', 'too many connections') } as const
+const alivePeers: Cases = [
+  [
+    'A voter has no connection left for us: it is not seen',
+    { peers: [peer(fullPeer)] },
+    { do: 'wait', why: 'n3 (too many connections)' },
+  ],
+  [
+    'It need not be seen',
+    { ...twoOfThree, peers: [peer(fullPeer), peer(n4)] },
+    { do: 'lock', why: 'n1 is gone', modifyIndex: 107 },
+  ],
+  [
+    'It cannot be made to stop its WAL receiver',
+    { peers: [peer(fullPeer)], waitedMs: 100 * TAKE_BACK_MS },
+    { do: 'wait', why: 'n3 (too many connections)' },
+  ],
+  [
+    'Commits did not wait, and it does not say what it has received',
+    { ...oneOfAll, peers: [peer(fullPeer)], waitedMs: SILENT_PEER_MS - 1 },
+    { do: 'wait', why: 'n3 has not said how much WAL it has received (too many connections)' },
+  ],
+  [
+    'The same for long',
+    { ...oneOfAll, peers: [peer(fullPeer)], waitedMs: SILENT_PEER_MS },
+    { do: 'lock', why: 'n1 is gone', modifyIndex: 107 },
+  ],
+  [
+    'The last holder of the lock is alive: it may have been promoted and be about to publish itself',
+    {
+      leader: lock('n3', null, 8),
+      ...twoOfThree,
+      peers: [peer(fullPeer), peer(n4)],
+      waitedMs: TAKE_BACK_MS - 1,
+    },
+    { do: 'wait', why: 'n3 held the lock last, and its database is alive: too many connections' },
+  ],
+  [
+    'The last holder of the lock has had its time',
+    {
+      leader: lock('n3', null, 8),
+      ...twoOfThree,
+      peers: [peer(fullPeer), peer(n4)],
+      waitedMs: TAKE_BACK_MS,
+    },
+    { do: 'lock', why: 'n1 is gone', modifyIndex: 108 },
+  ],
+  [
+    'The last holder of the lock is alive, and dead as Consul says: it cannot take the lock',
+    { leader: lock('n3', null, 8), ...twoOfThree, peers: [peer({ ...fullPeer, healthy: false }), peer(n4)] },
+    { do: 'lock', why: 'n1 is gone', modifyIndex: 108 },
+  ],
+  [
+    'The published primary is no rival of its successor, alive or not',
+    { peers: [peer({}), peer({ ...fullPeer, node: 'n1' })] },
+    { do: 'lock', why: 'n1 is gone', modifyIndex: 107 },
+  ],
+]
+describe('failover: other members that are alive, but do not say what they are', () =>
+  table(decideFailover, base, alivePeers))
+
+const mayLack = 'no voter: it may lack acknowledged commits'
 const permission: Cases = [
   ['Consul does not say who may be promoted', { sync: UNKNOWN }, { do: 'wait', why: 'no consistent answer' }],
   [
@@ -193,46 +352,42 @@ const permission: Cases = [
     { do: 'unlock', why: mayLack, session: 'own' },
   ],
   [
-    'Others may: we do not even stand still, so that nobody loses us',
+    'Others may: we go on receiving, so that nobody loses us',
     { sync: rule(1, 'n3'), local: streaming(3, 500n) },
     { do: 'wait', why: mayLack },
   ],
   [
     'We are on a later timeline, and others may',
-    { sync: rule(1, 'n3'), local: still(4, 900n) },
+    { sync: rule(1, 'n3'), local: stopped(4, 900n) },
     { do: 'wait', why: mayLack },
   ],
-  [
-    'We alone may',
-    { sync: rule(1, 'n2') },
-    { do: 'lock', why: 'none of 1 is ahead of us', modifyIndex: 107 },
-  ],
+  ['We alone may', { sync: rule(1, 'n2') }, { do: 'lock', why: 'voters seen (1), none', modifyIndex: 107 }],
   [
     'We alone may, and one that may not has received more: nothing of that was acknowledged',
-    { sync: rule(1, 'n2'), peers: [peer({ database: still(3, 900n) })] },
-    { do: 'lock', why: 'none of 1 is ahead of us', modifyIndex: 107 },
+    { sync: rule(1, 'n2'), peers: [peer({ database: stopped(3, 900n) })] },
+    { do: 'lock', why: 'voters seen (1), none', modifyIndex: 107 },
   ],
   [
     'We alone may, and there is nobody else',
     { sync: rule(1, 'n2'), peers: [] },
-    { do: 'lock', why: 'of 1', modifyIndex: 107 },
+    { do: 'lock', why: 'seen (1)', modifyIndex: 107 },
   ],
 ]
 describe('failover: who may be promoted', () => table(decideFailover, base, permission))
 
-/** As long as others have to stand still by themselves. */
+/** How long others have to stop their WAL receivers by themselves. */
 const STOP_OTHERS_MS = 2000
 const moving = peer({ database: streaming(3, 500n) })
 const othersCases: Cases = [
   [
-    'A voter that must be seen has had its time to stand still: make it',
+    'A voter that is needed has had its time to stop its WAL receiver: stop it',
     { peers: [moving], waitedMs: STOP_OTHERS_MS },
-    { do: 'stop-other-receivers', why: 'n3 has not stood still by itself', nodes: ['n3'] },
+    { do: 'stop-other-receivers', why: 'not stopped by themselves: n3', nodes: ['n3'] },
   ],
   [
     'One moment before',
     { peers: [moving], waitedMs: STOP_OTHERS_MS - 1 },
-    { do: 'wait', why: '1 of the 2 that must be seen: n3 does not stand still' },
+    { do: 'wait', why: '1 of the 2 voters needed have stopped their WAL receivers; waiting for n3' },
   ],
   [
     'We hold the lock: it is needed all the same',
@@ -240,26 +395,26 @@ const othersCases: Cases = [
     { do: 'stop-other-receivers', why: 'n3', nodes: ['n3'] },
   ],
   [
-    'All voters that take something are made to; one that may not be promoted is left alone',
+    'All voters that still receive are stopped; one that is no voter is left alone',
     {
       sync: rule(3, 'n2', 'n3', 'n4', 'n5'),
       peers: [moving, peer({ ...n4 }), { ...moving, node: 'n5' }, { ...moving, node: 'n6' }],
       waitedMs: STOP_OTHERS_MS,
     },
-    { do: 'stop-other-receivers', why: 'n3, n5 has not stood still', nodes: ['n3', 'n5'] },
+    { do: 'stop-other-receivers', why: 'not stopped by themselves: n3, n5', nodes: ['n3', 'n5'] },
   ],
   [
-    'Enough stand still: the others may go on',
+    'Enough have stopped: the others may go on',
     { ...twoOfThree, peers: [moving, peer(n4)], waitedMs: STOP_OTHERS_MS },
-    { do: 'lock', why: 'none of 2 is ahead of us', modifyIndex: 107 },
+    { do: 'lock', why: 'voters seen (2), none', modifyIndex: 107 },
   ],
   [
-    'There is nobody to be made to: it does not answer',
+    'There is no WAL receiver to stop: it does not answer',
     { peers: [peer({ database: UNKNOWN })], waitedMs: STOP_OTHERS_MS },
-    { do: 'wait', why: '1 of the 2 that must be seen: n3 does not stand still' },
+    { do: 'wait', why: '1 of the 2 voters needed have stopped their WAL receivers; waiting for n3' },
   ],
   [
-    'It has received more, and is to lead itself',
+    'It has received more, so that it is the better candidate',
     { peers: [peer({ database: streaming(3, 501n) })], waitedMs: STOP_OTHERS_MS },
     { do: 'wait', why: 'n3 has received more' },
   ],
@@ -269,12 +424,12 @@ const othersCases: Cases = [
     { do: 'wait', why: 'the database of n1 still answers' },
   ],
 ]
-describe('failover: others that do not stand still', () => table(decideFailover, base, othersCases))
+describe('failover: others whose WAL receivers run', () => table(decideFailover, base, othersCases))
 
-const missing = '1 of the 2 that must be seen: n3 does not stand still'
+const missing = '1 of the 2 voters needed have stopped their WAL receivers; waiting for n3'
 const seeing: Cases = [
   [
-    'A voter that must be seen still takes something from somebody',
+    'A voter that is needed still receives from somebody',
     { peers: [peer({ database: streaming(3, 500n) })] },
     { do: 'wait', why: missing },
   ],
@@ -297,14 +452,14 @@ const seeing: Cases = [
   ['It is stopped', { peers: [peer({ database: { role: 'down' } })] }, { do: 'wait', why: missing }],
   ['It is no member any more', { peers: [] }, { do: 'wait', why: missing }],
   [
-    'It runs as a primary that was replaced: that is not standing still',
+    'It runs as a primary that was replaced: it is no standby whose WAL receiver has stopped',
     { peers: [peer({ database: running(4) })] },
     { do: 'wait', why: missing },
   ],
   [
     'Consul calls it dead, but it answers us: it is seen',
     { peers: [peer({ healthy: false })] },
-    { do: 'lock', why: 'none of 2 is ahead of us', modifyIndex: 107 },
+    { do: 'lock', why: 'voters seen (2), none', modifyIndex: 107 },
   ],
   [
     'A member that is no voter does not count',
@@ -314,12 +469,12 @@ const seeing: Cases = [
   [
     'Of three voters one is silent: two are enough',
     { ...twoOfThree, peers: [peer({ database: UNKNOWN }), peer(n4)] },
-    { do: 'lock', why: 'none of 2 is ahead of us', modifyIndex: 107 },
+    { do: 'lock', why: 'voters seen (2), none', modifyIndex: 107 },
   ],
   [
     'Of three voters two are silent',
     { ...twoOfThree, peers: [peer({ database: UNKNOWN }), peer({ ...n4, database: UNKNOWN })] },
-    { do: 'wait', why: '1 of the 2 that must be seen: n3, n4 does not stand still' },
+    { do: 'wait', why: '1 of the 2 voters needed have stopped their WAL receivers; waiting for n3, n4' },
   ],
   [
     'Of four voters three must be seen, and one is missing',
@@ -327,12 +482,12 @@ const seeing: Cases = [
       sync: rule(3, 'n2', 'n3', 'n4', 'n5'),
       peers: [peer({}), peer({ ...n4, database: streaming(3, 1n) })],
     },
-    { do: 'wait', why: '2 of the 3 that must be seen: n4, n5 does not stand still' },
+    { do: 'wait', why: '2 of the 3 voters needed have stopped their WAL receivers; waiting for n4, n5' },
   ],
   [
     'The published primary is no rival of its successor',
-    { peers: [peer({}), peer({ node: 'n1', database: still(3, 900n) })] },
-    { do: 'lock', why: 'none of 2 is ahead of us', modifyIndex: 107 },
+    { peers: [peer({}), peer({ node: 'n1', database: stopped(3, 900n) })] },
+    { do: 'lock', why: 'voters seen (2), none', modifyIndex: 107 },
   ],
 ]
 describe('failover: who must be seen', () => table(decideFailover, base, seeing))
@@ -340,53 +495,53 @@ describe('failover: who must be seen', () => table(decideFailover, base, seeing)
 const ahead: Cases = [
   [
     'Another voter has received one byte more',
-    { peers: [peer({ database: still(3, 501n) })] },
+    { peers: [peer({ database: stopped(3, 501n) })] },
     { do: 'wait', why: 'n3 has received more' },
   ],
   [
     'Another voter has received more while we hold the lock',
-    { leader: held, peers: [peer({ database: still(3, 501n) })] },
+    { leader: held, peers: [peer({ database: stopped(3, 501n) })] },
     { do: 'unlock', why: 'n3 has received more', session: 'own' },
   ],
   [
     'Another voter is on a later timeline, at an earlier position',
-    { peers: [peer({ database: still(4, 1n) })] },
+    { peers: [peer({ database: stopped(4, 1n) })] },
     { do: 'wait', why: 'n3 has received more' },
   ],
   [
     'Another voter is at a later position, on an earlier timeline',
-    { peers: [peer({ database: still(2, 900n) })] },
-    { do: 'lock', why: 'none of 2 is ahead of us', modifyIndex: 107 },
+    { peers: [peer({ database: stopped(2, 900n) })] },
+    { do: 'lock', why: 'voters seen (2), none', modifyIndex: 107 },
   ],
   [
-    'The voter that is ahead still takes something',
+    'The voter that is ahead still receives',
     { ...twoOfThree, peers: [peer({ database: streaming(3, 501n) }), peer(n4)] },
     { do: 'wait', why: 'n3 has received more' },
   ],
   [
     'The voter that is ahead cannot take the lock: what it has may have been acknowledged all the same',
-    { peers: [peer({ healthy: false, database: still(3, 501n) })] },
+    { peers: [peer({ healthy: false, database: stopped(3, 501n) })] },
     { do: 'wait', why: 'n3 has received more' },
   ],
   [
     'The voter that is ahead cannot take the lock, and commits did not wait: nobody waits for it, either',
-    { ...oneOfAll, peers: [peer({ healthy: false, database: still(3, 501n) })] },
-    { do: 'lock', why: 'none of 2 is ahead of us', modifyIndex: 107 },
+    { ...oneOfAll, peers: [peer({ healthy: false, database: stopped(3, 501n) })] },
+    { do: 'lock', why: 'voters seen (2), none', modifyIndex: 107 },
   ],
   [
     'Commits did not wait, and a healthy member is ahead',
-    { ...oneOfAll, peers: [peer({ database: still(3, 501n) })] },
+    { ...oneOfAll, peers: [peer({ database: stopped(3, 501n) })] },
     { do: 'wait', why: 'n3 has received more' },
   ],
   [
     'The second of two others is the one that is ahead',
-    { ...twoOfThree, peers: [peer({}), peer({ ...n4, database: still(3, 501n) })] },
+    { ...twoOfThree, peers: [peer({}), peer({ ...n4, database: stopped(3, 501n) })] },
     { do: 'wait', why: 'n4 has received more' },
   ],
   [
     'One that is no voter is ahead: nothing of that was acknowledged',
-    { peers: [peer({}), peer({ ...n4, database: still(3, 501n) })] },
-    { do: 'lock', why: 'none of 2 is ahead of us', modifyIndex: 107 },
+    { peers: [peer({}), peer({ ...n4, database: stopped(3, 501n) })] },
+    { do: 'lock', why: 'voters seen (2), none', modifyIndex: 107 },
   ],
 ]
 describe('failover: who is ahead', () => table(decideFailover, base, ahead))
@@ -428,37 +583,38 @@ describe('failover: others that run as a primary', () => table(decideFailover, b
 
 const silence: Cases = [
   [
-    'Commits did not wait: a healthy member does not tell its position',
+    'Commits did not wait: a healthy member does not say its position',
     { ...oneOfAll, peers: [peer({ database: UNKNOWN })], waitedMs: SILENT_PEER_MS - 1 },
-    { do: 'wait', why: 'n3 does not tell what it has received' },
+    { do: 'wait', why: 'n3 has not said how much WAL it has received' },
   ],
   [
-    'Commits did not wait: a healthy member still takes something, so that its position says nothing',
+    'Commits did not wait: a healthy member still receives, so that its position says nothing',
     { ...oneOfAll, peers: [peer({ database: streaming(3, 500n) })], waitedMs: SILENT_PEER_MS - 1 },
-    { do: 'wait', why: 'n3 does not tell what it has received' },
+    { do: 'wait', why: 'n3 has not said how much WAL it has received' },
   ],
   [
-    'It does not tell while we hold the lock',
+    'It does not say so while we hold the lock',
     { ...oneOfAll, leader: held, peers: [peer({ database: UNKNOWN })] },
-    { do: 'unlock', why: 'n3 does not tell what it has received', session: 'own' },
+    { do: 'unlock', why: 'n3 has not said how much WAL it has received', session: 'own' },
   ],
   [
-    'It does not tell for long',
+    'It does not say so for long',
     { ...oneOfAll, peers: [peer({ database: UNKNOWN })], waitedMs: SILENT_PEER_MS },
-    { do: 'lock', why: 'none of 1 is ahead of us', modifyIndex: 107 },
+    { do: 'lock', why: 'voters seen (1), none', modifyIndex: 107 },
   ],
   [
-    'One that Consul calls dead does not tell',
+    'One that Consul calls dead does not say so',
     { ...oneOfAll, peers: [peer({ database: UNKNOWN, healthy: false })] },
-    { do: 'lock', why: 'none of 1 is ahead of us', modifyIndex: 107 },
+    { do: 'lock', why: 'voters seen (1), none', modifyIndex: 107 },
   ],
   [
-    'One that may not be promoted does not tell',
+    'One that may not be promoted does not say so',
     { sync: rule(1, 'n2'), peers: [peer({ database: UNKNOWN })] },
-    { do: 'lock', why: 'none of 1 is ahead of us', modifyIndex: 107 },
+    { do: 'lock', why: 'voters seen (1), none', modifyIndex: 107 },
   ],
 ]
-describe('failover: a member that does not tell', () => table(decideFailover, base, silence))
+describe('failover: a member that does not say what it has received', () =>
+  table(decideFailover, base, silence))
 
 const us = { node: 'n2', repmgrId: 2, vipPriority: 90, leadsConsul: true } as const
 const ties: Cases = [
@@ -470,12 +626,12 @@ const ties: Cases = [
   [
     'An equally good member leads Consul: we go first, whatever its priority',
     { peers: [peer({ vipPriority: 100, leadsConsul: true })] },
-    { do: 'lock', why: 'none of 2 is ahead of us', modifyIndex: 107 },
+    { do: 'lock', why: 'voters seen (2), none', modifyIndex: 107 },
   ],
   [
     'We lead Consul, and have received more',
-    { self: us, peers: [peer({ database: still(3, 499n) })] },
-    { do: 'lock', why: 'none of 2 is ahead of us', modifyIndex: 107 },
+    { self: us, peers: [peer({ database: stopped(3, 499n) })] },
+    { do: 'lock', why: 'voters seen (2), none', modifyIndex: 107 },
   ],
   [
     'An equally good member with a higher priority goes first',
@@ -490,12 +646,12 @@ const ties: Cases = [
   [
     'The preferred one gets only so much time: over',
     { peers: [peer({ vipPriority: 100 })], waitedMs: GIVE_WAY_MS },
-    { do: 'lock', why: 'none of 2 is ahead of us', modifyIndex: 107 },
+    { do: 'lock', why: 'voters seen (2), none', modifyIndex: 107 },
   ],
   [
     'We hold the lock already: a tie is no reason to give it back',
     { leader: held, peers: [peer({ vipPriority: 100 })] },
-    { do: 'promote', why: 'none of 2 is ahead of us', session: 'own' },
+    { do: 'promote', why: 'voters seen (2), none', session: 'own' },
   ],
   [
     'Same priority: the lower repmgr id goes first',
@@ -505,37 +661,37 @@ const ties: Cases = [
   [
     'Same priority: the higher repmgr id comes later',
     { peers: [peer({ vipPriority: 90 })] },
-    { do: 'lock', why: 'none of 2 is ahead', modifyIndex: 107 },
+    { do: 'lock', why: 'voters seen (2), none', modifyIndex: 107 },
   ],
   [
     'A higher priority does not help a member that is behind',
-    { peers: [peer({ vipPriority: 100, database: still(3, 499n) })] },
-    { do: 'lock', why: 'none of 2 is ahead of us', modifyIndex: 107 },
+    { peers: [peer({ vipPriority: 100, database: stopped(3, 499n) })] },
+    { do: 'lock', why: 'voters seen (2), none', modifyIndex: 107 },
   ],
   [
     'A higher priority does not help a member on an earlier timeline',
-    { peers: [peer({ vipPriority: 100, database: still(2, 500n) })] },
-    { do: 'lock', why: 'none of 2 is ahead of us', modifyIndex: 107 },
+    { peers: [peer({ vipPriority: 100, database: stopped(2, 500n) })] },
+    { do: 'lock', why: 'voters seen (2), none', modifyIndex: 107 },
   ],
   [
     'A higher priority does not help a member that Consul does not see',
     { peers: [peer({ vipPriority: 100, healthy: false })] },
-    { do: 'lock', why: 'none of 2 is ahead of us', modifyIndex: 107 },
+    { do: 'lock', why: 'voters seen (2), none', modifyIndex: 107 },
   ],
   [
     'A higher priority does not help a member that may not be promoted',
     { peers: [peer({}), peer({ ...n4, vipPriority: 100 })] },
-    { do: 'lock', why: 'none of 2 is ahead of us', modifyIndex: 107 },
+    { do: 'lock', why: 'voters seen (2), none', modifyIndex: 107 },
   ],
   [
-    'A higher priority does not help a member that does not stand still',
+    'A higher priority does not help a member whose WAL receiver runs',
     { ...twoOfThree, peers: [peer({}), peer({ ...n4, vipPriority: 100, database: streaming(3, 500n) })] },
-    { do: 'lock', why: 'none of 2 is ahead of us', modifyIndex: 107 },
+    { do: 'lock', why: 'voters seen (2), none', modifyIndex: 107 },
   ],
   [
     'A preferred member that does not answer for long is not waited for',
     { ...oneOfAll, peers: [peer({ vipPriority: 100, database: UNKNOWN })], waitedMs: SILENT_PEER_MS },
-    { do: 'lock', why: 'none of 1 is ahead of us', modifyIndex: 107 },
+    { do: 'lock', why: 'voters seen (1), none', modifyIndex: 107 },
   ],
 ]
 describe('failover: equally good standbys', () => table(decideFailover, base, ties))
@@ -548,16 +704,16 @@ const asPrimary: FailoverFacts = {
   local: running(4),
 }
 const primaryCases: Cases = [
-  ['All is well', {}, { do: 'settled', why: 'primary, and it holds the lock' }],
+  ['All is well', {}, { do: 'settled', why: 'the primary and holds the lock' }],
   [
     'Who may be promoted in its place is no question for it',
     { sync: UNKNOWN },
-    { do: 'settled', why: 'primary, and it holds the lock' },
+    { do: 'settled', why: 'the primary and holds the lock' },
   ],
   [
     'Consul has lost our session: take the lock back',
     { leader: lock('n2', null, 8), ownSessions: [] },
-    { do: 'lock', why: 'was free', modifyIndex: 108 },
+    { do: 'lock', why: 'the lock is free', modifyIndex: 108 },
   ],
   [
     'The lock was taken back: publish the new epoch',
@@ -581,7 +737,7 @@ const primaryCases: Cases = [
     { primary: published('n1', 3, 7) },
     {
       do: 'publish',
-      why: 'not yet published',
+      why: 'is not published yet',
       session: 'own',
       epoch: 8,
       timeline: 4,
@@ -606,22 +762,22 @@ const primaryCases: Cases = [
   [
     'A former primary got the free lock by an old decision: it must not publish its old timeline',
     { primary: published('n3', 5, 7) },
-    { do: 'unlock', why: 'n3 is the primary', session: 'own' },
+    { do: 'unlock', why: 'n3 has become the primary', session: 'own' },
   ],
   [
     'The same timeline as the published one is not a later one',
     { primary: published('n3', 4, 7) },
-    { do: 'unlock', why: 'n3 is the primary', session: 'own' },
+    { do: 'unlock', why: 'n3 has become the primary', session: 'own' },
   ],
   [
     'A former primary was started under the lock of the start gate: it gives it back rather than adopts it',
     { primary: published('n3', 5, 7), startSessions: ['own'] },
-    { do: 'unlock', why: 'n3 is the primary', session: 'own' },
+    { do: 'unlock', why: 'n3 has become the primary', session: 'own' },
   ],
   [
     'A start session that does not hold the lock is none of our business',
     { ownSessions: ['own', 'start'], startSessions: ['start'] },
-    { do: 'settled', why: 'primary, and it holds the lock' },
+    { do: 'settled', why: 'the primary and holds the lock' },
   ],
   [
     'Another member has been promoted: this one touches nothing',
@@ -649,7 +805,11 @@ test('who holds the lock: a living session of our own, nothing else', () => {
     ['ours by name only: the session died', { leader: lock('n2', null, 8), ownSessions: own }, false],
     ['nobody ever', { leader: null, ownSessions: own }, false],
     ['Consul does not answer', { leader: UNKNOWN, ownSessions: own }, false],
-    ['Consul does not tell our sessions', { leader: lock('n2', 'own', 8), ownSessions: UNKNOWN }, false],
+    [
+      'Consul does not say which sessions are ours',
+      { leader: lock('n2', 'own', 8), ownSessions: UNKNOWN },
+      false,
+    ],
   ]
   for (const [caption, facts, expected] of cases) assert.equal(holdsLock(facts), expected, caption)
 })

@@ -14,7 +14,7 @@ const base: FollowFacts = {
   streaming: false,
   lineage: 'follows',
 }
-const still = { role: 'standby', timeline: 3, receivedLsn: 500n, receiverStopped: true } as const
+const stopped = { role: 'standby', timeline: 3, receivedLsn: 500n, receiverStopped: true } as const
 const down = { role: 'down' } as const
 /** n1, which was the primary before n2. */
 const former = { node: 'n1', standbySignal: false, upstream: null, lineage: null } as const
@@ -30,62 +30,68 @@ const cases: readonly Case<FollowFacts, FollowPlan>[] = [
   [
     'The lock is free: follow nobody new',
     { leadership: lockReleased },
-    { do: 'nothing', why: 'nobody holds the lock' },
+    { do: 'nothing', why: 'no primary at the moment' },
   ],
   [
-    'The lock is free: one that stands still goes on doing so',
-    { leadership: lockReleased, local: still, upstream: null },
-    { do: 'nothing', why: 'nobody holds the lock' },
+    'The lock is free: a WAL receiver that has stopped stays so',
+    { leadership: lockReleased, local: stopped, upstream: null },
+    { do: 'nothing', why: 'no primary at the moment' },
   ],
   [
     'The lock is taken, nobody published',
     { leadership: lockTaken },
-    { do: 'nothing', why: 'nobody holds the lock' },
+    { do: 'nothing', why: 'no primary at the moment' },
   ],
   [
     'We are the primary',
     { ...former, node: 'n2', local: { role: 'primary', timeline: 4 } },
-    { do: 'nothing', why: 'this is the primary' },
+    { do: 'nothing', why: 'this machine is the primary' },
   ],
   [
-    'We are the primary, and our database is stopped: not for follow to see to',
+    'We are the primary, and our database is stopped: that is not the business of follow',
     { ...former, node: 'n2', local: down },
-    { do: 'nothing', why: 'this is the primary' },
+    { do: 'nothing', why: 'this machine is the primary' },
   ],
   [
     'We are a former primary that still runs',
     { ...former, local: { role: 'primary', timeline: 3 } },
-    { do: 'rejoin', why: 'n2 is the primary, but this machine runs as one too' },
+    { do: 'rejoin', why: 'n2 is the primary, but PostgreSQL on this machine runs as a primary too' },
   ],
   [
     'A former primary that is stopped: nobody else would start it',
     { ...former, local: down },
-    { do: 'rejoin', why: 'n2 is the primary, and the former primary here does not run' },
+    {
+      do: 'rejoin',
+      why: 'n2 is the primary, and PostgreSQL on this machine, a former primary, does not run',
+    },
   ],
   [
     'A former primary that does not answer',
     { ...former, local: UNKNOWN },
-    { do: 'rejoin', why: 'n2 is the primary, and the former primary here does not answer' },
+    {
+      do: 'rejoin',
+      why: 'n2 is the primary, and PostgreSQL on this machine, a former primary, does not answer',
+    },
   ],
   ['A standby is stopped', { local: down, lineage: null }, { do: 'nothing', why: 'start gate' }],
   ['The primary has changed', {}, toN2],
   ['The primary has changed, and we stream from the former one', { streaming: true, lineage: null }, toN2],
-  ['It stands still since the election', { local: still, upstream: null }, toN2],
+  ['Its WAL receiver has stopped for the election', { local: stopped, upstream: null }, toN2],
   ['The new primary does not say whether we can go on with it', { lineage: UNKNOWN }, toN2],
   [
     'We have what the new primary does not have',
     { lineage: 'diverged' },
-    { do: 'rejoin', why: 'this standby has what n2 does not have' },
+    { do: 'rejoin', why: 'this standby has WAL that n2 does not have' },
   ],
   [
-    'We stood still with what the new primary does not have',
-    { local: still, upstream: null, lineage: 'diverged' },
-    { do: 'rejoin', why: 'this standby has what n2 does not have' },
+    'Our WAL receiver has stopped, and we have what the new primary does not have',
+    { local: stopped, upstream: null, lineage: 'diverged' },
+    { do: 'rejoin', why: 'this standby has WAL that n2 does not have' },
   ],
   [
     'The new primary has already removed what we need next',
     { lineage: 'behind' },
-    { do: 'rejoin', why: 'n2 no longer has the WAL that is needed here' },
+    { do: 'rejoin', why: 'n2 no longer has the WAL that this standby needs' },
   ],
   [
     'We follow it already',
@@ -101,12 +107,12 @@ const cases: readonly Case<FollowFacts, FollowPlan>[] = [
   [
     'We are pointed at it and can never stream, as we have what it does not have',
     { upstream: '10.77.0.12', lineage: 'diverged' },
-    { do: 'rejoin', why: 'this standby has what n2 does not have' },
+    { do: 'rejoin', why: 'this standby has WAL that n2 does not have' },
   ],
   [
     'We are pointed at it and can never stream, as it no longer has what we need',
     { upstream: '10.77.0.12', lineage: 'behind' },
-    { do: 'rejoin', why: 'n2 no longer has the WAL that is needed here' },
+    { do: 'rejoin', why: 'n2 no longer has the WAL that this standby needs' },
   ],
   [
     'The primary has not changed',

@@ -25,21 +25,25 @@ const cases: readonly Case<RejoinFacts, RejoinPlan>[] = [
     { local: { role: 'primary', timeline: 3 } },
     { do: 'rewind', why: 'n2', primary },
   ],
-  ['A rewind was interrupted', { data: 'torn' }, { do: 'clone', why: 'the data directory is torn', primary }],
+  [
+    'A rewind was interrupted',
+    { data: 'torn' },
+    { do: 'clone', why: 'a rewind of the data directory was interrupted', primary },
+  ],
   [
     'A rewind was interrupted after standby.signal was there',
     { data: 'torn', standbySignal: true },
-    { do: 'clone', why: 'torn', primary },
+    { do: 'clone', why: 'was interrupted', primary },
   ],
   [
     'The data directory is gone',
     { data: 'missing' },
-    { do: 'clone', why: 'the data directory is missing', primary },
+    { do: 'clone', why: 'there is no data directory', primary },
   ],
   [
     'The data directory is gone and PostgreSQL hangs',
     { data: 'missing', local: UNKNOWN },
-    { do: 'clone', why: 'missing', primary },
+    { do: 'clone', why: 'there is no data directory', primary },
   ],
   ['A standby that is stopped', { standbySignal: true }, { do: 'start', why: 'PostgreSQL does not run' }],
   [
@@ -60,27 +64,27 @@ const cases: readonly Case<RejoinFacts, RejoinPlan>[] = [
   [
     'A standby has what the primary does not have',
     { standbySignal: true, local: standby, lineage: 'diverged' },
-    { do: 'rewind', why: 'it has what n2 does not have', primary },
+    { do: 'rewind', why: 'this standby has WAL that n2 does not have', primary },
   ],
   [
     'The primary no longer has what a standby needs next: there is nothing to rewind to',
     { standbySignal: true, local: standby, lineage: 'behind' },
-    { do: 'clone', why: 'n2 no longer has the WAL it needs', primary },
+    { do: 'clone', why: 'n2 no longer has the WAL that this standby needs', primary },
   ],
   [
     'A standby that runs on what was left of a rewind',
     { standbySignal: true, local: standby, data: 'torn', lineage: 'follows' },
-    { do: 'clone', why: 'the data directory is torn', primary },
+    { do: 'clone', why: 'a rewind of the data directory was interrupted', primary },
   ],
   [
     'It was promoted and never published: another machine may have forked a timeline of the same number',
     { data: 'unpublished' },
-    { do: 'clone', why: 'the data directory is unpublished', primary },
+    { do: 'clone', why: 'perhaps never published', primary },
   ],
   [
     'It was promoted and never published, and still runs',
     { data: 'unpublished', local: { role: 'primary', timeline: 4 } },
-    { do: 'clone', why: 'the data directory is unpublished', primary },
+    { do: 'clone', why: 'perhaps never published', primary },
   ],
   [
     'A running primary beside a standby.signal',
@@ -101,12 +105,12 @@ const cases: readonly Case<RejoinFacts, RejoinPlan>[] = [
   [
     'Nobody holds the lock',
     { node: 'n3', leadership: lockReleased },
-    { do: 'wait', why: 'nobody holds the lock' },
+    { do: 'wait', why: 'no primary at the moment' },
   ],
   [
     'The lock is taken, nobody is published under it',
     { node: 'n3', leadership: lockTaken },
-    { do: 'wait', why: 'nobody holds the lock' },
+    { do: 'wait', why: 'no primary at the moment' },
   ],
   [
     'This machine is the primary and runs',

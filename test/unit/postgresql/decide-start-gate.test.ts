@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
+import type { Leadership } from '../../../lib/consul/leadership.ts'
 import { UNKNOWN } from '../../../lib/core/unknown.ts'
 import {
   decideStartGate,
@@ -17,7 +18,12 @@ const base: StartGateFacts = {
   standbySignal: false,
   leadership: lockReleased,
   ownSessions: [],
+  traces: null,
 }
+
+const none: Leadership = { leader: null, primary: null }
+/** The cluster has its settings, and nothing that only a primary can have brought about. */
+const founded = { config: true, members: [], sync: false } as const
 
 const cases: readonly Case<StartGateFacts, StartGatePlan>[] = [
   [
@@ -75,11 +81,60 @@ const cases: readonly Case<StartGateFacts, StartGatePlan>[] = [
     { leadership: UNKNOWN },
     { do: 'wait', why: 'does not say who' },
   ],
-  ['Consul does not tell our sessions', { ownSessions: UNKNOWN }, { do: 'wait', why: 'does not say who' }],
   [
-    'The very first start of the first machine',
-    { leadership: { leader: null, primary: null } },
+    'Consul does not say which sessions are ours',
+    { ownSessions: UNKNOWN },
+    { do: 'wait', why: 'does not say who' },
+  ],
+  [
+    'The first machine, whose join has not published a primary yet',
+    { leadership: none, traces: founded },
     { do: 'allow', why: 'no primary yet' },
+  ],
+  [
+    'Its join was killed after it took the lock and before it published itself',
+    { leadership: { leader: lock('n1', null, 1), primary: null }, traces: founded },
+    { do: 'allow', why: 'no primary yet' },
+  ],
+  [
+    'Somebody has deleted the published primary: another machine has held the lock',
+    { leadership: { leader: lock('n2', null, 8), primary: null }, traces: founded },
+    { do: 'wait', why: 'postgresql/primary is missing' },
+  ],
+  [
+    'Somebody has deleted the published primary: there are members',
+    { leadership: { leader: lock('n1', null, 8), primary: null }, traces: { ...founded, members: ['n1'] } },
+    { do: 'wait', why: 'postgresql/primary is missing' },
+  ],
+  [
+    'Somebody has deleted it and the lock: there are members',
+    { leadership: none, traces: { ...founded, members: ['n2'] } },
+    { do: 'wait', why: 'restore a snapshot' },
+  ],
+  [
+    'Somebody has deleted it and the lock: there is an election rule',
+    { leadership: none, traces: { ...founded, sync: true } },
+    { do: 'wait', why: 'postgresql/primary is missing' },
+  ],
+  [
+    'Consul was restored empty',
+    { leadership: none, traces: { config: false, members: [], sync: false } },
+    { do: 'wait', why: 'Consul holds no cluster' },
+  ],
+  [
+    'Consul does not say what else it holds',
+    { leadership: none, traces: UNKNOWN },
+    { do: 'wait', why: 'does not say who' },
+  ],
+  [
+    'It was not asked what else Consul holds',
+    { leadership: none, traces: null },
+    { do: 'wait', why: 'does not say who' },
+  ],
+  [
+    'A standby starts whatever Consul has lost',
+    { standbySignal: true, leadership: none, traces: { config: false, members: [], sync: false } },
+    { do: 'allow', why: 'as a standby' },
   ],
 ]
 describe('start gate', () => table(decideStartGate, base, cases))
@@ -103,7 +158,7 @@ test('start gate: a published cluster lets nobody start as a primary but the pub
   })
   fc.assert(
     fc.property(facts, ({ node, leadership, ownSessions, ...rest }) => {
-      const plan = decideStartGate({ ours: true, node, leadership, ownSessions, ...rest })
+      const plan = decideStartGate({ ours: true, node, leadership, ownSessions, traces: null, ...rest })
       if (plan.do !== 'allow') return
       assert.ok(leadership !== UNKNOWN && ownSessions !== UNKNOWN)
       assert.equal(leadership.primary.node, node)

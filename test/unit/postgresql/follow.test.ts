@@ -14,7 +14,7 @@ const base: Seen = {
   upstream: '10.77.0.11',
   streaming: true,
 }
-const still = { role: 'standby', timeline: 3, receivedLsn: 500n, receiverStopped: true } as const
+const stopped = { role: 'standby', timeline: 3, receivedLsn: 500n, receiverStopped: true } as const
 
 const cases: readonly (readonly [caption: string, difference: Partial<Seen>, why: RegExp | null])[] = [
   ['all is well', {}, null],
@@ -29,7 +29,11 @@ const cases: readonly (readonly [caption: string, difference: Partial<Seen>, why
   ['we are the primary, and its database is stopped', { node: 'n1', local: { role: 'down' } }, null],
   ['it does not stream', { streaming: false }, /^n1 is the primary, and this machine does not follow it$/],
   ['it streams from a former primary', { leadership: leadOfN2 }, /^n2 is the primary, and this machine does/],
-  ['it stands still', { local: still, upstream: null, streaming: false }, /does not follow it/],
+  [
+    'its WAL receiver has stopped',
+    { local: stopped, upstream: null, streaming: false },
+    /does not follow it/,
+  ],
   [
     'a former primary runs',
     { local: { role: 'primary', timeline: 3 }, upstream: null, streaming: false },

@@ -1,20 +1,43 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import type { ConsulReadings as ConsulOwn } from '../../../lib/consul/decide-status.ts'
 import type { Entry } from '../../../lib/consul/entry.ts'
+import type { Reading } from '../../../lib/core/reading.ts'
+import type { Seen } from '../../../lib/core/status.ts'
 import { UNKNOWN } from '../../../lib/core/unknown.ts'
 import type { Copy, FilesSeen, FolderCopies } from '../../../lib/files/decide-copy.ts'
 import type { FilesReport } from '../../../lib/files/report.ts'
-import {
-  assemble,
-  type ConsulReadings,
-  type MachineReadings,
-  type Readings,
-  rollCall,
-} from '../../../lib/status/assemble.ts'
-import type { Report } from '../../../lib/status/facts.ts'
-import { judge } from '../../../lib/status/judge.ts'
+import type { Pooler } from '../../../lib/pooler/console.ts'
+import type { DatabaseAnswer, PostgresqlReadings } from '../../../lib/postgresql/decide-status.ts'
+import { assemble as assembleBy } from '../../../lib/status/assemble.ts'
+import type { ChecksReadings } from '../../../lib/status/checks.ts'
+import type { ClusterReport } from '../../../lib/status/facts.ts'
+import { rollCall } from '../../../lib/status/roll-call.ts'
+import type { VirtualIpReadings } from '../../../lib/virtual-ip/status.ts'
 import { settings } from '../support/settings.ts'
-import { passing } from './healthy.ts'
+import { judge, passing, sections } from './healthy.ts'
+
+type ConsulReadings = ConsulOwn & PostgresqlReadings & VirtualIpReadings & ChecksReadings
+
+interface MachineReadings {
+  postgresql: Reading<DatabaseAnswer>
+  pgbouncer: Reading<Pooler | null>
+}
+
+interface Readings extends Omit<Seen<ConsulReadings, object, MachineReadings>, 'here'> {
+  holdsVirtualIp: boolean
+  files: Reading<FilesSeen | null>
+  filesReport: FilesReport | null
+}
+
+const assemble = ({ holdsVirtualIp, files, filesReport, ...seen }: Readings): ClusterReport =>
+  assembleBy(
+    {
+      ...seen,
+      here: { holdsVirtualIp: { value: holdsVirtualIp }, files, filesReport: { value: filesReport } },
+    },
+    sections,
+  )
 
 const NAMES = ['n1', 'n2', 'n10'] as const
 const addressOf = (name: string): string => `10.77.0.1${name.slice(1)}`
@@ -116,15 +139,15 @@ const seen = (folders: FolderCopies[], away: readonly string[] = []): FilesSeen 
 
 const readings = (change: Partial<ConsulReadings> = {}, silent: readonly string[] = []): Readings => {
   const asked = { ...consul, ...change }
-  const seats = rollCall(settings, asked)
+  const members = rollCall(settings, asked)
   return {
     at,
     settings,
     holdsVirtualIp: true,
     consul: asked,
-    seats,
+    members,
     machines: new Map(
-      seats.map(({ name }) => [
+      members.map(({ name }) => [
         name,
         silent.includes(name) ? { postgresql: silence, pgbouncer: silence } : machine(name),
       ]),
@@ -139,7 +162,7 @@ const gossipWithout = (gone: string) => ({
   value: NAMES.map((name) => ({ name, address: addressOf(name), alive: name !== gone, server: true })),
 })
 
-const lagsOf = ({ machines }: Report) =>
+const lagsOf = ({ machines }: ClusterReport) =>
   machines.map(({ postgresql }) =>
     postgresql !== UNKNOWN && postgresql.role === 'standby' ? postgresql.lagBytes : null,
   )
@@ -159,9 +182,9 @@ describe('rollCall', () => {
         { name: 'laptop', address: '10.77.0.50', alive: true, server: false },
       ],
     }
-    assert.deepEqual(rollCall(settings, { ...consul, nodes: silence, databases: silence, members }), [
-      { name: 'n1', address: '10.77.0.11', port: 5432 },
-      { name: 'n3', address: '10.77.0.13', port: 5432 },
+    assert.deepEqual(rollCall(settings, { nodes: silence, members }), [
+      { name: 'n1', address: '10.77.0.11' },
+      { name: 'n3', address: '10.77.0.13' },
     ])
   })
 
@@ -245,7 +268,7 @@ describe('assemble', () => {
     )
     assert.deepEqual(
       [...new Set(report.unknown.map(({ why }) => why))],
-      ['Consul does not answer on n1: could not read members'],
+      ['Consul on n1 does not answer: could not read members'],
     )
   })
 
@@ -289,7 +312,8 @@ describe('assemble', () => {
 })
 
 /** What is reported of files, by machine. */
-const filesOf = ({ machines }: Report) => Object.fromEntries(machines.map(({ name, files }) => [name, files]))
+const filesOf = ({ machines }: ClusterReport) =>
+  Object.fromEntries(machines.map(({ name, files }) => [name, files]))
 
 describe('assemble: replicated files', () => {
   test('Of every machine its own copies are told, by label', () => {

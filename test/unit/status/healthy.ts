@@ -1,5 +1,18 @@
+import { components } from '../../../lib/components.ts'
+import type { Paint } from '../../../lib/core/paint.ts'
 import { UNKNOWN } from '../../../lib/core/unknown.ts'
-import type { Machine, MachineFiles, Report } from '../../../lib/status/facts.ts'
+import type { MachineFiles } from '../../../lib/files/status.ts'
+import type { ClusterReport, Machine, StatusDocument, Verdict } from '../../../lib/status/facts.ts'
+import * as judging from '../../../lib/status/judge.ts'
+import { sectionsOf } from '../../../lib/status/sections.ts'
+import * as table from '../../../lib/status/table.ts'
+
+/** The sections of all components, and what is made with them. */
+export const sections = await sectionsOf(components)
+export const judge = (report: ClusterReport): Verdict => judging.judge(report, sections)
+export const documentOf = (report: ClusterReport): StatusDocument => judging.documentOf(report, sections)
+export const tableLines = (status: StatusDocument, paint?: Paint): string[] =>
+  table.tableLines(status, sections, paint)
 
 const CHECKS = ['files', 'pgbouncer', 'postgresql', 'serfHealth', 'understudy']
 
@@ -27,7 +40,7 @@ export const standby = (number: number, change: Partial<Machine> = {}): Machine 
   ...change,
 })
 
-/** n1 as it should be: the primary, with the virtual IP. */
+/** n1, the primary, with the virtual IP. */
 export const first = (change: Partial<Machine> = {}): Machine =>
   standby(1, {
     here: true,
@@ -52,7 +65,7 @@ export const silent = (number: number): Machine =>
   })
 
 /** Three machines of which nothing is to be said; n1 looks. */
-export const healthy: Report = {
+export const healthy: ClusterReport = {
   at: '2026-03-01T12:05:00.000Z',
   observer: 'n1',
   consul: { answers: true, leader: 'n1' },

@@ -1,17 +1,18 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { UNKNOWN } from '../../../lib/core/unknown.ts'
-import type { Machine, Report } from '../../../lib/status/facts.ts'
-import { exitCodeOf, judge, targetOf } from '../../../lib/status/judge.ts'
-import { first, healthy, passing, silent, standby } from './healthy.ts'
+import { targetOf } from '../../../lib/pooler/status.ts'
+import type { ClusterReport, Machine } from '../../../lib/status/facts.ts'
+import { exitCodeOf } from '../../../lib/status/judge.ts'
+import { first, healthy, judge, passing, silent, standby } from './healthy.ts'
 
 /** What is wrong, what differs from a healthy cluster, and all that must be said about it. */
-type Case = readonly [caption: string, change: Partial<Report>, problems: readonly string[]]
+type Case = readonly [caption: string, change: Partial<ClusterReport>, problems: readonly string[]]
 
-const withSecond = (change: Partial<Machine>): Partial<Report> => ({
+const withSecond = (change: Partial<Machine>): Partial<ClusterReport> => ({
   machines: [first(), standby(2, change), standby(3)],
 })
-const withFirst = (change: Partial<Machine>): Partial<Report> => ({
+const withFirst = (change: Partial<Machine>): Partial<ClusterReport> => ({
   machines: [first(change), standby(2), standby(3)],
 })
 /** What n2 has of the folders, where it is not connected. */
@@ -99,7 +100,7 @@ const cases: readonly Case[] = [
       machines: [first({ consul: UNKNOWN, voter: UNKNOWN, virtualIp: 'backup', checks: UNKNOWN })],
       unknown: [{ machine: null, what: 'lock', why: 'Consul does not answer on n1' }],
     },
-    ['Consul does not answer on n1: only n1 itself can be looked at'],
+    ['Consul on n1 does not answer: only n1 itself is shown'],
   ],
   [
     'Consul does not say who leads',
@@ -110,7 +111,7 @@ const cases: readonly Case[] = [
   [
     'There was never a primary',
     { published: null, lock: null, primary: null, machines: [] },
-    ['no primary was published yet', 'no machine holds 10.77.0.100'],
+    ['no primary has been published yet', 'no machine holds 10.77.0.100'],
   ],
   [
     'The lock cannot be read',
@@ -151,17 +152,17 @@ const cases: readonly Case[] = [
   [
     'A new primary has yet to learn whom to name',
     { election: { node: 'n1', voters: [], need: 1 } },
-    ['nobody may take over from n1: no standby is known to have all that was acknowledged'],
+    ['no standby may take over from n1: none is known to have every acknowledged commit'],
   ],
   [
     'No primary has written who may take over',
     { election: null },
-    ['nobody may take over from n1: no standby is known to have all that was acknowledged'],
+    ['no standby may take over from n1: none is known to have every acknowledged commit'],
   ],
   [
     'What a former primary has written names nobody now',
     { election: { node: 'n2', voters: ['n1', 'n3'], need: 2 } },
-    ['nobody may take over from n1: no standby is known to have all that was acknowledged'],
+    ['no standby may take over from n1: none is known to have every acknowledged commit'],
   ],
   [
     'With two machines nobody is expected to take over',
@@ -390,7 +391,7 @@ describe('judge', () => {
   }
 
   test('Without Consul nothing is said of how many machines there are', () => {
-    const consul: Report['consul'] = { answers: false, leader: UNKNOWN }
+    const consul: ClusterReport['consul'] = { answers: false, leader: UNKNOWN }
     assert.deepEqual(judge({ ...healthy, consul, machines: [first()] }).notes, [])
   })
 
@@ -399,7 +400,7 @@ describe('judge', () => {
     [
       'One that may not take over yet is a note',
       { node: 'n1', voters: ['n3'], need: 1 },
-      ['n2 may not take over until all that was acknowledged is there'],
+      ['n2 may not take over until it has every acknowledged commit'],
     ],
     ['That nobody may is a problem, and no note', { node: 'n1', voters: [], need: 1 }, []],
     ['Nothing is said where it cannot be read', UNKNOWN, []],

@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { type Paint, plain } from '../../../lib/core/paint.ts'
 import { UNKNOWN } from '../../../lib/core/unknown.ts'
-import type { Machine, Report } from '../../../lib/status/facts.ts'
-import { documentOf } from '../../../lib/status/judge.ts'
-import { type Paint, plain, tableLines } from '../../../lib/status/table.ts'
-import { first, healthy, passing, silent, standby } from './healthy.ts'
+import type { ClusterReport, Machine } from '../../../lib/status/facts.ts'
+import { documentOf, first, healthy, passing, silent, standby, tableLines } from './healthy.ts'
 
-const textOf = (change: Partial<Report>, paint?: Paint): string =>
+const textOf = (change: Partial<ClusterReport>, paint?: Paint): string =>
   tableLines(documentOf({ ...healthy, ...change }), paint).join('\n')
 
 describe('tableLines', () => {

@@ -4,6 +4,9 @@ import { paths } from '../../../lib/core/paths.ts'
 import { renderKeepalived } from '../../../lib/virtual-ip/config.ts'
 import { NO_CLAIM, PRIMARY_WEIGHT } from '../../../lib/virtual-ip/decide-weight.ts'
 import { virtualIpPaths } from '../../../lib/virtual-ip/manifest.ts'
+import { golden } from '../../golden/golden.ts'
+
+golden('virtual-ip')
 
 describe('keepalived', () => {
   const text = renderKeepalived({
@@ -29,11 +32,11 @@ describe('keepalived', () => {
   test('nopreempt would keep the address from following the primary', () =>
     assert.doesNotMatch(text, /nopreempt/))
 
-  test('a machine that comes back takes the address from nobody before Consul has told it who the primary is', () =>
+  test('a machine that comes back does not take the address before Consul has named the primary', () =>
     assert.equal(setting('preempt_delay'), '10'))
 
   // keepalived appends "INSTANCE name STATE priority" and calls it for STOP, too: nothing else is needed.
-  test('one command is told every change, under the lock of its handler', () => {
+  test('one command gets every change, under the lock of its handler', () => {
     const handler = paths.handler('virtual-ip-state')
     const notify = setting('notify') ?? ''
     assert.ok(notify.includes(` ${paths.lock('virtual-ip-state')} `), notify)
@@ -41,7 +44,7 @@ describe('keepalived', () => {
     assert.equal(text.split(handler).length, 2)
   })
 
-  test('the command gives way to what a failover waits for', () =>
+  test('the command runs at a lower priority than a failover', () =>
     assert.match(setting('notify') ?? '', / \/usr\/bin\/nice -n 10 \/usr\/bin\/flock /))
 
   test('brackets are closed', () => assert.equal(text.split('{').length, text.split('}').length))
@@ -50,5 +53,5 @@ describe('keepalived', () => {
     assert.ok(PRIMARY_WEIGHT + 100 < 255))
 
   // keepalived.conf(5), track_file: a weight of -254 is a fault, and a fault holds no address.
-  test('one without a claim is a fault', () => assert.equal(NO_CLAIM, -254))
+  test('a machine that gives up its claim is in the state FAULT', () => assert.equal(NO_CLAIM, -254))
 })

@@ -31,7 +31,7 @@ const cases: readonly Case<VirtualIpWeightFacts, VirtualIpWeightPlan>[] = [
   [
     'We are the primary no longer',
     { leadership: leadOfN2 },
-    { do: 'write', why: 'n2 is the primary', file: NONE, sendAway: true },
+    { do: 'write', why: 'n2 is the primary', file: NONE, closeConnections: true },
   ],
   [
     'A standby claims nothing while there is a primary',
@@ -46,7 +46,7 @@ const cases: readonly Case<VirtualIpWeightFacts, VirtualIpWeightPlan>[] = [
   [
     'Another one has taken its lock and is not published yet: clients wait there',
     { leadership: lockTaken },
-    { do: 'write', why: 'n2 has the lock', file: NONE, sendAway: true },
+    { do: 'write', why: 'n2 holds the lock and is not published yet', file: NONE, closeConnections: true },
   ],
   [
     'The primary has gone: nobody knows who is next, and clients could not be moved',
@@ -56,12 +56,12 @@ const cases: readonly Case<VirtualIpWeightFacts, VirtualIpWeightPlan>[] = [
   [
     'We have the lock and are not published yet: clients wait here',
     { node: 'n2', leadership: lockTaken, file: NONE },
-    { do: 'write', why: 'n2 has the lock', file: HEAVY },
+    { do: 'write', why: 'n2 holds the lock and is not published yet', file: HEAVY },
   ],
   [
     'Neither the last primary nor who has the lock',
     { node: 'n3', leadership: lockTaken, file: NONE },
-    { do: 'nothing', why: 'n2 has the lock' },
+    { do: 'nothing', why: 'n2 holds the lock and is not published yet' },
   ],
   ['After a boot there is no file', { file: null }, { do: 'write', why: 'n1 is the primary', file: HEAVY }],
   ['Something else is in the file', { file: '100' }, { do: 'write', why: 'n1 is the primary', file: HEAVY }],
@@ -73,17 +73,17 @@ const cases: readonly Case<VirtualIpWeightFacts, VirtualIpWeightPlan>[] = [
   [
     'Fixed placement: the primary is light, too',
     { policy: 'fixed' },
-    { do: 'write', why: 'stays by priority', file: LIGHT },
+    { do: 'write', why: 'placed by priority', file: LIGHT },
   ],
   [
     'Fixed placement: a standby may have it beside a primary',
     { policy: 'fixed', node: 'n2', file: NONE },
-    { do: 'write', why: 'stays by priority', file: LIGHT },
+    { do: 'write', why: 'placed by priority', file: LIGHT },
   ],
   [
     'Fixed placement: nothing to change',
     { policy: 'fixed', file: LIGHT },
-    { do: 'nothing', why: 'stays by priority' },
+    { do: 'nothing', why: 'placed by priority' },
   ],
   [
     'Without Consul the weight stays',
@@ -106,34 +106,34 @@ const cases: readonly Case<VirtualIpWeightFacts, VirtualIpWeightPlan>[] = [
     { do: 'write', why: 'no primary is known', file: NONE },
   ],
   [
-    'It has stopped its database as it was cut off: it claims no address',
+    'A fenced machine claims no address',
     { policy: null, leadership: null, fenced: true },
-    { do: 'write', why: 'this machine is cut off', file: NONE, sendAway: true },
+    { do: 'write', why: 'this machine is fenced', file: NONE, closeConnections: true },
   ],
   [
-    'Cut off, and the policy is not known, either',
+    'Fenced, and the policy is unknown',
     { policy: UNKNOWN, fenced: true },
-    { do: 'write', why: 'this machine is cut off', file: NONE, sendAway: true },
+    { do: 'write', why: 'this machine is fenced', file: NONE, closeConnections: true },
   ],
   [
-    'Cut off after a boot',
+    'Fenced, and there is no file',
     { leadership: UNKNOWN, fenced: true, file: null },
-    { do: 'write', why: 'this machine is cut off', file: NONE },
+    { do: 'write', why: 'this machine is fenced', file: NONE },
   ],
   [
-    'Cut off, and it claims none already',
+    'Fenced, and it already claims no address',
     { leadership: UNKNOWN, fenced: true, file: NONE },
-    { do: 'nothing', why: 'this machine is cut off' },
+    { do: 'nothing', why: 'this machine is fenced' },
   ],
   [
-    'Cut off, and Consul is back: no claim before the database may start again',
+    'Fenced, and Consul is back: no claim before the database may start again',
     { fenced: true, file: NONE },
-    { do: 'nothing', why: 'this machine is cut off' },
+    { do: 'nothing', why: 'this machine is fenced' },
   ],
   [
-    'Cut off, with fixed placement: no claim, either',
+    'Fenced, with fixed placement: no claim either',
     { policy: 'fixed', fenced: true, file: LIGHT },
-    { do: 'write', why: 'this machine is cut off', file: NONE, sendAway: true },
+    { do: 'write', why: 'this machine is fenced', file: NONE, closeConnections: true },
   ],
   [
     'The database starts again, and this is the primary still',
@@ -181,11 +181,11 @@ test('virtual-ip-weight: what was written is not written again', () => {
   )
 })
 
-test('virtual-ip-weight: one that is cut off claims no address, whatever Consul says', () => {
+test('virtual-ip-weight: a fenced machine claims no address, whatever Consul says', () => {
   fc.assert(
     fc.property(anyFacts, (before) => {
-      const cutOff = { ...before, fenced: true }
-      assert.equal(decideVirtualIpWeight(cutOff).file ?? cutOff.file, NONE)
+      const fenced = { ...before, fenced: true }
+      assert.equal(decideVirtualIpWeight(fenced).file ?? fenced.file, NONE)
     }),
   )
 })

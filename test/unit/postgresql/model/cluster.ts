@@ -21,7 +21,7 @@ import { decideFollow, type FollowFacts } from '../../../../lib/postgresql/decid
 import type { Lineage } from '../../../../lib/postgresql/decide-lineage.ts'
 import { decideRejoin } from '../../../../lib/postgresql/decide-rejoin.ts'
 import { decideStartGate } from '../../../../lib/postgresql/decide-start-gate.ts'
-import type { LocalDatabase } from '../../../../lib/postgresql/role.ts'
+import type { LocalDatabase, ProbedDatabase } from '../../../../lib/postgresql/role.ts'
 import { published } from '../../support/documents.ts'
 import { ConsulModel } from './consul.ts'
 import { Ledger } from './ledger.ts'
@@ -50,6 +50,9 @@ export interface Start {
   size: number
   mode: DurabilityMode
 }
+
+/** Why a run of the gate on a primary has nothing left to do. */
+export const HOLDS_LOCK = 'this machine is the primary and holds the lock'
 
 /** What dies with a machine. */
 const IDLE = { failover: null, gate: null, repair: null, waitedMs: 0 } as const
@@ -96,7 +99,9 @@ export class Cluster {
   serving(): Machine | null {
     const primary = currentPrimary(this.consul.leadership)
     const machine = this.machines.find(({ node }) => node === primary?.node)
-    return machine?.role === 'primary' && timelineOf(machine.wal) === primary?.timeline ? machine : null
+    return machine?.role === 'primary' && !machine.recovering && timelineOf(machine.wal) === primary?.timeline
+      ? machine
+      : null
   }
 
   #away({ powered, isolated, cut }: Machine): boolean {
@@ -114,7 +119,7 @@ export class Cluster {
       startSessions: this.consul.sessions(self.node, 'start'),
       primary: away ? UNKNOWN : primary,
       sync: away ? UNKNOWN : this.consul.sync,
-      local: tell(self),
+      local: this.#local(self),
       primaryDatabase: leading === self ? UNKNOWN : this.probe(self, leading),
       peers: this.machines
         .filter((peer) => peer !== self && peer !== leading)
@@ -123,7 +128,7 @@ export class Cluster {
           repmgrId: peer.id,
           vipPriority: 100 - peer.id,
           leadsConsul: false,
-          healthy: !this.#away(peer) && peer.role !== 'down',
+          healthy: !this.#away(peer) && peer.role !== 'down' && !peer.recovering,
           database: this.probe(self, peer),
         })),
       waitedMs: self.waitedMs,
@@ -134,8 +139,27 @@ export class Cluster {
     return from.powered && to.powered && !from.isolated && !to.isolated && to.role !== 'down'
   }
 
-  probe(from: Machine, to: Machine): LocalDatabase | Unknown {
-    return this.#reaches(from, to) && !to.muted ? tell(to) : UNKNOWN
+  probe(from: Machine, to: Machine): ProbedDatabase | Unknown {
+    if (!this.#reaches(from, to) || to.muted) return UNKNOWN
+    if (to.recovering) return { role: 'alive', sqlstate: '57P03', says: 'recovers' }
+    return to.full ? { role: 'alive', sqlstate: '53300', says: 'no connection left' } : tell(to)
+  }
+
+  /** For repmgr, as a superuser, there is always a connection left. */
+  #letsIn(from: Machine, to: Machine): boolean {
+    return this.#reaches(from, to) && !to.muted && !to.recovering
+  }
+
+  /** As an administrator on the machine sees it, for whom there is always a connection left. */
+  #local(self: Machine): LocalDatabase | Unknown {
+    return self.recovering ? UNKNOWN : tell(self)
+  }
+
+  /** The processes of a running primary crash, and the server begins to recover. */
+  recover(self: Machine): void {
+    if (self.role !== 'primary') return
+    this.crash(self, true)
+    Object.assign(self, { role: 'primary', recovering: true })
   }
 
   look(self: Machine): void {
@@ -155,7 +179,7 @@ export class Cluster {
     if (plan.do !== 'settled' && plan.do !== 'leave') return
     self.waitedMs = 0
     // What was to become a promotion did not, or is published.
-    if (self.role === 'standby' || plan.why === 'primary, and it holds the lock') self.promoting = false
+    if (self.role === 'standby' || plan.why === HOLDS_LOCK) self.promoting = false
   }
 
   #promote(self: Machine): void {
@@ -184,13 +208,14 @@ export class Cluster {
   #stopOtherReceivers(self: Machine, nodes: readonly string[]): void {
     if (this.#away(self)) return
     for (const other of this.machines)
-      if (nodes.includes(other.node) && this.probe(self, other) !== UNKNOWN) this.#point(other, null)
+      if (nodes.includes(other.node) && this.#letsIn(self, other)) this.#point(other, null)
   }
 
   #write(self: Machine, plan: FailoverPlan): void {
     const { consul } = this
     // Consul makes no session for a database whose check fails.
-    const leader = (): string | null => (self.role === 'down' ? null : consul.session(self.node, 'leader'))
+    const leader = (): string | null =>
+      self.role === 'down' || self.recovering ? null : consul.session(self.node, 'leader')
     if (plan.do === 'unlock') consul.release(plan.session)
     if (plan.do === 'publish') {
       const primary = published(self.node, plan.timeline, plan.epoch)
@@ -214,6 +239,7 @@ export class Cluster {
       standbySignal,
       leadership: away ? UNKNOWN : this.consul.leadership,
       ownSessions: away ? UNKNOWN : this.consul.own(node),
+      traces: null,
     })
   }
 
@@ -236,7 +262,7 @@ export class Cluster {
     if (this.#away(self)) return
     const { node, standbySignal, upstream } = self
     const { leadership } = this.consul
-    const local = tell(self)
+    const local = this.#local(self)
     const streaming = upstream !== null && this.streams(self, this.machine(upstream))
     const lineage: FollowFacts['lineage'] = this.#lineage(self, streaming)
     const seen = { node, leadership, local, standbySignal, lineage } as const
@@ -245,7 +271,7 @@ export class Cluster {
       ...{ failure: null, nowMs: 0 },
     })
     const ours = leadership.primary?.node === node
-    if (local.role === 'down' && (self.stopped || ours)) self.repair = rejoin
+    if (self.role === 'down' && (self.stopped || ours)) self.repair = rejoin
     else {
       const follow = decideFollow({
         ...seen,
@@ -260,8 +286,8 @@ export class Cluster {
     const primary = currentPrimary(this.consul.leadership)
     if (!primary || primary.node === self.node || self.role !== 'standby' || streaming) return null
     const other = this.machine(primary.node)
-    const told = this.probe(self, other)
-    return told === UNKNOWN || told.role !== 'primary' ? UNKNOWN : lineage(self.wal, other.wal)
+    const probed = this.probe(self, other)
+    return probed === UNKNOWN || probed.role !== 'primary' ? UNKNOWN : lineage(self.wal, other.wal)
   }
 
   repairReplication(self: Machine): void {
@@ -272,7 +298,7 @@ export class Cluster {
     if (plan.do === 'point') {
       const target = this.machines.find(({ node }) => published(node, 0, 0).address === plan.host)
       // A slot is made there first.
-      if (!target || this.#away(self) || this.probe(self, target) === UNKNOWN) return
+      if (!target || this.#away(self) || !this.#letsIn(self, target)) return
       if (this.#rules.looksBeforeItPoints && current?.epoch !== plan.epoch) return
       this.#point(self, target.node)
     }
@@ -288,7 +314,7 @@ export class Cluster {
   #copy(self: Machine, how: 'rewind' | 'clone', primary: Machine): void {
     this.crash(self, true)
     self.stopped = true
-    if (this.probe(self, primary) === UNKNOWN || primary.role !== 'primary') return
+    if (!this.#letsIn(self, primary) || primary.role !== 'primary') return
     self.wal = how === 'rewind' ? rewound(self.wal, primary.wal) : primary.wal
     Object.assign(self, { role: 'standby', standbySignal: true, stopped: false, upstream: primary.node })
     if (how === 'clone') self.promoting = false
@@ -297,14 +323,14 @@ export class Cluster {
   /** Does a standby receive what this machine writes, and say so? */
   streams(self: Machine, primary: Machine): boolean {
     if (self.role !== 'standby' || !self.linked || self.upstream !== primary.node) return false
-    return primary.role === 'primary' && this.#reaches(self, primary) && self.powered
+    return primary.role === 'primary' && !primary.recovering && this.#reaches(self, primary) && self.powered
   }
 
   /** A standby connects where it points, which PostgreSQL allows by the numbers of the timelines. */
   link(self: Machine): void {
     if (self.role !== 'standby' || self.upstream === null || self.linked) return
     const primary = this.machine(self.upstream)
-    if (primary.role !== 'primary' || !this.#reaches(self, primary)) return
+    if (primary.role !== 'primary' || primary.recovering || !this.#reaches(self, primary)) return
     if (!this.#wasPublished(primary) && this.#rules.evictsStandbys) return
     const fits: Lineage = lineage(self.wal, primary.wal)
     if (fits !== 'follows' || self.wal.length > primary.wal.length) return
@@ -321,7 +347,8 @@ export class Cluster {
 
   /** A client commits: clients come to who was once published, and may stay when it is replaced. */
   write(self: Machine): void {
-    if (self.role === 'primary' && this.#wasPublished(self)) this.#log(self, timelineOf(self.wal), self.node)
+    if (self.role === 'primary' && !self.recovering && this.#wasPublished(self))
+      this.#log(self, timelineOf(self.wal), self.node)
   }
 
   #wasPublished({ node, wal }: Machine): boolean {
@@ -333,7 +360,7 @@ export class Cluster {
     self.upkeep = null
     const { leader, primary } = this.consul.leadership
     const session = leader?.session
-    if (this.#away(self) || self.role !== 'primary' || !session) return
+    if (this.#away(self) || self.role !== 'primary' || self.recovering || !session) return
     if (!this.consul.own(self.node).includes(session)) return
     if (primary?.node !== self.node || primary.epoch !== leader.lockIndex) return
     const { sync, syncIndex: index } = this.consul
@@ -360,7 +387,7 @@ export class Cluster {
   keepUp(self: Machine): void {
     const { upkeep } = self
     self.upkeep = null
-    if (!upkeep || self.role !== 'primary') return
+    if (!upkeep || self.role !== 'primary' || self.recovering) return
     const { plan, session, index, sync, written } = upkeep
     if (plan.do === 'commit' && written) self.commit = plan.commit
     if (written || this.#away(self)) return
@@ -379,7 +406,7 @@ export class Cluster {
     const away = this.#away(self)
     const plan = decideFence({
       node: self.node,
-      local: tell(self),
+      local: this.#local(self),
       members: this.machines.length,
       streaming: this.machines.filter((one) => this.streams(one, self)).length,
       leadership: away ? UNKNOWN : this.consul.leadership,
@@ -395,6 +422,7 @@ export class Cluster {
   /** The machine loses power, or only PostgreSQL dies; Consul's sessions end later, or not at all. */
   crash(self: Machine, powered: boolean): void {
     Object.assign(self, { powered, role: 'down', linked: false, upkeep: null, stopped: false, fenceMs: 0 })
+    self.recovering = false
     if (!powered) Object.assign(self, IDLE)
     for (const one of this.machines) if (one.upstream === self.node) one.linked = false
   }

@@ -26,11 +26,13 @@ export interface Rules {
   decide: typeof decideDurability
   /** A commit rule is set only after the document was written again. */
   touches: boolean
+  /** Consul refuses a rule that was decided without a machine that is a member. */
+  confirms: boolean
   /** The two rules are compared after every event; else only what comes of them is seen. */
   compares: boolean
 }
 
-export const RULES: Rules = { decide: decideDurability, touches: true, compares: true }
+export const RULES: Rules = { decide: decideDurability, touches: true, confirms: true, compares: true }
 
 /** A primary, its standbys and Consul, in which every step may fail or come late; the rules in force are the real ones. */
 export class DurabilityCluster {
@@ -38,7 +40,6 @@ export class DurabilityCluster {
   readonly consul: DurabilityConsul
   readonly #mode: DurabilityMode
   readonly #rules: Rules
-  readonly #left = new Set<string>()
   readonly #acknowledged = new Set<number>()
   /** Those of them that must not be lost. */
   readonly #promised = new Set<number>()
@@ -51,7 +52,7 @@ export class DurabilityCluster {
     this.#rules = rules
     this.machines = names.map((node) => newMember(node, 'n1'))
     this.member('n1').commit = from === 'promoted' ? commitRule(others) : NO_WAIT
-    this.consul = new DurabilityConsul('n1', from === 'async' ? { voters: others, need: 1 } : NOBODY)
+    this.consul = new DurabilityConsul(names, from === 'async' ? { voters: others, need: 1 } : NOBODY)
   }
 
   member(node: string): Member {
@@ -69,13 +70,19 @@ export class DurabilityCluster {
   }
 
   get members(): string[] {
-    return this.machines.map(({ node }) => node).filter((node) => !this.#left.has(node))
+    return this.machines.map(({ node }) => node).filter((node) => this.consul.members.has(node))
+  }
+
+  /** Are there enough members for a commit to wait? */
+  get waits(): boolean {
+    return isSynchronous(this.#mode, this.members.length)
   }
 
   /** A standby leaves the cluster, or comes back as a member. */
   join(self: Member): void {
-    if (this.#left.delete(self.node) || self === this.published) return
-    if (isSynchronous(this.#mode, this.members.length - 1)) this.#left.add(self.node)
+    const { members } = this.consul
+    if (members.has(self.node) && self !== this.published) members.delete(self.node)
+    else members.add(self.node)
   }
 
   streams(self: Member, primary: Member): boolean {
@@ -118,8 +125,10 @@ export class DurabilityCluster {
     if (self.up && self.primary) self.upkeep = { at: 'marked', commit: self.commit, written: self.wal.length }
   }
 
-  decide(self: Member, patient: boolean): void {
-    const { consul, members } = this
+  /** @param lacks which members are missing from the list that it sees, as in a stale answer. */
+  decide(self: Member, patient: boolean, lacks: (node: string) => boolean = () => false): void {
+    const { consul } = this
+    const members = this.members.filter((node) => node === self.node || !lacks(node))
     const { upkeep } = self
     self.upkeep = { at: 'start' }
     if (upkeep.at !== 'marked' || self.cut || consul.holder !== self.node || consul.published !== self.node)
@@ -137,7 +146,7 @@ export class DurabilityCluster {
     }
     const plan = this.#rules.decide(facts)
     if (plan.do !== 'nothing')
-      self.upkeep = { at: 'decided', plan, session: consul.session, index: consul.index }
+      self.upkeep = { at: 'decided', plan, session: consul.session, index: consul.index, members }
   }
 
   /** The next part of a step: a commit rule takes two. */
@@ -145,8 +154,10 @@ export class DurabilityCluster {
     const { upkeep } = self
     self.upkeep = { at: 'start' }
     if (upkeep.at !== 'decided' && upkeep.at !== 'touched') return
-    const { plan, session, index } = upkeep
-    const write = (election: ElectionRule) => ({ node: self.node, election, session, index })
+    const { plan, session, index, members } = upkeep
+    const names = this.machines.map(({ node }) => node)
+    const unlisted = this.#rules.confirms ? names.filter((node) => !members.includes(node)) : []
+    const write = (election: ElectionRule) => ({ node: self.node, election, session, index, unlisted })
     if (plan.do === 'commit' && (upkeep.at === 'touched' || !this.#rules.touches)) self.commit = plan.commit
     else if (self.cut) return
     else if (plan.do === 'elect' && late) this.consul.send(write(plan.election))
@@ -170,6 +181,7 @@ export class DurabilityCluster {
   elect(self: Member, sees: (node: string) => boolean): void {
     const { consul } = this
     if (!self.up || self.cut || self.primary || !self.receiverStopped) return
+    if (!consul.members.has(self.node)) return
     consul.acquire(self.node)
     const { voters, need } = consul.election
     if (consul.holder !== self.node || !voters.includes(self.node)) return
@@ -192,7 +204,7 @@ export class DurabilityCluster {
   rejoin(self: Member): void {
     const { published } = this
     if (self === published || !self.up || !published.up || !published.primary) return
-    // One that stands still goes on doing so until there is a primary again, a new one or the same.
+    // A WAL receiver that has stopped stays so until there is a primary again, a new one or the same.
     if (self.receiverStopped && self.upstream === published.node && this.consul.holder !== published.node)
       return
     if (self.primary || !isBeginning(self.wal, published.wal)) this.#disconnect(self)
@@ -206,8 +218,12 @@ export class DurabilityCluster {
     const { published, consul } = this
     const isNowSafe = consul.author === published.node && isSafe(published.commit, consul.election)
     const rules = (): string => JSON.stringify([published.commit, consul.election])
-    if (this.#rules.compares) assert.ok(isNowSafe || !published.safe, `not safe any more: ${rules()}`)
-    published.safe ||= isNowSafe
+    // With too few members commits do not wait, and then a standby may be named all the same: once they have stopped waiting.
+    const promisesNothing = !this.waits && published.commit.count === 0 && !published.waited
+    if (this.#rules.compares)
+      assert.ok(isNowSafe || !published.safe || promisesNothing, `not safe any more: ${rules()}`)
+    published.safe = isNowSafe || (published.safe && !promisesNothing)
+    published.waited = published.commit.count > 0
     for (const primary of this.machines) if (primary.up && primary.primary) this.#acknowledge(primary)
     this.#assertHasAll(published, 'is published')
   }

@@ -5,8 +5,14 @@ export type Upkeep =
   | { at: 'start' }
   /** It has read the commit rule and then how much was written by then. */
   | { at: 'marked'; commit: CommitRule; written: number }
-  /** It has decided on the lock's session and the document's index that it saw. */
-  | { at: 'decided' | 'touched'; plan: DurabilityPlan; session: number; index: number }
+  /** It has decided on the lock's session, the document's index and the members that it saw. */
+  | {
+      at: 'decided' | 'touched'
+      plan: DurabilityPlan
+      session: number
+      index: number
+      members: readonly string[]
+    }
 
 /** A machine of the model: its PostgreSQL, and its run of the upkeep. */
 export interface Member {
@@ -27,8 +33,10 @@ export interface Member {
   receiverStopped: boolean
   /** The session of the lock under which it was promoted. */
   promoted: number | null
-  /** As a primary it once had rules that are safe together: from then on it always has. */
+  /** As a primary it once had rules that are safe together: from then on it always has, while there are enough members. */
   safe: boolean
+  /** Its commits waited when it was last looked at. */
+  waited: boolean
   upkeep: Upkeep
 }
 
@@ -44,6 +52,7 @@ export const newMember = (node: string, primary: string): Member => ({
   receiverStopped: false,
   promoted: null,
   safe: false,
+  waited: false,
   upkeep: { at: 'start' },
 })
 

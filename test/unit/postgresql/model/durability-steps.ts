@@ -5,9 +5,13 @@ import type { Member } from './durability-member.ts'
 type Step = (cluster: DurabilityCluster, machine: Member, pick: number) => void
 
 /** A whole run of the upkeep, undisturbed. */
-function upkeep(cluster: DurabilityCluster, machine: Member, late = false): void {
+function upkeep(
+  cluster: DurabilityCluster,
+  machine: Member,
+  { late = false, lacks = (_node: string): boolean => false } = {},
+): void {
   cluster.mark(machine)
-  cluster.decide(machine, false)
+  cluster.decide(machine, false, lacks)
   cluster.act(machine, late)
   cluster.act(machine, late)
 }
@@ -28,11 +32,19 @@ function failover(cluster: DurabilityCluster, machine: Member, pick: number): vo
   cluster.publish(machine)
 }
 
+const isPicked = (pick: number, node: string): boolean => ((pick >> (Number(node.slice(1)) - 1)) & 1) === 1
+
 /** Every machine but those of the picked bits; nobody is missing half of the time. */
 const sees =
   (pick: number) =>
   (node: string): boolean =>
-    pick >= 32 || ((pick >> (Number(node.slice(1)) - 1)) & 1) === 0
+    pick >= 32 || !isPicked(pick, node)
+
+/** A list of the members that lacks those of the picked bits. */
+const stale =
+  (pick: number) =>
+  (node: string): boolean =>
+    isPicked(pick, node)
 
 /** What may happen next, anywhere and at any time, and how often it does. */
 const steps: Readonly<Record<string, readonly [weight: number, step: Step]>> = {
@@ -40,10 +52,12 @@ const steps: Readonly<Record<string, readonly [weight: number, step: Step]>> = {
   flush: [5, (cluster, machine, pick) => cluster.flush(machine, pick % 4)],
   catchUp: [5, catchUp],
   upkeep: [8, (cluster, machine) => upkeep(cluster, machine)],
-  late: [2, (cluster, machine) => upkeep(cluster, machine, true)],
+  late: [2, (cluster, machine) => upkeep(cluster, machine, { late: true })],
+  stale: [3, (cluster, machine, pick) => upkeep(cluster, machine, { lacks: stale(pick) })],
   settle: [3, ({ consul }, _machine, pick) => consul.settle(pick >> 1, pick % 4 !== 0)],
   mark: [2, (cluster, machine) => cluster.mark(machine)],
   decide: [3, (cluster, machine, pick) => cluster.decide(machine, pick % 4 === 0)],
+  decideStale: [1, (cluster, machine, pick) => cluster.decide(machine, false, stale(pick))],
   act: [5, (cluster, machine, pick) => cluster.act(machine, pick % 4 === 0)],
   unlink: [
     4,
@@ -72,7 +86,7 @@ const steps: Readonly<Record<string, readonly [weight: number, step: Step]>> = {
   publish: [2, (cluster, machine) => cluster.publish(machine)],
   failover: [3, failover],
   rejoin: [2, (cluster, machine) => cluster.rejoin(machine)],
-  join: [1, (cluster, machine) => cluster.join(machine)],
+  join: [2, (cluster, machine) => cluster.join(machine)],
 }
 
 interface Turn {

@@ -3,7 +3,7 @@ import type { Cluster } from './cluster.ts'
 import type { Machine } from './machine.ts'
 import { timelineOf } from './wal.ts'
 
-/** What clients were told, and whether it is still true. */
+/** What was acknowledged to clients, and whether it is still there. */
 export class Ledger {
   readonly #cluster: Cluster
   /** Commits wait for standbys in a cluster like this: then what was acknowledged is a promise. */

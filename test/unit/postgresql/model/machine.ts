@@ -28,13 +28,17 @@ export interface Machine {
   cut: boolean
   /** The database does not answer other machines, while Consul and replication go on: the witnesses disagree. */
   muted: boolean
+  /** Other machines are answered that there is no connection left, while Consul and replication go on. */
+  full: boolean
+  /** A primary whose processes have crashed: it lets nobody in and does nothing until it has recovered, without a start gate. */
+  recovering: boolean
   role: LocalDatabase['role']
   /** standby.signal is there: a start makes it a standby. */
   standbySignal: boolean
   wal: Wal
   /** What commits wait for, also over a restart. */
   commit: CommitRule
-  /** Where replication points, or nowhere: it stands still. */
+  /** Where replication points, or nowhere: the WAL receiver has stopped. */
   upstream: string | null
   /** A WAL receiver is connected. */
   linked: boolean
@@ -60,6 +64,8 @@ export const newMachine = (id: number, commit: CommitRule): Machine => ({
   isolated: false,
   cut: false,
   muted: false,
+  full: false,
+  recovering: false,
   role: id === 1 ? 'primary' : 'standby',
   standbySignal: id !== 1,
   wal: [{ id: 0, timeline: 1, by: null }],

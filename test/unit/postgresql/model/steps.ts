@@ -5,14 +5,15 @@ import type { Machine } from './machine.ts'
 
 type Step = (cluster: Cluster, machine: Machine) => void
 
-const toggle = (machine: Machine, fault: 'muted' | 'isolated' | 'cut'): void => {
+const toggle = (machine: Machine, fault: 'muted' | 'full' | 'isolated' | 'cut'): void => {
   machine[fault] = !machine[fault]
 }
+const NO_FAULT = { isolated: false, cut: false, muted: false, full: false, recovering: false } as const
 const boot = (machine: Machine): void => {
   machine.powered = true
 }
 const heal = (machine: Machine): void => {
-  Object.assign(machine, { powered: true, isolated: false, cut: false, muted: false })
+  Object.assign(machine, { powered: true, ...NO_FAULT })
 }
 const start: Step = (cluster, machine) => {
   cluster.lookBeforeStart(machine)
@@ -40,7 +41,7 @@ const upkeep: Step = (cluster, machine) => {
 const standby = ({ machines, published }: Cluster, machine: Machine): Machine =>
   machine === published ? (machines[machine.id % machines.length] ?? machine) : machine
 
-/** The published primary falls silent, all others stand still, and a machine runs its gate for so many steps. */
+/** The published primary falls silent, all others stop receiving, and a machine runs its gate for so many steps. */
 function failover(cluster: Cluster, near: Machine, most = 5): void {
   const { published: old } = cluster
   const machine = standby(cluster, near)
@@ -86,6 +87,14 @@ const steps: Readonly<Record<string, readonly [weight: number, step: Step]>> = {
   expire: [3, (cluster, machine) => cluster.consul.expire(machine.node, 'leader')],
   expireStart: [1, (cluster, machine) => cluster.consul.expire(machine.node, 'start')],
   mute: [2, (_cluster, machine) => toggle(machine, 'muted')],
+  full: [2, (_cluster, machine) => toggle(machine, 'full')],
+  recover: [1, (cluster, machine) => cluster.recover(machine)],
+  recovered: [
+    2,
+    (_cluster, machine) => {
+      machine.recovering = false
+    },
+  ],
   isolate: [1, (_cluster, machine) => toggle(machine, 'isolated')],
   cut: [1, (_cluster, machine) => toggle(machine, 'cut')],
   stop: [1, (cluster, machine) => cluster.crash(machine, true)],
@@ -139,7 +148,7 @@ export function take(cluster: Cluster, { step, on }: Turn): void {
 export function settle(cluster: Cluster, gone: readonly Machine[], rounds = 30): void {
   for (const machine of cluster.machines) {
     if (gone.includes(machine)) cluster.crash(machine, false)
-    else Object.assign(machine, { powered: true, isolated: false, cut: false, muted: false })
+    else Object.assign(machine, { powered: true, ...NO_FAULT })
     // A session for a start ends on its own.
     cluster.consul.expire(machine.node, 'start')
   }

@@ -27,7 +27,7 @@ function common(one: Wal, other: Wal): Wal {
 export const rewound = (one: Wal, other: Wal): Wal =>
   timelineOf(one) === timelineOf(other) ? one : common(one, other)
 
-/** What a standby is told by a primary that has removed nothing. */
+/** What a standby hears from a primary that has removed nothing. */
 export function lineage(own: Wal, primary: Wal): Lineage {
   const history = primary.flatMap(({ timeline }, index) => {
     const before = primary[index - 1]?.timeline

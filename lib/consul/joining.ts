@@ -1,0 +1,137 @@
+import { replaceFile } from '../core/atomic-files.ts'
+import type { Component, JoinPart } from '../core/component.ts'
+import { EXIT, UnderstudyError } from '../core/errors.ts'
+import { paths } from '../core/paths.ts'
+import type { Settings } from '../core/settings.ts'
+import type { Consul } from './client.ts'
+import type { Seat } from './decide-seat.ts'
+import { DEFAULT_PREFIX } from './entry.ts'
+import type { Config, Credentials, DurabilityMode, PlacementPolicy, Primary, Seats } from './schemas.ts'
+
+/** What a person asked for on the first machine, which founds the cluster. */
+export interface FirstOptions {
+  as: 'first'
+  virtualIp: string
+  interface?: string
+  database: string
+  user: string
+  policy: PlacementPolicy
+  durability: DurabilityMode
+}
+
+/** What a person asked for on any other machine. */
+export interface JoinerOptions {
+  as: 'joiner'
+  /** Addresses of members. */
+  consulJoin: string[]
+  interface?: string
+  mergeFiles: boolean
+}
+
+export type JoinOptions = FirstOptions | JoinerOptions
+
+/** An IPv4 address of a network interface. */
+export interface Device {
+  name: string
+  address: string
+  prefix: number
+}
+
+/** What a join needs to know of the machine, whatever the components are. */
+export interface MachineFacts {
+  root: boolean
+  node: string
+  machineId: string
+  devices: Device[]
+  /** Packages whose programs are not there. */
+  missing: string[]
+  /** Written by an earlier join; null where there was none. */
+  settings: Settings | null
+  nowMs: number
+}
+
+/** Where this machine is in the cluster's network. */
+export interface Placement {
+  interface: string
+  address: string
+  network: string
+  prefix: number
+}
+
+/** What a joining machine reads from the cluster. */
+export interface ClusterFacts {
+  config: Config
+  credentials: Credentials
+  seats: Seats
+  primary: Primary | null
+}
+
+/** What a join knows so far. Filled in by the looks and the steps of the components, in their order. */
+export interface Joining {
+  /** Of understudy itself. */
+  readonly version: string
+  readonly options: JoinOptions
+  readonly machine: MachineFacts
+  readonly placement: Placement
+  /** Leads into the cluster: for the steps this machine's own, for the looks of a joiner maybe a temporary one. */
+  readonly consul: Consul
+  /** null on the first machine until the cluster is founded. */
+  cluster: ClusterFacts | null
+  /** null until it is taken. */
+  seat: Seat | null
+  /** The PostgreSQL cluster that is to be a member, null until it was looked at. */
+  postgresql: { version: number; port: number } | null
+  readonly components: readonly Pick<Component<never>, 'consul'>[]
+  readonly parts: readonly Part[]
+}
+
+/** A component's part of a join. */
+export type Part = JoinPart<Joining>
+
+/** What this machine is as a candidate for a seat. */
+export const applicantOf = ({ machine, placement }: Pick<Joining, 'machine' | 'placement'>) => ({
+  node: machine.node,
+  machineId: machine.machineId,
+  address: placement.address,
+})
+
+/** The documents of the cluster, once an earlier step has read them. */
+export const clusterOf = ({ cluster }: Pick<Joining, 'cluster'>): ClusterFacts => fromEarlier(cluster)
+
+/** The PostgreSQL cluster of this machine, once it was looked at. */
+export const postgresqlOf = ({
+  postgresql,
+}: Pick<Joining, 'postgresql'>): { version: number; port: number } => fromEarlier(postgresql)
+
+/** This machine's settings as a member, once it has a seat. */
+export function settingsOf({ machine, placement, cluster, seat, postgresql }: Joining): Settings {
+  const { config } = fromEarlier(cluster)
+  const { repmgrId, vipPriority } = fromEarlier(seat)
+  const { version, port } = fromEarlier(postgresql)
+  return {
+    schema: 1,
+    node: machine.node,
+    machineId: machine.machineId,
+    address: placement.address,
+    interface: placement.interface,
+    network: placement.network,
+    kvPrefix: DEFAULT_PREFIX,
+    virtualIp: config.virtualIp,
+    repmgrId,
+    vipPriority,
+    database: config.database,
+    user: config.user,
+    postgresqlVersion: version,
+    postgresqlPort: port,
+  }
+}
+
+/** Writes what the handlers of a member read at their start: from here on they run. */
+export const writeSettings = (joining: Joining): boolean =>
+  replaceFile(paths.node, `${JSON.stringify(settingsOf(joining), null, 2)}\n`)
+
+function fromEarlier<T>(value: T | null): T {
+  if (value === null)
+    throw new UnderstudyError(EXIT.failed, 'a step of the join ran before the one that it needs')
+  return value
+}

@@ -1,0 +1,37 @@
+import { createHash } from 'node:crypto'
+import { clusterOf, type Joining, type Part } from '../consul/joining.ts'
+import { readText, replaceFile } from '../core/atomic-files.ts'
+import { ensureRunning } from '../core/systemd.ts'
+import { systemUser } from '../core/users.ts'
+import { scramSecret } from '../postgresql/scram.ts'
+import { renderDatabases, renderPgbouncer, renderPgbouncerHba, renderUserlist } from './config.ts'
+import { poolerPaths, poolerUnits } from './manifest.ts'
+
+/** PgBouncer's part of a join. */
+export const part: Part = {
+  steps: [{ phase: 'daemons', title: 'set up PgBouncer', run: setUpPgbouncer }],
+  checks: ['pgbouncer'],
+  leave: [],
+}
+
+async function setUpPgbouncer(joining: Joining): Promise<void> {
+  const { config, credentials } = clusterOf(joining)
+  const owner = { ...(await systemUser('postgres')), mode: 0o640 }
+  // Its handler has the last word: a file that names the primary stays as it is.
+  if (!readText(poolerPaths.databases)?.includes('[databases]')) {
+    replaceFile(poolerPaths.databases, renderDatabases(config.database, null), await systemUser('consul'))
+  }
+  replaceFile(poolerPaths.hba, renderPgbouncerHba(), owner)
+  replaceFile(
+    poolerPaths.userlist,
+    renderUserlist({
+      [config.user]: scramSecret(config.user, credentials.app),
+      understudy_monitor: scramSecret('understudy_monitor', credentials.monitor),
+      // Logs in as the system user of that name and needs an entry, but no password that anybody knows.
+      consul: createHash('sha256').update(`consul:${credentials.monitor}`).digest('base64url'),
+    }),
+    owner,
+  )
+  replaceFile(poolerPaths.config, renderPgbouncer(), owner)
+  await ensureRunning(poolerUnits.pgbouncer, [poolerPaths.hba, poolerPaths.userlist, poolerPaths.config])
+}

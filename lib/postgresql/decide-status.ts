@@ -1,0 +1,145 @@
+import {
+  type ConsulMachine,
+  type ConsulReadings,
+  type ConsulReport,
+  primaryOf,
+} from '../consul/decide-status.ts'
+import type { Entry } from '../consul/entry.ts'
+import type { DurabilityMode } from '../consul/manifest.ts'
+import { type Reading, valueFrom } from '../core/reading.ts'
+import type { Seen } from '../core/status.ts'
+import { UNKNOWN, type Unknown } from '../core/unknown.ts'
+import type { PostgresqlNode, Sync } from './manifest.ts'
+import type { LocalDatabase } from './role.ts'
+
+/** The smallest cluster that can lose a machine and still elect. */
+const FAILOVER_MACHINES = 3
+
+/** What a database says of itself and of its replication. */
+export type DatabaseAnswer =
+  | (LocalDatabase & { role: 'primary'; position: bigint })
+  | (LocalDatabase & { role: 'standby'; position: bigint; streaming: boolean; upstream: string | null })
+  | { role: 'down' }
+
+export interface PostgresqlReadings {
+  databases: Reading<ReadonlyMap<string, Entry<PostgresqlNode>>>
+  sync: Reading<Entry<Sync> | null>
+}
+
+export type PostgresqlSeen = Seen<
+  ConsulReadings & PostgresqlReadings,
+  object,
+  { postgresql: Reading<DatabaseAnswer> }
+>
+
+export interface PostgresqlFields {
+  /** What a commit waits for. */
+  durability: DurabilityMode | Unknown
+  /** Who may take over, as the primary last wrote it; null where none has. */
+  election: Omit<Sync, 'schema'> | null | Unknown
+}
+
+export interface PostgresqlMachine {
+  postgresql:
+    | { role: 'primary'; timeline: number }
+    | {
+        role: 'standby'
+        timeline: number
+        streaming: boolean
+        upstream: string | null
+        lagBytes: number | Unknown
+      }
+    | { role: 'down' }
+    | Unknown
+}
+
+type Machine = ConsulMachine & PostgresqlMachine
+
+export interface PostgresqlReport extends ConsulReport, PostgresqlFields {
+  machines: Machine[]
+}
+
+/** Where the database of a member listens; without Consul's answer as here. */
+export const portOf = (
+  name: string,
+  { settings, consul }: Pick<PostgresqlSeen, 'settings'> & { consul: Partial<PostgresqlReadings> },
+): number =>
+  (consul.databases && valueFrom(consul.databases)?.get(name)?.value.port) ?? settings.postgresqlPort
+
+/** Where the primary writes; where Consul does not name one, the only database that runs as one. */
+export function primaryPosition({ consul, machines }: PostgresqlSeen): bigint | null {
+  const running = [...machines].flatMap(([name, { postgresql }]) => {
+    const answer = valueFrom(postgresql)
+    return answer?.role === 'primary' ? [{ name, position: answer.position }] : []
+  })
+  const primary = primaryOf(consul)
+  const chosen =
+    running.find(({ name }) => name === primary) ?? (running.length === 1 ? running[0] : undefined)
+  return chosen?.position ?? null
+}
+
+export function electionOf(entry: Entry<Sync> | null): Omit<Sync, 'schema'> | null {
+  if (entry === null) return null
+  const { node, voters, need } = entry.value
+  return { node, voters, need }
+}
+
+/** A cluster whose primary could not be replaced is not healthy, even if everything runs. */
+export function electionProblems({ election, primary, machines, durability }: PostgresqlReport): string[] {
+  const streams = machines.some(
+    ({ postgresql }) => postgresql !== UNKNOWN && 'streaming' in postgresql && postgresql.streaming,
+  )
+  if (durability === 'strict' && primary && primary !== UNKNOWN && !streams)
+    return ['writes wait: no standby streams, and durability is strict']
+  if (machines.length < FAILOVER_MACHINES || election === UNKNOWN || primary === UNKNOWN || primary === null)
+    return []
+  if (election !== null && election.node === primary && election.voters.length > 0) return []
+  return [`no standby may take over from ${primary}: none is known to have every acknowledged commit`]
+}
+
+export function postgresqlNotes({ machines, consul, election }: PostgresqlReport): string[] {
+  const notes: string[] = []
+  if (consul.answers && machines.length < FAILOVER_MACHINES) {
+    const count = machines.length === 1 ? 'one machine' : 'two machines'
+    notes.push(`no failover is possible with ${count}; it takes ${FAILOVER_MACHINES}`)
+  }
+  if (election === UNKNOWN || election === null || election.voters.length === 0) return notes
+  const others = machines.map(({ name }) => name).filter((name) => name !== election.node)
+  const missing = others.filter((name) => !election.voters.includes(name))
+  if (missing.length > 0) {
+    const until = missing.length === 1 ? 'it has' : 'they have'
+    notes.push(`${missing.join(' and ')} may not take over until ${until} every acknowledged commit`)
+  }
+  return notes
+}
+
+export function postgresqlProblems({ name, postgresql }: Machine, report: PostgresqlReport): string[] {
+  const { primary, published } = report
+  if (postgresql === UNKNOWN) return [`PostgreSQL on ${name} does not answer`]
+  if (postgresql.role === 'down') return [`PostgreSQL on ${name} is down`]
+  if (postgresql.role === 'primary') return primaryProblems(name, postgresql.timeline, report)
+  if (name === primary) return [`${name} is published as the primary, but its PostgreSQL is a standby`]
+  if (!postgresql.streaming) return [`PostgreSQL on ${name} does not stream from the primary`]
+  if (primary === null || primary === UNKNOWN || !published || published === UNKNOWN) return []
+  const problems: string[] = []
+  if (postgresql.upstream !== published.address) {
+    problems.push(
+      `PostgreSQL on ${name} streams from ${machineAt(postgresql.upstream, report)}, not from ${primary}`,
+    )
+  }
+  if (postgresql.timeline !== published.timeline) {
+    problems.push(`${name} is on timeline ${postgresql.timeline}, the primary on ${published.timeline}`)
+  }
+  return problems
+}
+
+function primaryProblems(name: string, timeline: number, { primary, published }: PostgresqlReport): string[] {
+  if (primary === UNKNOWN) return []
+  if (primary === null) return [`PostgreSQL on ${name} runs as a primary without the lock`]
+  if (name !== primary) return [`PostgreSQL on ${name} runs as a primary, but ${primary} is the primary`]
+  if (!published || published === UNKNOWN || published.timeline === timeline) return []
+  return [`${name} is on timeline ${timeline}, but was published on timeline ${published.timeline}`]
+}
+
+const machineAt = (address: string | null, { machines }: PostgresqlReport): string =>
+  machines.find((machine) => machine.address === address)?.name ?? address ?? 'nobody'

@@ -1,0 +1,98 @@
+import {
+  clusterOf,
+  type Joining,
+  type Part,
+  postgresqlOf,
+  settingsOf,
+  writeSettings,
+} from '../consul/joining.ts'
+import type { Primary } from '../consul/manifest.ts'
+import { unit } from '../core/systemd.ts'
+import { systemUser } from '../core/users.ts'
+import { copyPrimary } from './copy.ts'
+import { lookAtPostgresql, noPrimary } from './join-look.ts'
+import { becomePrimary } from './join-primary.ts'
+import { writeSecrets } from './join-secrets.ts'
+import { postgresqlKeys, postgresqlUnits } from './manifest.ts'
+import { configureRepmgr, registerPrimary, registerStandby, startRepmgrd } from './repmgr.ts'
+import { applyConfiguration, configurePostgresql, createRoles, waitForStreaming } from './server.ts'
+
+/** PostgreSQL's part of a join. */
+export const part: Part = {
+  look: lookAtPostgresql,
+  steps: [
+    { phase: 'data', only: 'first', title: 'configure PostgreSQL', run: configureFirst },
+    { phase: 'data', only: 'joiner', title: 'configure PostgreSQL', run: configure },
+    { phase: 'data', only: 'joiner', title: 'copy the primary', run: copy },
+    { phase: 'data', only: 'joiner', title: 'stream from the primary', run: stream },
+    { phase: 'data', title: 'register with repmgr', run: register },
+    { phase: 'registration', only: 'first', title: 'become the primary', run: becomePrimary },
+    { phase: 'publication', title: 'set up repmgrd', run: setUpRepmgrd },
+  ],
+  async publish(joining) {
+    const { node, repmgrId, address, postgresqlPort: port } = settingsOf(joining)
+    const published = await joining.consul.get(postgresqlKeys.node(node))
+    if (!published)
+      await joining.consul.set(postgresqlKeys.node(node), { schema: 1, repmgrId, address, port })
+  },
+  checks: ['postgresql'],
+  leave: [],
+}
+
+async function configure(joining: Joining): Promise<void> {
+  const { config, credentials } = clusterOf(joining)
+  const { version, port } = postgresqlOf(joining)
+  const postgres = await systemUser('postgres')
+  writeSecrets(config, credentials, postgres)
+  configureRepmgr(settingsOf(joining))
+  configurePostgresql(version, port, joining.placement.network, postgres)
+}
+
+/** The first machine keeps its data, and becomes what the others copy. */
+async function configureFirst(joining: Joining): Promise<void> {
+  const { config, credentials, primary } = clusterOf(joining)
+  const { version, port } = postgresqlOf(joining)
+  const postgres = await systemUser('postgres')
+  await configure(joining)
+  await applyConfiguration(version, port, postgres)
+  if (!primary) await createRoles(port, config, credentials, postgres)
+}
+
+async function copy(joining: Joining): Promise<void> {
+  await copyPrimary(settingsOf(joining), primaryOf(joining), await systemUser('postgres'))
+}
+
+async function stream(joining: Joining): Promise<void> {
+  const { version, port } = postgresqlOf(joining)
+  const postgres = await systemUser('postgres')
+  // Before PostgreSQL starts: the start gate lets a machine without them start as whatever it likes.
+  writeSettings(joining)
+  await applyConfiguration(version, port, postgres)
+  if (!isPrimary(joining)) await waitForStreaming(port, postgres)
+}
+
+async function register(joining: Joining): Promise<void> {
+  const { primary } = clusterOf(joining)
+  const postgres = await systemUser('postgres')
+  if (joining.options.as === 'first') {
+    if (!primary) await registerPrimary(postgres)
+  } else if (!isPrimary(joining)) await registerStandby(postgres)
+  // On the first machine only now: from here on the start gate asks Consul who the primary is.
+  writeSettings(joining)
+}
+
+async function setUpRepmgrd(): Promise<void> {
+  // On the primary this gives every member its replication slot; elsewhere it finds nothing to do.
+  await unit('start', postgresqlUnits.failover)
+  await startRepmgrd()
+}
+
+/** The primary at the time when this machine took its seat. */
+function primaryOf(joining: Joining): Primary {
+  const { primary } = clusterOf(joining)
+  if (primary) return primary
+  throw noPrimary()
+}
+
+/** A machine that joined as a standby may have been promoted since. */
+const isPrimary = (joining: Joining): boolean => primaryOf(joining).node === joining.machine.node

@@ -1,0 +1,41 @@
+import { type Connection, type Target, withDatabase } from './client.ts'
+import { nobodyListens, readRole } from './database.ts'
+import type { DatabaseAnswer } from './decide-status.ts'
+import { parseLsn } from './lsn.ts'
+import { postgresqlPaths } from './manifest.ts'
+
+/** From now on this process finds the password of monitoring. It takes root. */
+export function useMonitorPassword(): void {
+  process.env['PGPASSFILE'] = postgresqlPaths.monitorPassfile
+}
+
+/** Role, timeline, position (written by a primary, replayed by a standby) and where the WAL comes from. */
+export async function askPostgresql(target: Target, timeoutMs: number): Promise<DatabaseAnswer> {
+  try {
+    return await withDatabase(target, timeoutMs, async (connection) => {
+      const role = await readRole(connection)
+      const { position, streaming, upstream } = await readReplication(connection)
+      if (role.role === 'down') return role
+      return role.role === 'primary' ? { ...role, position } : { ...role, position, streaming, upstream }
+    })
+  } catch (error) {
+    if (nobodyListens(error)) return { role: 'down' }
+    throw error
+  }
+}
+
+async function readReplication(connection: Connection) {
+  const [row] = await connection.query<{
+    position: string | null
+    status: string | null
+    upstream: string | null
+  }>(`
+    select case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end::text as position,
+      receiver.status, receiver.sender_host as upstream
+    from (values (1)) as always left join pg_stat_wal_receiver as receiver on true`)
+  return {
+    position: row?.position ? parseLsn(row.position) : 0n,
+    streaming: row?.status === 'streaming',
+    upstream: row?.upstream ?? null,
+  }
+}

@@ -1,0 +1,103 @@
+// What the Debian package is made of, from the manifests of the components.
+
+/** @typedef {Pick<import('#lib/core/component').Component<never>, 'package'>} Packaged */
+
+/** @template T @param {readonly Packaged[]} components @param {(packaging: Packaged['package']) => readonly T[] | undefined} part */
+const all = (components, part) => components.flatMap((component) => [...(part(component.package) ?? [])])
+
+/**
+ * DEBIAN/control, see deb-control(5).
+ * @param {readonly Packaged[]} components
+ * @param {{ version: string, description: string }} about
+ */
+export function renderControl(components, { version, description }) {
+  const depends = all(components, ({ depends }) => depends)
+    .map(({ package: name, minimum }) => (minimum === undefined ? name : `${name} (>= ${minimum})`))
+    .sort()
+  return `Package: understudy
+Version: ${version}
+Architecture: all
+Maintainer: understudy <understudy@localhost>
+Depends: ${[...new Set(depends)].join(', ')}
+Section: admin
+Priority: optional
+Description: high availability for three to five plain Debian machines
+ ${description}.
+`
+}
+
+/** What systemd-tmpfiles makes at boot and at installation. @param {readonly Packaged[]} components */
+export const renderTmpfiles = (
+  components,
+) => `# What must not outlive a boot: nobody knows yet who the primary is.
+${all(components, ({ tmpfiles }) => tmpfiles).join('\n')}
+`
+
+/**
+ * Which user may do what with which unit, and nothing else: a rule of polkit, see polkit(8).
+ * @param {readonly Packaged[]} components
+ */
+export function renderPolkit(components) {
+  const rules = all(components, ({ polkit }) => polkit).flatMap(({ user, verb, units }) =>
+    units.map(
+      (unit) =>
+        `    { user: ${JSON.stringify(user)}, verb: ${JSON.stringify(verb)}, unit: ${patternOf(unit)} },`,
+    ),
+  )
+  return `// Which user may do what with which unit, and nothing else. Works under NoNewPrivileges, which sudo does not.
+polkit.addRule(function (action, subject) {
+  if (action.id !== 'org.freedesktop.systemd1.manage-units') return undefined
+
+  var allowed = [
+${rules.join('\n')}
+  ]
+  var unit = action.lookup('unit')
+  var verb = action.lookup('verb')
+  var ok = allowed.some(function (rule) {
+    return rule.user === subject.user && rule.verb === verb && rule.unit.test(unit)
+  })
+  return ok ? polkit.Result.YES : undefined
+})
+`
+}
+
+/** A unit's name as a regular expression: * stands for a number. @param {string} unit */
+const patternOf = (unit) => `/^${unit.replace(/[.@]/g, '\\$&').replace('*', '[0-9]+')}$/`
+
+/** The package's postinst, see deb-postinst(5). @param {readonly Packaged[]} components */
+export const renderPostinst = (components) => `#!/bin/sh
+set -e
+
+if [ "$1" = configure ]; then
+${all(components, ({ users }) => users)
+  .map((command) => `  ${command}\n`)
+  .join('')}  mkdir -p /etc/understudy
+  systemd-tmpfiles --create understudy.conf
+  if [ -d /run/systemd/system ]; then
+    systemctl daemon-reload
+  fi
+fi
+`
+
+/**
+ * Files of packaging/ and where they go on a machine.
+ * @param {readonly Packaged[]} components
+ * @returns {{ from: string, to: string, mode: number }[]}
+ */
+export const packagedFiles = (components) => [
+  ...all(components, ({ scripts }) => scripts).map((name) => ({
+    from: `packaging/${name}.sh`,
+    to: `usr/lib/understudy/handlers/${name}`,
+    mode: 0o755,
+  })),
+  ...all(components, ({ units }) => units).map((unit) => ({
+    from: `packaging/systemd/${unit}`,
+    to: `usr/lib/systemd/system/${unit}`,
+    mode: 0o644,
+  })),
+  ...all(components, ({ dropIns }) => dropIns).map(({ unit, file, as }) => ({
+    from: `packaging/systemd/${file}`,
+    to: `usr/lib/systemd/system/${unit}.d/${as}`,
+    mode: 0o644,
+  })),
+]

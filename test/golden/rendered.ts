@@ -1,0 +1,99 @@
+import { components } from '../../lib/components.ts'
+import {
+  renderConsulAgent,
+  renderConsulBootstrap,
+  renderConsulProbe,
+  renderConsulServices,
+} from '../../lib/consul/config.ts'
+import type { Settings } from '../../lib/core/settings.ts'
+import { renderSyncthing } from '../../lib/files/config.ts'
+import {
+  renderDatabases,
+  renderPgbouncer,
+  renderPgbouncerHba,
+  renderUserlist,
+} from '../../lib/pooler/config.ts'
+import {
+  hbaLines,
+  identLines,
+  renderPostgresql,
+  slotName,
+  standbyLines,
+  withManagedBlock,
+} from '../../lib/postgresql/config.ts'
+import { renderPassfile } from '../../lib/postgresql/config-conninfo.ts'
+import { renderRepmgr, repmgrConninfo } from '../../lib/postgresql/config-repmgr.ts'
+import { renderSynchronous } from '../../lib/postgresql/config-synchronous.ts'
+import { scramSecret } from '../../lib/postgresql/scram.ts'
+import { renderKeepalived } from '../../lib/virtual-ip/config.ts'
+
+/** Another member of the cluster: the primary that this machine follows. */
+export const PRIMARY = { address: '10.77.0.12', port: 5432 }
+/** With the two characters that a password file escapes. */
+export const REPMGR_PASSWORD = 'a:b\\c'
+export const MONITOR_PASSWORD = 'monitor'
+
+/** What every renderer of a component gives for one member of one cluster, by the name of its golden file. */
+export function rendered(settings: Settings) {
+  const { node, address, network, database, user, postgresqlPort: port, vipPriority: priority } = settings
+  return {
+    consul: {
+      'agent.json': renderConsulAgent({
+        node,
+        address,
+        dataDirectory: '/var/lib/consul',
+        join: [PRIMARY.address],
+      }),
+      'bootstrap.json': renderConsulBootstrap(),
+      'probe.json': renderConsulProbe({
+        name: `${node}-joining-0a1b2c`,
+        bind: address,
+        join: PRIMARY.address,
+        dataDirectory: '/tmp/understudy-probe-0a1b2c/data',
+        http: 18500,
+        serf: 18301,
+      }),
+      'services.json': renderConsulServices(components, settings),
+    },
+    'virtual-ip': {
+      'keepalived.conf': renderKeepalived({
+        node,
+        interface: settings.interface,
+        virtualIp: settings.virtualIp,
+        routerId: 51,
+        priority,
+      }),
+    },
+    pooler: {
+      'pgbouncer.ini': renderPgbouncer(),
+      'databases.ini': renderDatabases(database, PRIMARY),
+      'databases-without-a-primary.ini': renderDatabases(database, null),
+      'hba.conf': renderPgbouncerHba(),
+      'userlist.txt': renderUserlist({
+        [user]: scramSecret(user, 'app'),
+        understudy_monitor: scramSecret('understudy_monitor', MONITOR_PASSWORD),
+        consul: 'a "quoted" word',
+      }),
+    },
+    postgresql: {
+      'understudy.conf': renderPostgresql(port),
+      'pg_hba.conf': withManagedBlock('local all postgres peer\n', hbaLines(network)),
+      'pg_ident.conf': withManagedBlock('# MAPNAME SYSTEM-USERNAME PG-USERNAME\n', identLines()),
+      'postgresql.auto.conf': standbyLines(
+        repmgrConninfo(node, PRIMARY.address, PRIMARY.port),
+        slotName(settings.repmgrId),
+      ),
+      'repmgr.conf': renderRepmgr({ ...settings, port, priority }),
+      'repmgr.pgpass':
+        renderPassfile('repmgr', REPMGR_PASSWORD) + renderPassfile('understudy_monitor', MONITOR_PASSWORD),
+      synchronous_standby_names: renderSynchronous({ count: 1, standbys: ['n2', 'n3'] }),
+    },
+    files: {
+      'config.xml': renderSyncthing(address, {
+        apiKey: '0123456789abcdef0123456789abcdef',
+        user: 'understudy',
+        passwordHash: '$2a$10$0123456789abcdef012345678901234567890123456789012345',
+      }),
+    },
+  } as const
+}

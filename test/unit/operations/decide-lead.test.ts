@@ -1,0 +1,77 @@
+import { describe } from 'node:test'
+import { UNKNOWN } from '../../../lib/core/unknown.ts'
+import { decideLead, type LeadFacts, type LeadPlan } from '../../../lib/operations/decide-lead.ts'
+import { leadOfN1, leadOfN2, lock, lockReleased, lockTaken, published } from '../support/documents.ts'
+import { type Case, table } from '../support/table.ts'
+
+/** How long a run waits for a new primary. */
+const ELECTION_MS = 4000
+
+/** Everything on this machine has followed once, and n1 is the primary. */
+const base: LeadFacts = {
+  leadership: leadOfN1,
+  followed: true,
+  waited: false,
+  addressMoved: false,
+  elapsedMs: 0,
+}
+const none = 'no machine is the primary at this moment'
+
+const cases: readonly Case<LeadFacts, LeadPlan>[] = [
+  ['A run begins', { followed: false, leadership: UNKNOWN }, { do: 'follow', why: 'may have changed' }],
+  [
+    'A run begins late: an event is never lost',
+    { followed: false, elapsedMs: ELECTION_MS },
+    { do: 'follow', why: 'may have changed' },
+  ],
+  ['Everything has followed', {}, { do: 'nothing', why: 'n1 is the primary' }],
+  ['It has waited for this primary', { waited: true }, { do: 'follow', why: 'n1 is the primary now' }],
+  [
+    'It has waited, and the primary has come late',
+    { waited: true, leadership: leadOfN2, elapsedMs: ELECTION_MS },
+    { do: 'follow', why: 'n2 is the primary now' },
+  ],
+  ['Consul does not answer', { leadership: UNKNOWN }, { do: 'nothing', why: 'Consul does not answer' }],
+  [
+    'Consul does not answer any more',
+    { leadership: UNKNOWN, waited: true },
+    { do: 'nothing', why: 'Consul does not answer' },
+  ],
+  [
+    'The first machine joins',
+    { leadership: { leader: lock('n1', 'session-n1', 1), primary: null } },
+    { do: 'nothing', why: 'there is no primary yet' },
+  ],
+  ['The lock is free', { leadership: lockReleased }, { do: 'wait', why: none }],
+  [
+    'The lock was never taken',
+    { leadership: { leader: null, primary: published('n1', 3, 7) } },
+    { do: 'wait', why: none },
+  ],
+  [
+    'The lock is free: one moment before the end',
+    { leadership: lockReleased, waited: true, elapsedMs: ELECTION_MS - 1 },
+    { do: 'wait', why: none },
+  ],
+  [
+    'The lock is free for long: the next event starts another run',
+    { leadership: lockReleased, waited: true, elapsedMs: ELECTION_MS },
+    { do: 'nothing', why: 'no primary after 4000 ms' },
+  ],
+  [
+    'A machine has taken the lock: the virtual IP goes ahead',
+    { leadership: lockTaken },
+    { do: 'move-address', why: 'n2 holds the lock' },
+  ],
+  [
+    'A machine has taken the lock, and the virtual IP has gone ahead',
+    { leadership: lockTaken, waited: true, addressMoved: true },
+    { do: 'wait', why: none },
+  ],
+  [
+    'A machine has the lock for long and is not published',
+    { leadership: lockTaken, elapsedMs: ELECTION_MS },
+    { do: 'nothing', why: 'no primary after' },
+  ],
+]
+describe('what follows the primary', () => table(decideLead, base, cases))

@@ -1,0 +1,164 @@
+import { describe } from 'node:test'
+import { NO_WAIT, NOBODY } from '../../../lib/postgresql/decide-durability.ts'
+import {
+  ALONE_AFTER_MS,
+  decideUpkeep,
+  type UnderLock,
+  UPKEEP_MS,
+  type UpkeepFacts,
+  type UpkeepPlan,
+} from '../../../lib/postgresql/decide-upkeep.ts'
+import { type Case, table } from '../support/table.ts'
+
+const BOTH = ['n2', 'n3']
+const consul: UnderLock = {
+  members: ['n1', ...BOTH].map((node) => ({ node, healthy: true })),
+  mode: 'quorum',
+  election: { voters: BOTH, need: 2 },
+}
+/** n1 is the primary of three, and everything is in order. */
+const base: UpkeepFacts = {
+  node: 'n1',
+  underLock: consul,
+  commit: { standbys: BOTH, count: 1 },
+  fileDiffers: false,
+  streaming: BOTH,
+  level: BOTH,
+  withoutStandbyMs: 0,
+  refused: false,
+  elapsedMs: 0,
+}
+const withHealth = (n3: boolean): { underLock: UnderLock } => ({
+  underLock: {
+    ...consul,
+    members: consul.members.map((one) => (one.node === 'n3' ? { ...one, healthy: n3 } : one)),
+  },
+})
+const n3Lost = { streaming: ['n2'], level: ['n2'] }
+/** Both rules name only the one that is left. */
+const n2Only = {
+  ...n3Lost,
+  commit: { standbys: ['n2'], count: 1 },
+  underLock: { ...consul, election: { voters: ['n2'], need: 1 } },
+}
+const n3Unhealthy = {
+  ...n2Only,
+  underLock: { ...n2Only.underLock, members: withHealth(false).underLock.members },
+}
+const nobody = { streaming: [], level: [] }
+const alone = { ...nobody, withoutStandbyMs: ALONE_AFTER_MS + 1 }
+const again = { afterMs: 250 } as const
+
+const cases: readonly Case<UpkeepFacts, UpkeepPlan>[] = [
+  ['Everything is in order', {}, { do: 'done', why: 'these standbys count: n2, n3' }],
+  ['The lock is not ours', { underLock: null }, { do: 'lost', why: 'does not hold the lock' }],
+  [
+    'A standby has gone: the commit rule first',
+    n3Lost,
+    { do: 'commit', why: 'count: n2', commit: { standbys: ['n2'], count: 1 } },
+  ],
+  [
+    'The election rule follows',
+    { ...n3Lost, commit: { standbys: ['n2'], count: 1 } },
+    { do: 'elect', why: 'count: n2', election: { voters: ['n2'], need: 1 } },
+  ],
+  [
+    'A change was refused: look again before another one',
+    { ...n3Lost, refused: true },
+    { do: 'wait', why: 'count: n2', ...again },
+  ],
+  [
+    'The file holds another rule: the one in effect is written again',
+    { fileDiffers: true },
+    { do: 'commit', why: 'the configuration file', commit: base.commit },
+  ],
+  [
+    'The file holds another rule, and the rules have to change anyway',
+    { fileDiffers: true, ...n3Lost },
+    { do: 'commit', why: 'count: n2', commit: { standbys: ['n2'], count: 1 } },
+  ],
+  [
+    'To write it again was refused: it is for the next run',
+    { fileDiffers: true, refused: true },
+    { do: 'done', why: 'count' },
+  ],
+  ['A healthy member does not count yet', n2Only, { do: 'wait', why: 'count: n2', ...again }],
+  ['A member that is not healthy is not waited for', n3Unhealthy, { do: 'done', why: 'count: n2' }],
+  ['A healthy member that counts is busy', { level: ['n2'] }, { do: 'wait', why: 'count: n2, n3', ...again }],
+  [
+    'A healthy member does not count for long: one moment before the end',
+    { ...n2Only, elapsedMs: UPKEEP_MS },
+    { do: 'wait', why: 'count: n2', ...again },
+  ],
+  [
+    'A healthy member does not count for long',
+    { ...n2Only, elapsedMs: UPKEEP_MS + 1 },
+    { do: 'done', why: 'have had 20 s' },
+  ],
+  ['No standby streams, as of now', nobody, { do: 'wait', why: 'no standby', ...again }],
+  [
+    'No standby streams: one moment before the primary may go on alone',
+    { ...nobody, withoutStandbyMs: ALONE_AFTER_MS },
+    { do: 'wait', why: 'no standby', ...again },
+  ],
+  [
+    'No standby streams for long: nobody may be promoted',
+    alone,
+    { do: 'elect', why: 'goes on alone', election: NOBODY },
+  ],
+  [
+    'Nobody may be promoted: commits stop waiting',
+    { ...alone, underLock: { ...consul, election: NOBODY } },
+    { do: 'commit', why: 'goes on alone', commit: NO_WAIT },
+  ],
+  [
+    'It goes on alone, and a healthy member is missing',
+    { ...alone, commit: NO_WAIT, underLock: { ...consul, election: NOBODY } },
+    { do: 'wait', why: 'goes on alone', ...again },
+  ],
+  [
+    'It goes on alone, and no other member is healthy',
+    {
+      ...alone,
+      commit: NO_WAIT,
+      underLock: {
+        ...consul,
+        election: NOBODY,
+        members: consul.members.map((one) => ({ ...one, healthy: one.node === 'n1' })),
+      },
+    },
+    { do: 'done', why: 'goes on alone' },
+  ],
+  [
+    'Commits wait for nobody who streams, for longer than a run: it goes on until it may go on alone',
+    { ...nobody, elapsedMs: UPKEEP_MS + 1, withoutStandbyMs: ALONE_AFTER_MS },
+    { do: 'wait', why: 'no standby', ...again },
+  ],
+  [
+    'Commits wait for nobody who streams, though no other member is healthy',
+    {
+      ...nobody,
+      underLock: {
+        ...consul,
+        members: consul.members.map((one) => ({ ...one, healthy: one.node === 'n1' })),
+      },
+    },
+    { do: 'wait', why: 'no standby', ...again },
+  ],
+  [
+    'Mode strict never goes on alone, but a run ends',
+    { ...alone, underLock: { ...consul, mode: 'strict' }, elapsedMs: UPKEEP_MS + 1 },
+    { do: 'done', why: 'have had 20 s' },
+  ],
+  [
+    'Commits do not wait, and nobody streams for long: a run ends',
+    {
+      ...nobody,
+      commit: NO_WAIT,
+      underLock: { ...consul, mode: 'async', election: { voters: BOTH, need: 1 } },
+      elapsedMs: UPKEEP_MS + 1,
+    },
+    { do: 'done', why: 'have had 20 s' },
+  ],
+]
+describe('upkeep', () => table(decideUpkeep, base, cases))
