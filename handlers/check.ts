@@ -14,6 +14,7 @@ const { observe, decide, apply, next } = checkRun(components)
 
 main({
   name: 'check',
+  silent: true,
   help: `check [--dry-run]
 Compares this machine with what the cluster wants, repairs what differs, and reports what stays wrong. Called by Consul
 every 15 s.`,

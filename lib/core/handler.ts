@@ -1,6 +1,6 @@
 import { EXIT, type ExitCode, explain, UnderstudyError, usageError } from './errors.ts'
 import { log } from './log.ts'
-import { type Next, type Plan, type Run, reconcile, type Step } from './reconciler.ts'
+import { type Next, type Plan, type Reconciler, type Run, reconcile, type Step } from './reconciler.ts'
 import { readSettings, requireSettings, type Settings } from './settings.ts'
 import { unknownInJson } from './unknown.ts'
 
@@ -10,6 +10,8 @@ export interface Handler<Event, Context, Facts extends object, P extends Plan> {
   name: string
   /** Shown by --help: what the handler does, who calls it and with what. */
   help: string
+  /** See {@link Reconciler}. */
+  silent?: true
   /** Overall deadline: a hung handler would silence its watch for ever. */
   timeoutMs: number
   /** Exit code on a machine that has not joined; without it that is an error. */
@@ -60,14 +62,14 @@ async function execute<Event, Context, Facts extends object, P extends Plan>(
   const event = handler.parse(argv.filter((argument) => argument !== '--dry-run'))
   if (handler.unjoined !== undefined && readSettings() === null) return handler.unjoined
   const context = await handler.context(requireSettings())
-  const { name, decide, apply, next } = handler
+  const { name, silent, decide, apply, next } = handler
   const observe = (from: Context, run: Run): Promise<Facts> => handler.observe(from, run, event)
   if (argv.includes('--dry-run')) {
     const plan = decide(await observe(context, { elapsedMs: 0 }))
     process.stdout.write(`${JSON.stringify(plan, unknownInJson)}\n`)
     return EXIT.ok
   }
-  const steps = { name, observe, decide, apply }
+  const steps = { name, ...(silent ? { silent } : {}), observe, decide, apply }
   const after = next && ((step: Step<Facts, P>): Next => next(step, event))
   return (await reconcile(steps, context, after)).exitCode
 }

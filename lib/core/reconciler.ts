@@ -22,6 +22,8 @@ export interface Run {
 export interface Reconciler<Context, Facts extends object, P extends Plan> {
   /** The name of its handler. */
   name: string
+  /** The caller keeps what is logged as the result, as Consul does with a check: plans are not logged. */
+  silent?: true
   observe(context: Context, run: Run): Promise<Facts>
   decide(facts: Facts): P
   apply(plan: P, context: Context): Promise<void>
@@ -51,7 +53,7 @@ export const untilAnswered =
 
 /** Observes, decides and applies until `next` ends it. A plan that is news is logged before it is carried out. */
 export async function reconcile<Context, Facts extends object, P extends Plan>(
-  { name, observe, decide, apply }: Reconciler<Context, Facts, P>,
+  { name, silent, observe, decide, apply }: Reconciler<Context, Facts, P>,
   context: Context,
   next: (step: Step<Facts, P>) => Next = once,
 ): Promise<{ plan: P; exitCode: ExitCode }> {
@@ -62,7 +64,7 @@ export async function reconcile<Context, Facts extends object, P extends Plan>(
     const facts = await observe(context, { elapsedMs: elapsedMs() })
     const plan = decide(facts)
     const news = `${plan.do}: ${plan.why}`
-    if (news !== logged) log(name, { do: plan.do, why: plan.why, ms: elapsedMs() })
+    if (news !== logged && !silent) log(name, { do: plan.do, why: plan.why, ms: elapsedMs() })
     logged = news
     await apply(plan, context)
     const after = next({ facts, plan, elapsedMs: elapsedMs() })

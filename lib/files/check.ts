@@ -1,6 +1,7 @@
 import type { Context } from '../consul/handler.ts'
 import type { CheckLine } from '../core/component.ts'
 import { queueUnit } from '../core/systemd.ts'
+import { orUnknown, UNKNOWN } from '../core/unknown.ts'
 import { readAway, writeAway } from './away.ts'
 import { localSyncthing, replicatesFiles } from './client.ts'
 import { decideFilesCheck, type FilesCheckFacts, type FilesCheckPlan } from './decide-check.ts'
@@ -20,9 +21,10 @@ const files: CheckLine<Context, FilesCheckFacts, FilesCheckPlan> = {
     if (!replicatesFiles()) return { report: null, seen: null, alive: null, away: {}, nowMs }
     const [seen, members] = await Promise.all([
       observeFiles(localSyncthing(SYNCTHING_MS)),
-      consul.members().catch(() => null),
+      orUnknown(consul.members()),
     ])
-    const alive = members && new Set(members.flatMap((member) => (member.alive ? [member.name] : [])))
+    const alive =
+      members === UNKNOWN ? null : new Set(members.flatMap((member) => (member.alive ? [member.name] : [])))
     return { report: readReport(), seen, alive, away: readAway(), nowMs }
   },
   decide: decideFilesCheck,

@@ -32,7 +32,7 @@ export function checkRun(components: readonly Component<Context>[]) {
       repairedMs = performance.now() - started
     })
     if (round === 1)
-      await Promise.all([repaired, reportOwn(components, context), trimHistory(context).catch(() => {})])
+      await Promise.all([repaired, reportOwn(components, context), trimHistory(context).catch(ignore)])
     problems = (await repaired).flat()
   }
 
@@ -52,6 +52,9 @@ async function reportOwn(components: readonly Component<Context>[], context: Con
   const reported = Promise.all(own.map((line) => reportInConsul(line, context)))
   await Promise.race([reported, pause(OWN_CHECK_MS, undefined, { ref: false })])
 }
+
+/** What is only for convenience must not cost the machine its check; the next run tries again. */
+const ignore = (): void => {}
 
 async function look(line: CheckLine<Context>, context: Context): Promise<Looked<Context>> {
   try {
@@ -80,5 +83,5 @@ async function reportInConsul(line: CheckLine<Context>, context: Context): Promi
   const status = problems.length === 0 ? 'passing' : 'warning'
   await context.consul
     .setCheck(line.report ?? '', status, problems.join('; ') || 'no problem was found')
-    .catch(() => {})
+    .catch(ignore)
 }

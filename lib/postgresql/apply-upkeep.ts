@@ -8,7 +8,7 @@ import { renderSynchronous } from './config-synchronous.ts'
 import type { ElectionRule } from './decide-durability.ts'
 import type { UpkeepChange } from './decide-upkeep.ts'
 import { postgresqlKeys } from './manifest.ts'
-import { readMembers } from './observe-failover.ts'
+import { readMembers, readSeats } from './observe-failover.ts'
 import type { LockHolder } from './observe-upkeep.ts'
 import { setAndReload } from './setting.ts'
 import { dropSlots, ensureSlot } from './slots.ts'
@@ -51,16 +51,14 @@ export async function applyUpkeep(
 
 /** Makes a replication slot for every other member, and drops the slots of machines that are none. */
 export async function keepSlots(own: Connection, { settings, consul }: Context): Promise<void> {
-  const [members, seats] = await Promise.all([
-    readMembers({ settings, consul }),
-    consul.get(consulKeys.seats),
-  ])
+  const [members, seats] = await Promise.all([readMembers({ settings, consul }), readSeats(consul)])
   const slots = members
     .filter(({ node, repmgrId }) => node !== settings.node && repmgrId > 0)
     .map(({ repmgrId }) => slotName(repmgrId))
   for (const slot of slots) await ensureSlot(own, slot)
   // A machine that has a seat and is no member yet may be copying this one right now.
-  const seated = Object.values(seats?.value.seats ?? {}).map(({ repmgrId }) => slotName(repmgrId))
+  if (seats === null) return
+  const seated = Object.values(seats).map(({ repmgrId }) => slotName(repmgrId))
   await dropSlots(own, [...slots, ...seated])
 }
 

@@ -110,7 +110,7 @@ export async function readMembers({ settings, consul }: Context): Promise<Listed
   ])
   return namesIn(databases).map((node) => {
     const database = databases.valid.get(node)
-    const seat = seats[node]
+    const seat = seats?.[node]
     const address = database?.address ?? seat?.address ?? null
     return {
       node,
@@ -124,11 +124,13 @@ export async function readMembers({ settings, consul }: Context): Promise<Listed
 }
 
 /** The seats; none where the document is missing or malformed: here they only decide between equally good candidates. */
-async function readSeats(consul: Consul): Promise<Seats['seats']> {
+
+/** Every seat that was taken. @returns null where the document is malformed. */
+export async function readSeats(consul: Consul): Promise<Seats['seats'] | null> {
   try {
     return (await consul.get(consulKeys.seats))?.value.seats ?? {}
   } catch (error) {
-    if (error instanceof UnderstudyError && error.exitCode === EXIT.data) return {}
+    if (error instanceof UnderstudyError && error.exitCode === EXIT.data) return null
     throw error
   }
 }

@@ -17,6 +17,7 @@ interface Case {
   /** What the last log line says it did, or the plan on stdout. */
   plan?: string
   stdout?: RegExp
+  stderr?: RegExp
   /** The handler's own deadline, as its source has it. */
   deadlineMs: number
   asked?: readonly string[]
@@ -128,6 +129,8 @@ const cases: readonly Case[] = [
   {
     handler: 'check',
     exitCode: 1,
+    // Consul keeps this as the output of its check, and writes it to its catalogue when it changes.
+    stderr: /^$/,
     stdout: /^Consul does not answer, failover is suspended\nnot running: understudy-repmgrd.*$/,
     deadlineMs: 12_000,
   },
@@ -165,6 +168,7 @@ describe('no Consul', { skip, concurrency }, () => {
         exitCode,
         plan,
         stdout,
+        stderr,
         deadlineMs,
         asked = [],
       } of cases) {
@@ -176,6 +180,7 @@ describe('no Consul', { skip, concurrency }, () => {
           // Beside the start of Node and the namespaces on a busy machine.
           assert.ok(ended.ms < deadlineMs + 2000, `${ended.ms} ms`)
           assert.match(ended.stdout, stdout ?? /^$/)
+          if (stderr !== undefined) assert.match(ended.stderr, stderr)
           const lines = logged(ended.stderr)
           if (plan !== undefined) assert.equal(lines.at(-1)?.['do'], plan, ended.stderr)
           assert.deepEqual(member.asked(), asked)
