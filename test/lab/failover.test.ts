@@ -230,9 +230,9 @@ test('a healthy primary whose session died takes its lock back: a new epoch, the
 
 /** Our own client of Consul, beside the agent of a machine: takes a lock of its own as it was seen, and as it was before. */
 const LOCKS = (library: string): string => `
-  const [{ Consul }, { kv }] = await Promise.all(['consul/client', 'consul/kv'].map((name) => import('${library}' + name + '.mjs')))
+  const [{ Consul }, { consulKeys }] = await Promise.all(['consul/client', 'consul/manifest'].map((name) => import('${library}' + name + '.mjs')))
   const consul = new Consul()
-  const key = { ...kv.leader, path: 'test/lock' }
+  const key = { ...consulKeys.leader, path: 'test/lock' }
   const value = { schema: 1, node: 'n1', since: new Date().toISOString(), why: 'a test' }
   const make = (name) => consul.createSession({ name, nodeChecks: ['serfHealth'], serviceChecks: [] })
   const [one, other] = [await make('test-one'), await make('test-other')]
@@ -244,16 +244,25 @@ const LOCKS = (library: string): string => `
   await consul.release(key, value, one)
   const late = await consul.acquire(key, value, other, then)
   const fresh = await consul.acquire(key, value, other, await seen())
+  const publish = (session) => consul.transaction([
+    { verb: 'check-session', key: key.path, session },
+    { verb: 'set', key: 'test/published', value },
+  ])
+  const [replaced, holder] = [await publish(one), await publish(other)]
+  await consul.delete({ path: 'test/published' })
   for (const session of [one, other]) await consul.destroySession(session)
   await consul.delete(key)
-  console.log(JSON.stringify({ first, never, held, late, fresh }))
+  console.log(JSON.stringify({ first, never, held, late, fresh, replaced, holder }))
   process.exit()`
 
-test('a lock is not taken by an old decision: it has to be as it was seen', async () => {
+test('a lock is taken only as it was seen, and only its holder publishes', async () => {
   const library = new URL('../../dist/lib/', import.meta.url).href
   const inMachine = ['nsenter', `--net=${machineNamespacePath(name, 'n1')}`]
   const told = await run([...inMachine, 'node', '--input-type=module', '--eval', LOCKS(library)])
-  assert.deepEqual(JSON.parse(told), { first: true, never: false, held: false, late: false, fresh: true })
+  assert.deepEqual(JSON.parse(told), {
+    ...{ first: true, never: false, held: false, late: false, fresh: true },
+    ...{ replaced: false, holder: true },
+  })
 })
 
 test('repmgrd is the second initiator: it promotes where the watch cannot', async (t) => {
