@@ -14,6 +14,10 @@ export async function orUnknown<T>(read: Promise<T>): Promise<T | Unknown> {
   }
 }
 
+/** For what has to act whatever the reason is, such as a fence: any failure is the fact {@link UNKNOWN}. */
+export const unknownOnFailure = <T>(read: Promise<T>): Promise<T | Unknown> =>
+  read.catch((): Unknown => UNKNOWN)
+
 /** For JSON.stringify, which leaves symbols out: what could not be read is the string `unknown`. */
 export const unknownInJson = (_key: string, value: unknown): unknown =>
   value === UNKNOWN ? 'unknown' : value

@@ -1,7 +1,7 @@
 import type { Context } from '../consul/handler.ts'
 import type { Run } from '../core/reconciler.ts'
 import { orUnknown, UNKNOWN, type Unknown } from '../core/unknown.ts'
-import { localSyncthing, type Syncthing } from './client.ts'
+import { localSyncthing } from './client.ts'
 import type { DirectoryFact, SyncthingConfig, SyncthingFacts } from './decide.ts'
 import type { Folders } from './decide-folders.ts'
 import { inspectDirectory, isMarked } from './directory.ts'
@@ -17,14 +17,15 @@ export async function observeConfiguration(
   const [members, folders, config] = await Promise.all([
     orUnknown(consul.list(filesKeys.nodes)),
     orUnknown(readSharedFolders(consul)),
-    orUnknown(readConfig(localSyncthing())),
+    orUnknown(readConfig()),
   ])
   const { node, address } = settings
   const directories = await inspectNew(folders, config)
   return { node, address, members, folders, syncthing: config, directories, ...event }
 }
 
-async function readConfig(daemon: Syncthing): Promise<SyncthingConfig> {
+async function readConfig(): Promise<SyncthingConfig> {
+  const daemon = localSyncthing()
   const [deviceId, options, devices, folders] = await Promise.all([
     daemon.deviceId(),
     daemon.options(),

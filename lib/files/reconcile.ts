@@ -1,7 +1,9 @@
 import type { Context } from '../consul/handler.ts'
 import { EXIT, explain } from '../core/errors.ts'
 import { log } from '../core/log.ts'
-import { type Next, type Step, untilAnswered } from '../core/reconciler.ts'
+import { type Next, type Run, type Step, untilAnswered } from '../core/reconciler.ts'
+import type { Settings } from '../core/settings.ts'
+import { UNKNOWN } from '../core/unknown.ts'
 import { applyConfiguration } from './apply-configuration.ts'
 import { localSyncthing } from './client.ts'
 import { decideSyncthing, type SyncthingFacts, type SyncthingPlan } from './decide.ts'
@@ -12,26 +14,46 @@ import { type FilesReport, readReport, writeReport } from './report.ts'
 /** An event that comes while the unit runs starts no second run, so a run goes on until nothing is left to do. */
 const MOST_ROUNDS = 10
 /** After a start, Syncthing reads its database before it answers. */
-const untilSyncthingAnswers = untilAnswered(30_000)
+const PATIENCE_MS = 30_000
+const untilSyncthingAnswers = untilAnswered(PATIENCE_MS)
 /** A scan that only has to notice that a disk is gone or back. */
 const SCAN_MS = 5000
+
+type FilesEvent = Pick<SyncthingFacts, 'mergeFiles'>
 
 /**
  * One run that configures this machine's Syncthing as Consul says, and writes a report of what a person has to correct. A
  * failure is reported as well, and ends the run.
  */
 export function filesRun() {
+  const started = performance.now()
   let rounds = 0
   let failure: string | null = null
+  let silent = false
+
+  const fail = (error: unknown): void => {
+    failure = explain(error)
+    log('files', { error: failure })
+  }
+
+  async function observe(context: Context, run: Run, event: FilesEvent): Promise<SyncthingFacts> {
+    const facts = await observeConfiguration(context, run, event).catch((error: unknown) => {
+      fail(error)
+      return nothingSeen(context.settings, event)
+    })
+    silent = Object.values(facts).includes(UNKNOWN)
+    return facts
+  }
 
   async function apply(plan: SyncthingPlan, _context: Context): Promise<void> {
+    // Not before a service that does not answer has had its time.
+    if (failure === null && silent && performance.now() - started < PATIENCE_MS) return
     rounds += 1
     const problems = plan.problems ?? readReport()?.problems ?? []
     try {
       await applyConfiguration(plan)
     } catch (error) {
-      failure = explain(error)
-      log('files', { error: failure })
+      fail(error)
     }
     if (!isLast(plan)) return
     const folders = await countAll().catch((error: unknown) => {
@@ -54,8 +76,14 @@ export function filesRun() {
     return isLast(step.plan) ? untilSyncthingAnswers(step) : { lookAgainMs: 0 }
   }
 
-  return { observe: observeConfiguration, decide: decideSyncthing, apply, next }
+  return { observe, decide: decideSyncthing, apply, next }
 }
+
+/** What a run knows that could not look: the failure is in its report. */
+const nothingSeen = ({ node, address }: Settings, event: FilesEvent): SyncthingFacts => ({
+  ...{ node, address, members: UNKNOWN, folders: UNKNOWN, syncthing: UNKNOWN, directories: new Map() },
+  ...event,
+})
 
 /** Counts the conflict files of the folders that have changed since the last count. */
 async function countAll(): Promise<FilesReport['folders']> {

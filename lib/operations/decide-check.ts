@@ -1,4 +1,5 @@
 import type { CheckLine, CheckPlan } from '../core/component.ts'
+import { explain } from '../core/errors.ts'
 import type { Plan } from '../core/reconciler.ts'
 
 /** A line of the check with the facts, or with the reason why it could not read them. */
@@ -24,13 +25,22 @@ export function decideCheck<Context>({
   looked: readonly Looked<Context>[]
 }): MachinePlan<Context> {
   const lines = looked.map(({ line, seen }): Decided<Context> => {
-    if ('facts' in seen) return { line, plan: line.decide(seen.facts) }
-    const why = `${line.name}: ${seen.error}`
-    return { line, plan: { do: 'nothing', why, problems: [why] } }
+    if ('error' in seen) return { line, plan: failed(line.name, seen.error) }
+    // A mistake in one line must not cost the others their check.
+    try {
+      return { line, plan: line.decide(seen.facts) }
+    } catch (error) {
+      return { line, plan: failed(line.name, explain(error)) }
+    }
   })
   const problems = lines.flatMap(({ plan }) => plan.problems)
   const repairs = lines.some(({ plan }) => plan.do !== 'nothing')
   return { do: repairs ? 'repair' : 'nothing', why: problems.join('; ') || 'no problem was found', lines }
+}
+
+function failed(name: string, error: string): CheckPlan {
+  const why = `${name}: ${error}`
+  return { do: 'nothing', why, problems: [why] }
 }
 
 /** After how long a check looks again: a repair takes some seconds, and what it has mended need not be reported. */

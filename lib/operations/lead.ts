@@ -24,9 +24,6 @@ const LOOK_AGAIN_MS = 50
 export function leadRun() {
   const memory = { followed: false, waited: false, addressMoved: false }
   let exitCode: ExitCode = EXIT.ok
-  const started = performance.now()
-  /** The parts share the patience of one event. */
-  const patienceMs = (): number => CONSUL_PATIENCE_MS - (performance.now() - started)
 
   async function observe({ consul }: Context, { elapsedMs }: Run): Promise<LeadFacts> {
     // The first look is that of the parts themselves.
@@ -43,8 +40,10 @@ export function leadRun() {
         exitCode = EXIT.failed
       }
     }
-    const settle = <Facts extends object, P extends Plan>(work: Reconciler<Context, Facts, P>) =>
-      attempt(work.name, () => reconcile(work, context, untilAnswered(patienceMs())))
+    const settle = <Facts extends object, P extends Plan>(
+      work: Reconciler<Context, Facts, P>,
+      patienceMs = CONSUL_PATIENCE_MS,
+    ) => attempt(work.name, () => reconcile(work, context, untilAnswered(patienceMs)))
     if (plan.do === 'wait') memory.waited = true
     if (plan.do === 'move-address') {
       memory.addressMoved = true
@@ -56,7 +55,8 @@ export function leadRun() {
     await settle(virtualIpWeight)
     await settle(pooler)
     await attempt('follow', () => followIfNeeded(context))
-    await settle(serviceTag)
+    // Clients wait for the two above; with their patience the run has no time left for more.
+    await settle(serviceTag, 0)
     memory.followed = true
     memory.waited = false
   }

@@ -10,6 +10,8 @@ import { postgresqlUnits } from './manifest.ts'
 
 /** How long a refused start waits for rejoin, which stops it: systemd would repeat it at once. */
 const REFUSED_MS = 4000
+/** How long a start waits for another session: Consul makes none while this machine's own health is critical. */
+const SESSION_AGAIN_MS = 500
 
 /** Takes the lock for a primary that is about to start; sends a machine that must not start as one to rejoin. */
 export async function applyStartGate(plan: StartGatePlan, { settings, consul }: Context): Promise<void> {
@@ -25,7 +27,10 @@ export async function applyStartGate(plan: StartGatePlan, { settings, consul }: 
       return
     case 'lock': {
       const session = await orUnknown(startSession(consul, node))
-      if (session === UNKNOWN) return
+      if (session === UNKNOWN) {
+        await pause(SESSION_AGAIN_MS)
+        return
+      }
       const value = { schema: 1 as const, node, since: new Date().toISOString(), why: plan.why }
       await orUnknown(consul.acquire(consulKeys.leader, value, session, plan.modifyIndex))
       return

@@ -5,7 +5,7 @@ import { IN_EFFECT_MS } from './apply-failover.ts'
 import type { Connection } from './client.ts'
 import { slotName } from './config.ts'
 import { renderSynchronous } from './config-synchronous.ts'
-import type { ElectionRule } from './decide-durability.ts'
+import type { CommitRule, ElectionRule } from './decide-durability.ts'
 import type { UpkeepChange } from './decide-upkeep.ts'
 import { postgresqlKeys } from './manifest.ts'
 import { readMembers, readSeats } from './observe-failover.ts'
@@ -43,10 +43,14 @@ export async function applyUpkeep(
   if (plan.do === 'elect') return publish(plan.election)
   // Writes the same rule again, so that a write of ours that timed out and is still on its way to Consul fails.
   if (!(await publish(election))) return false
-  const names = renderSynchronous(plan.commit)
-  await setAndReload(own, { synchronous_standby_names: names }, { always: true })
-  await pause(IN_EFFECT_MS)
+  await setCommitRule(own, plan.commit)
   return true
+}
+
+/** Writes a commit rule to the configuration file, also if it is in effect already, and waits until it is in effect. */
+export async function setCommitRule(own: Connection, rule: CommitRule): Promise<void> {
+  await setAndReload(own, { synchronous_standby_names: renderSynchronous(rule) }, { always: true })
+  await pause(IN_EFFECT_MS)
 }
 
 /** Makes a replication slot for every other member, and drops the slots of machines that are none. */

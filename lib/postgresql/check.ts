@@ -3,6 +3,7 @@ import type { Context } from '../consul/handler.ts'
 import type { CheckLine } from '../core/component.ts'
 import { readFailure } from '../core/failure.ts'
 import { queueUnit } from '../core/systemd.ts'
+import { unknownOnFailure } from '../core/unknown.ts'
 import { type DatabaseCheckPlan, decideDatabaseCheck, decideRejoinCheck } from './decide-check.ts'
 import type { Replication } from './decide-follow.ts'
 import { postgresqlKeys, postgresqlPaths, postgresqlUnits } from './manifest.ts'
@@ -17,7 +18,7 @@ const rejoin: CheckLine<Context, Parameters<typeof decideRejoinCheck>[0]> = {
 
 const database: CheckLine<Context, Replication, DatabaseCheckPlan> = {
   name: 'database',
-  observe: (context) => observeReplication(context, 'understudy_monitor'),
+  observe: (context) => observeReplication(context, 'understudy_monitor', unknownOnFailure),
   decide: decideDatabaseCheck,
   async apply({ start }) {
     for (const repair of start) await queueUnit('start', postgresqlUnits[repair])

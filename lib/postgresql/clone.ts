@@ -1,4 +1,4 @@
-import { chownSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { replaceFile } from '../core/atomic-files.ts'
 import { type RunOptions, run } from '../core/exec.ts'
 import { type RepmgrOptions, renderRepmgr } from './config-repmgr.ts'
@@ -26,8 +26,7 @@ export async function cloneStandby(
   const incoming = postgresqlPaths.incoming(version)
   // repmgr clones into the directory its configuration names, whatever --pgdata says.
   const config = postgresqlPaths.cloneConfig(version)
-  replaceFile(config, renderRepmgr({ ...member, dataDirectory: incoming }), { mode: 0o600 })
-  if (as.uid !== undefined && as.gid !== undefined) chownSync(config, as.uid, as.gid)
+  replaceFile(config, renderRepmgr({ ...member, dataDirectory: incoming }), { mode: 0o600, ...as })
   const clone = [
     ...[
       'repmgr',

@@ -44,6 +44,8 @@ export type UpkeepChange = Extract<DurabilityPlan, { do: 'elect' | 'commit' }>
 
 export type UpkeepPlan =
   | UpkeepChange
+  /** Write the rule in effect to the configuration file again. Changes nothing, so it needs no consent of Consul. */
+  | { do: 'restore'; why: string; commit: CommitRule }
   /** The run is over: there is nothing left to do, or this machine has lost the lock. */
   | { do: 'done'; why: string }
   | { do: 'lost'; why: string }
@@ -54,17 +56,16 @@ export function decideUpkeep(facts: UpkeepFacts): UpkeepPlan {
   const { node, underLock, commit, streaming, level, elapsedMs } = facts
   if (underLock === null)
     return { do: 'lost', why: 'this machine does not hold the lock, or Consul does not answer' }
+  // Before anything is decided from the rule in effect: a reload or a restart would bring the other one into effect.
+  if (facts.fileDiffers)
+    return { do: 'restore', why: 'the configuration file holds another rule than the one in effect', commit }
   const alone = facts.withoutStandbyMs > ALONE_AFTER_MS
   const { members, mode, election } = underLock
   const durability = decideDurability({
     ...{ node, members: members.map((member) => member.node), mode },
     ...{ commit, election, streaming, level, alone },
   })
-  if (!facts.refused) {
-    if (durability.do !== 'nothing') return durability
-    if (facts.fileDiffers)
-      return { do: 'commit', why: 'the configuration file holds another rule than the one in effect', commit }
-  }
+  if (durability.do !== 'nothing' && !facts.refused) return durability
   const starved = commit.count > 0 && streaming.length === 0
   const complete = members.every(
     (member) => member.node === node || !member.healthy || level.includes(member.node),

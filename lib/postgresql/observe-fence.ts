@@ -2,7 +2,7 @@ import type { Context } from '../consul/handler.ts'
 import { readLeadership } from '../consul/observe-leadership.ts'
 import { readSessions } from '../consul/session.ts'
 import type { Run } from '../core/reconciler.ts'
-import { orUnknown, UNKNOWN } from '../core/unknown.ts'
+import { orUnknown, UNKNOWN, unknownOnFailure } from '../core/unknown.ts'
 import { withDatabase } from './client.ts'
 import { localDatabase, readRole } from './database.ts'
 import type { FenceFacts } from './decide-fence.ts'
@@ -14,8 +14,9 @@ const DATABASE_MS = 2000
 export async function observeFence({ settings, consul }: Context, { elapsedMs }: Run): Promise<FenceFacts> {
   const target = localDatabase('postgres', settings.postgresqlPort, 'repmgr')
   const [leadership, sessions, database] = await Promise.all([
-    orUnknown(readLeadership(consul)),
-    orUnknown(readSessions(consul, settings.node)),
+    // Also a denied or malformed answer: a primary that cannot show that it leads must not go on.
+    unknownOnFailure(readLeadership(consul)),
+    unknownOnFailure(readSessions(consul, settings.node)),
     orUnknown(
       withDatabase(target, DATABASE_MS, async (own) => {
         const role = await readRole(own)

@@ -22,6 +22,7 @@ export async function observeFollow(context: Context): Promise<FollowFacts> {
 export async function observeReplication(
   { settings, consul }: Context,
   user: 'postgres' | 'understudy_monitor',
+  ask: typeof orUnknown = orUnknown,
 ): Promise<Replication> {
   const target = localDatabase(user, settings.postgresqlPort)
   const read = async (connection: Connection) => ({
@@ -29,7 +30,7 @@ export async function observeReplication(
     ...(await readUpstream(connection)),
   })
   const [leadership, database] = await Promise.all([
-    orUnknown(readLeadership(consul)),
+    ask(readLeadership(consul)),
     withDatabase(target, DATABASE_MS, read).catch((error: unknown) =>
       nobodyListens(error) ? null : UNKNOWN,
     ),

@@ -1,5 +1,8 @@
 import type { Context } from '../consul/handler.ts'
-import { readFailure } from '../core/failure.ts'
+import { dueAtMs } from '../core/decide-backoff.ts'
+import { explain } from '../core/errors.ts'
+import { readFailure, recordFailure } from '../core/failure.ts'
+import { UNKNOWN } from '../core/unknown.ts'
 import { inspectData } from './data-directory.ts'
 import type { RejoinFacts } from './decide-rejoin.ts'
 import { postgresqlPaths } from './manifest.ts'
@@ -9,6 +12,23 @@ import { observeLineage, observeReplication } from './observe-follow.ts'
 export async function observeRejoin(context: Context): Promise<RejoinFacts> {
   const { settings } = context
   const failure = readFailure(postgresqlPaths.rejoinFailed)
+  const nowMs = Date.now()
+  // systemd starts the unit every few seconds: nothing is asked while no attempt is due.
+  if (failure && nowMs < dueAtMs(failure, nowMs)) return { ...NOT_ASKED, node: settings.node, failure, nowMs }
+  try {
+    return { ...(await observeMachine(context)), failure, nowMs }
+  } catch (error) {
+    recordFailure(postgresqlPaths.rejoinFailed, explain(error), nowMs)
+    throw error
+  }
+}
+
+const NOT_ASKED: Omit<RejoinFacts, 'node' | 'failure' | 'nowMs'> = {
+  ...{ leadership: UNKNOWN, local: UNKNOWN, lineage: null, data: 'intact', standbySignal: false },
+}
+
+async function observeMachine(context: Context): Promise<Omit<RejoinFacts, 'failure' | 'nowMs'>> {
+  const { settings } = context
   const seen = await observeReplication(context, 'postgres')
   const { node, leadership, local } = seen
   const lineage = await observeLineage(seen)
@@ -18,7 +38,5 @@ export async function observeRejoin(context: Context): Promise<RejoinFacts> {
     local,
     lineage,
     ...inspectData(settings.postgresqlVersion),
-    failure,
-    nowMs: Date.now(),
   }
 }

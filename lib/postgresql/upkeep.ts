@@ -1,11 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Context } from '../consul/handler.ts'
 import { log } from '../core/log.ts'
-import { applyUpkeep, keepMetadata, keepSlots } from './apply-upkeep.ts'
+import { applyUpkeep, keepMetadata, keepSlots, setCommitRule } from './apply-upkeep.ts'
 import { withDatabase } from './client.ts'
 import { renderSynchronous } from './config-synchronous.ts'
 import { localDatabase } from './database.ts'
-import { ALONE_AFTER_MS, decideUpkeep, UPKEEP_MS, type UpkeepChange } from './decide-upkeep.ts'
+import { ALONE_AFTER_MS, decideUpkeep, UPKEEP_MS, type UpkeepPlan } from './decide-upkeep.ts'
 import { observeUpkeep } from './observe-upkeep.ts'
 
 /** The bookkeeping takes milliseconds; this ends it on a database that hangs. */
@@ -49,12 +49,13 @@ export async function keepUpPrimary(context: Context): Promise<'done' | 'lost'> 
         continue
       }
       log('failover', { do: plan.do, why: plan.why, rule: ruleOf(plan) })
-      refused = !(await applyUpkeep(plan, own, context, holder))
+      if (plan.do === 'restore') await setCommitRule(own, plan.commit)
+      else refused = !(await applyUpkeep(plan, own, context, holder))
     }
   })
 }
 
-const ruleOf = (plan: UpkeepChange): string =>
-  plan.do === 'commit'
-    ? renderSynchronous(plan.commit) || 'commits do not wait'
-    : `${plan.election.need} of ${plan.election.voters.join(', ') || 'nobody but the primary'}`
+const ruleOf = (plan: Extract<UpkeepPlan, { do: 'elect' | 'commit' | 'restore' }>): string =>
+  plan.do === 'elect'
+    ? `${plan.election.need} of ${plan.election.voters.join(', ') || 'nobody but the primary'}`
+    : renderSynchronous(plan.commit) || 'commits do not wait'

@@ -110,3 +110,18 @@ describe('whether the periodic check looks again', () => {
     test(`${expected ? 'yes' : 'no'}: ${caption}`, () =>
       assert.equal(looksAgain({ ...base, ...difference }), expected))
 })
+
+test('check: a line that throws while it decides is a problem of its own, and the others go on', () => {
+  const broken: CheckLine<null> = {
+    ...line('broken'),
+    decide() {
+      throw new TypeError('a mistake')
+    },
+  }
+  const { do: what, lines } = decideCheck({ looked: [holds(broken, 1), holds(kettle, 0)] })
+  assert.equal(what, 'repair')
+  assert.deepEqual(
+    lines.flatMap(({ plan }) => plan.problems),
+    ['broken: a mistake', 'kettle is empty'],
+  )
+})

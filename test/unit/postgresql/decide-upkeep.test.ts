@@ -70,17 +70,23 @@ const cases: readonly Case<UpkeepFacts, UpkeepPlan>[] = [
   [
     'The file holds another rule: the one in effect is written again',
     { fileDiffers: true },
-    { do: 'commit', why: 'the configuration file', commit: base.commit },
+    { do: 'restore', why: 'the configuration file', commit: base.commit },
   ],
   [
-    'The file holds another rule, and the rules have to change anyway',
+    'The file holds another rule, and the rules have to change: not before it is right',
     { fileDiffers: true, ...n3Lost },
-    { do: 'commit', why: 'count: n2', commit: { standbys: ['n2'], count: 1 } },
+    { do: 'restore', why: 'the configuration file', commit: base.commit },
   ],
   [
-    'To write it again was refused: it is for the next run',
+    // Else a reload would bring ANY 1 (n2, n3) into effect beside an election by n2 alone.
+    'A run was killed between the file and the reload, and a voter is gone: not elect, but restore',
+    { fileDiffers: true, ...n3Lost, commit: { standbys: ['n2'], count: 1 } },
+    { do: 'restore', why: 'the configuration file', commit: { standbys: ['n2'], count: 1 } },
+  ],
+  [
+    'It needs no consent of Consul',
     { fileDiffers: true, refused: true },
-    { do: 'done', why: 'count' },
+    { do: 'restore', why: 'the configuration file', commit: base.commit },
   ],
   ['A healthy member does not count yet', n2Only, { do: 'wait', why: 'count: n2', ...again }],
   ['A member that is not healthy is not waited for', n3Unhealthy, { do: 'done', why: 'count: n2' }],
