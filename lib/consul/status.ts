@@ -1,5 +1,12 @@
 import { valueOrUnknown } from '../core/reading.ts'
-import { type Cell, type Known, type Member, type Seen, type StatusSection, textOf } from '../core/status.ts'
+import {
+  type Cell,
+  type Member,
+  type Seen,
+  type StatusSection,
+  textOf,
+  type ValueOrGap,
+} from '../core/status.ts'
 import { duration } from '../core/text.ts'
 import { UNKNOWN } from '../core/unknown.ts'
 import {
@@ -46,15 +53,15 @@ export const section: StatusSection<Context, Seen<ConsulReadings>, ConsulReport>
   notes: ({ joining }) => joining.map((name) => `${name} runs a Consul server but has not joined (yet)`),
 }
 
-function fields(seen: Seen<ConsulReadings>, known: Known): ConsulFields {
+function fields(seen: Seen<ConsulReadings>, valueOrGap: ValueOrGap): ConsulFields {
   const { consul, members } = seen
-  const leader = known(null, 'Consul leader', consulLeader(seen))
-  const lock = known(null, 'lock', consul.lock)
-  const published = known(null, 'published primary', consul.published)
+  const leader = valueOrGap(null, 'Consul leader', consulLeader(seen))
+  const lock = valueOrGap(null, 'lock', consul.lock)
+  const published = valueOrGap(null, 'published primary', consul.published)
   // Used by other sections.
-  known(null, 'settings of the cluster', clusterSettings(consul))
-  known(null, 'list of members', consul.nodes)
-  known(null, 'Consul votes', consul.voters)
+  valueOrGap(null, 'settings of the cluster', clusterSettings(consul))
+  valueOrGap(null, 'list of members', consul.nodes)
+  valueOrGap(null, 'Consul votes', consul.voters)
   return {
     consul: { answers: Object.values(consul).some((reading) => 'value' in reading), leader },
     lock: lock === UNKNOWN ? UNKNOWN : lockOf(lock),
@@ -67,9 +74,9 @@ function fields(seen: Seen<ConsulReadings>, known: Known): ConsulFields {
 function machineFields(
   { name }: Member,
   seen: Seen<ConsulReadings>,
-  known: Known,
+  valueOrGap: ValueOrGap,
 ): Pick<ConsulMachine, 'consul' | 'voter'> {
-  const reached = known(name, 'Consul', reaches(name, seen.consul))
+  const reached = valueOrGap(name, 'Consul', reaches(name, seen.consul))
   const voters = valueOrUnknown(seen.consul.voters)
   return { consul: stateOf(), voter: voters === UNKNOWN ? UNKNOWN : voters.includes(name) }
 

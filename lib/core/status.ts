@@ -36,7 +36,7 @@ export interface Gap {
 }
 
 /** The value of a reading; without one {@link UNKNOWN}, and the document has a gap of this name with the reason. */
-export type Known = <T>(machine: string | null, what: string, reading: Reading<T>) => T | Unknown
+export type ValueOrGap = <T>(machine: string | null, what: string, reading: Reading<T>) => T | Unknown
 
 /** What the document says of every machine; the sections add their fields. */
 export interface MachineReport extends Member {
@@ -92,9 +92,9 @@ export interface StatusSection<Context, S extends Seen = Seen, R extends Report 
   ): Questions
 
   /** Fields of the document. */
-  fields?(seen: S, known: Known): object
+  fields?(seen: S, valueOrGap: ValueOrGap): object
   /** Fields of a machine in the document. */
-  machineFields?(member: Member, seen: S, known: Known): object
+  machineFields?(member: Member, seen: S, valueOrGap: ValueOrGap): object
 
   columns?: Columns<R>
   /** Parts of the line about the cluster above the table. */

@@ -1,6 +1,6 @@
 const BYTE_UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
 
-/** 0 B, 512 B, 1.5 KiB, 16 MiB: two digits that matter are enough at a glance. */
+/** 0 B, 512 B, 1.5 KiB, 16 MiB: two significant digits are enough. */
 export function bytes(count: number): string {
   let [value, power] = [count, 0]
   // What would be rounded to 1024 is one of the next.

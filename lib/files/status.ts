@@ -3,11 +3,11 @@ import type { Context } from '../consul/handler.ts'
 import { type Reading, valueFrom, valueOrUnknown } from '../core/reading.ts'
 import {
   type Cell,
-  type Known,
   type Member,
   type Seen,
   type StatusSection,
   unknownCell,
+  type ValueOrGap,
 } from '../core/status.ts'
 import { UNKNOWN, type Unknown } from '../core/unknown.ts'
 import { localSyncthing, replicatesFiles } from './client.ts'
@@ -61,12 +61,12 @@ export const section: StatusSection<Context, Asked, Report> = {
       unknown
     >,
 
-  fields({ settings, here }, known): FilesFields {
-    const files = known(settings.node, 'files', here.files)
+  fields({ settings, here }, valueOrGap): FilesFields {
+    const files = valueOrGap(settings.node, 'files', here.files)
     if (files === UNKNOWN || files === null) return { folders: files }
     return { folders: foldersOf(files, valueFrom(here.filesReport) ?? null) }
   },
-  machineFields({ name }: Member, { settings, here }, _known: Known): FilesMachine {
+  machineFields({ name }: Member, { settings, here }, _valueOrGap: ValueOrGap): FilesMachine {
     const files = valueOrUnknown(here.files)
     if (files === UNKNOWN || files === null) return { files }
     return { files: name === settings.node ? copiesHere(files) : copiesOf(name, files) }

@@ -17,7 +17,7 @@ export async function throughCluster<T>(
   machine: MachineFacts,
   look: (consul: Consul, cluster: ClusterFacts) => Promise<T>,
 ): Promise<T> {
-  const found = (consul: Consul, cluster: ClusterFacts | null): Promise<T> => {
+  const lookAt = (consul: Consul, cluster: ClusterFacts | null): Promise<T> => {
     if (cluster) return look(consul, cluster)
     throw new UnderstudyError(
       EXIT.config,
@@ -30,8 +30,8 @@ export async function throughCluster<T>(
     // Where a member's own Consul does not answer, it looks from outside like any other machine.
     if (cluster !== UNKNOWN) {
       if (cluster) checkAddresses(cluster, addresses)
-      return found(consul, cluster)
+      return lookAt(consul, cluster)
     }
   }
-  return throughProbe(addresses, machine.node, async (consul) => found(consul, await readCluster(consul)))
+  return throughProbe(addresses, machine.node, async (consul) => lookAt(consul, await readCluster(consul)))
 }

@@ -3,11 +3,11 @@ import type { Context } from '../consul/handler.ts'
 import type { Reading } from '../core/reading.ts'
 import {
   type Cell,
-  type Known,
   type Member,
   type Seen,
   type StatusSection,
   unknownCell,
+  type ValueOrGap,
 } from '../core/status.ts'
 import { UNKNOWN, type Unknown } from '../core/unknown.ts'
 import { type PostgresqlSeen, portOf } from '../postgresql/decide-status.ts'
@@ -54,9 +54,9 @@ export const section: StatusSection<Context, PoolerSeen, PoolerReport> = {
   machineProblems,
 }
 
-function machineFields({ name }: Member, seen: PoolerSeen, known: Known): PoolerMachine {
+function machineFields({ name }: Member, seen: PoolerSeen, valueOrGap: ValueOrGap): PoolerMachine {
   const asked = seen.machines.get(name)?.pgbouncer ?? { why: 'it was not asked' }
-  const answer = known(name, 'PgBouncer', asked)
+  const answer = valueOrGap(name, 'PgBouncer', asked)
   if (answer === null || answer === UNKNOWN) return { pgbouncer: answer }
   const { host, port, paused } = answer
   const target = seen.members.find((member) => member.address === host && portOf(member.name, seen) === port)

@@ -3,11 +3,11 @@ import type { Context } from '../consul/handler.ts'
 import { valueOrUnknown } from '../core/reading.ts'
 import {
   type Cell,
-  type Known,
   type Member,
   type StatusSection,
   textOf,
   unknownCell,
+  type ValueOrGap,
 } from '../core/status.ts'
 import { bytes } from '../core/text.ts'
 import { UNKNOWN } from '../core/unknown.ts'
@@ -56,8 +56,8 @@ export const section: StatusSection<Context, PostgresqlSeen, PostgresqlReport> =
   notes: postgresqlNotes,
 }
 
-function fields({ consul }: PostgresqlSeen, known: Known): PostgresqlFields {
-  const sync = known(null, 'who may take over', consul.sync)
+function fields({ consul }: PostgresqlSeen, valueOrGap: ValueOrGap): PostgresqlFields {
+  const sync = valueOrGap(null, 'who may take over', consul.sync)
   const config = valueOrUnknown(clusterSettings(consul))
   return {
     durability: config === UNKNOWN ? UNKNOWN : config.durability,
@@ -65,15 +65,15 @@ function fields({ consul }: PostgresqlSeen, known: Known): PostgresqlFields {
   }
 }
 
-function machineFields({ name }: Member, seen: PostgresqlSeen, known: Known): PostgresqlMachine {
+function machineFields({ name }: Member, seen: PostgresqlSeen, valueOrGap: ValueOrGap): PostgresqlMachine {
   const asked = seen.machines.get(name)?.postgresql ?? { why: 'it was not asked' }
-  const answer = known(name, 'PostgreSQL', asked)
+  const answer = valueOrGap(name, 'PostgreSQL', asked)
   if (answer === UNKNOWN || answer.role === 'down') return { postgresql: answer }
   const { timeline } = answer
   if (answer.role === 'primary') return { postgresql: { role: 'primary', timeline } }
   const { streaming, upstream, position } = answer
   const primary = primaryPosition(seen)
-  const lagBytes = known(
+  const lagBytes = valueOrGap(
     name,
     'lag',
     primary === null

@@ -1,6 +1,6 @@
 import type { ConsulReadings } from '../consul/decide-status.ts'
 import type { Reading } from '../core/reading.ts'
-import type { Gap, Known, Seen } from '../core/status.ts'
+import type { Gap, Seen, ValueOrGap } from '../core/status.ts'
 import { UNKNOWN } from '../core/unknown.ts'
 import type { ClusterReport } from './facts.ts'
 import type { Section } from './sections.ts'
@@ -10,14 +10,14 @@ export function assemble(given: Seen<ConsulReadings>, sections: readonly Section
   const seen = { ...given, consul: orSilent(given) }
   const { at, settings, members } = seen
   const unknown: Gap[] = []
-  const known: Known = (machine, what, reading) => {
+  const valueOrGap: ValueOrGap = (machine, what, reading) => {
     if ('value' in reading) return reading.value
     unknown.push({ machine, what, why: reading.why })
     return UNKNOWN
   }
-  const fields = sections.map((section) => section.fields?.(seen, known))
+  const fields = sections.map((section) => section.fields?.(seen, valueOrGap))
   const machines = members.map((member) => {
-    const ofSections = sections.map((section) => section.machineFields?.(member, seen, known))
+    const ofSections = sections.map((section) => section.machineFields?.(member, seen, valueOrGap))
     return Object.assign({ ...member, here: member.name === settings.node }, ...ofSections)
   })
   return Object.assign({ at, observer: settings.node }, ...fields, { machines, unknown })

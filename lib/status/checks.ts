@@ -43,8 +43,8 @@ export const checksSection = (
   return {
     askConsul: ({ consul }) =>
       ({ checks: consul.checksStale() }) satisfies Record<keyof ChecksReadings, unknown>,
-    machineFields: ({ name }, { consul }, known) => ({
-      checks: known(name, 'checks', checksOf(name, consul)),
+    machineFields: ({ name }, { consul }, valueOrGap) => ({
+      checks: valueOrGap(name, 'checks', checksOf(name, consul)),
     }),
     columns: { headings: ['CHECKS'], cells: ({ checks }) => [checksCell(checks)] },
     machineProblems: (machine) => checkProblems(machine, expected),

@@ -10,7 +10,14 @@ import type { Context } from '../consul/handler.ts'
 import type { PlacementPolicy } from '../consul/manifest.ts'
 import { holdsAddress } from '../core/interfaces.ts'
 import { type Reading, valueFrom, valueOrUnknown } from '../core/reading.ts'
-import { type Cell, type Known, type Member, type Seen, type StatusSection, textOf } from '../core/status.ts'
+import {
+  type Cell,
+  type Member,
+  type Seen,
+  type StatusSection,
+  textOf,
+  type ValueOrGap,
+} from '../core/status.ts'
 import { UNKNOWN, type Unknown } from '../core/unknown.ts'
 import { type KeepalivedNode, virtualIpKeys } from './manifest.ts'
 
@@ -59,8 +66,8 @@ export const section: StatusSection<Context, VirtualIpSeen, VirtualIpReport> = {
       policy: config === UNKNOWN ? UNKNOWN : config.policy,
     }
   },
-  machineFields: ({ name }: Member, seen, known: Known): VirtualIpMachine => ({
-    virtualIp: known(name, 'virtual IP', stateOf(name, seen)),
+  machineFields: ({ name }: Member, seen, valueOrGap: ValueOrGap): VirtualIpMachine => ({
+    virtualIp: valueOrGap(name, 'virtual IP', stateOf(name, seen)),
   }),
 
   columns: { headings: ['VIRTUAL IP'], after: 'CONSUL', cells: ({ virtualIp }) => [cellOf(virtualIp)] },

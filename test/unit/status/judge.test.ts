@@ -494,3 +494,10 @@ describe('targetOf', () => {
     })
   }
 })
+
+test('a machine may be called unknown', () => {
+  const named = JSON.parse(
+    JSON.stringify(healthy, (_key, value: unknown) => (value === 'n1' ? 'unknown' : value)),
+  )
+  assert.equal(judge(named).summary, 'healthy: unknown is the primary and holds 10.77.0.100')
+})

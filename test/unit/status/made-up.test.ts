@@ -24,9 +24,9 @@ const section: StatusSection<Context, Seen<{ lampWanted: Reading<string> }, obje
   askMachine: ({ name }) => ({
     lamp: name === 'n1' ? Promise.resolve('red') : Promise.reject(new Error('the lamp does not answer')),
   }),
-  fields: ({ consul }, known) => ({ lampWanted: known(null, 'wanted colour', consul.lampWanted) }),
-  machineFields: ({ name }, { machines }, known) => ({
-    lamp: known(name, 'lamp', machines.get(name)?.lamp ?? { why: 'it was not asked' }),
+  fields: ({ consul }, valueOrGap) => ({ lampWanted: valueOrGap(null, 'wanted colour', consul.lampWanted) }),
+  machineFields: ({ name }, { machines }, valueOrGap) => ({
+    lamp: valueOrGap(name, 'lamp', machines.get(name)?.lamp ?? { why: 'it was not asked' }),
   }),
   columns: {
     headings: ['LAMP'],
