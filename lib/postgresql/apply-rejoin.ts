@@ -8,6 +8,7 @@ import { log } from '../core/log.ts'
 import type { Settings } from '../core/settings.ts'
 import { stopHard, unit } from '../core/systemd.ts'
 import { restartRepmgrd } from './apply-follow.ts'
+import { withDatabase } from './client.ts'
 import { cloneStandby } from './clone.ts'
 import { renderConninfo } from './config-conninfo.ts'
 import { makeStandby, markRewind, unmarkRewind } from './data-directory.ts'
@@ -18,6 +19,9 @@ import { postgresqlPaths, postgresqlUnits } from './manifest.ts'
 const REWIND_MS = 3600 * 1000
 /** How long PostgreSQL may take to start: it replays WAL first. */
 const START_MS = 120_000
+
+/** A checkpoint of a new primary, which has replayed most of it; after that the machine is cloned. */
+const CHECKPOINT_MS = 60_000
 
 /** Makes this machine a standby again: pg_rewind first, else a fresh clone beside the old data. A failure is counted. */
 export async function applyRejoin(plan: RejoinPlan, context: Context): Promise<void> {
@@ -68,6 +72,7 @@ async function rewind(settings: Settings, primary: Primary): Promise<void> {
     dbname: 'postgres',
     passfile: postgresqlPaths.repmgrPassfile,
   })
+  if (version < 16) await checkpoint(primary)
   markRewind(version)
   await run(
     postgresqlPaths.bin(version, 'pg_rewind'),
@@ -86,4 +91,13 @@ async function rewind(settings: Settings, primary: Primary): Promise<void> {
 async function clone(settings: Settings, primary: Primary): Promise<void> {
   const member = { ...settings, port: settings.postgresqlPort, priority: settings.vipPriority }
   await cloneStandby(member, { host: primary.address, port: primary.port }, async () => {}, {})
+}
+
+/**
+ * Until its first checkpoint, a new primary looks to pg_rewind as if it were on the old timeline: before PostgreSQL 16 it then says
+ * that no rewind is required, and the standby cannot start (commit 009eeee746 of PostgreSQL).
+ */
+async function checkpoint({ address: host, port }: Primary): Promise<void> {
+  const target = { host, port, user: 'repmgr', database: 'repmgr' }
+  await withDatabase(target, CHECKPOINT_MS, (connection) => connection.query('checkpoint'))
 }
