@@ -25,9 +25,9 @@ Takes the lock if the promotion gate lets this machine pass. Called by repmgrd's
       throw usageError(`expected the candidate's repmgr id, got: ${argv[0] ?? 'nothing'}`)
     return id
   },
-  async observe(context, run, id) {
+  async observe(context, _run, id) {
     const { repmgrId } = context.settings
-    return { candidate: id, repmgrId, gate: id === repmgrId ? await observe(context, run) : null }
+    return { candidate: id, repmgrId, gate: id === repmgrId ? await observe(context) : null }
   },
   decide: ({ candidate, repmgrId, gate }) =>
     gate === null

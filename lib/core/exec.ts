@@ -54,8 +54,12 @@ export async function run(
   args: readonly string[],
   options: RunOptions = {},
 ): Promise<string> {
-  const { exitCode, stdout, stderr } = await tryRun(program, args, options)
+  return stdoutOf(program, await tryRun(program, args, options))
+}
+
+/** What a program printed. @param what names it. @throws with the last lines that it wrote, where it failed. */
+export function stdoutOf(what: string, { exitCode, stdout, stderr }: Ran): string {
   if (exitCode === 0) return stdout
   const said = (stderr.trim() || stdout.trim()).split('\n').slice(-5).join('\n')
-  throw new UnderstudyError(EXIT.failed, `${program} ended with ${exitCode}: ${said}`)
+  throw new UnderstudyError(EXIT.failed, `${what} ended with ${exitCode}: ${said}`)
 }

@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs'
-import { EXIT, UnderstudyError } from './errors.ts'
+import { stdoutOf } from './exec.ts'
 import { execQuick } from './exec-quick.ts'
 
 /** Queueing a job takes some milliseconds; a busy systemd may take seconds. */
@@ -23,10 +23,7 @@ export async function unit(
 
 /** @returns what it printed. @throws what it said, where it failed. */
 async function systemctl(args: readonly string[], timeoutMs: number): Promise<string> {
-  const { exitCode, stdout, stderr } = await execQuick('/usr/bin/systemctl', args, timeoutMs)
-  if (exitCode === 0) return stdout
-  const said = stderr.trim().split('\n').slice(-5).join('\n')
-  throw new UnderstudyError(EXIT.failed, `systemctl ${args.join(' ')} ended with ${exitCode}: ${said}`)
+  return stdoutOf(`systemctl ${args.join(' ')}`, await execQuick('/usr/bin/systemctl', args, timeoutMs))
 }
 
 /** A database that ends cleanly does so by then. */

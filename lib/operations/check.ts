@@ -19,9 +19,11 @@ export function checkRun(components: readonly Component<Context>[]) {
   let problems: readonly string[] = []
   let repairedMs = 0
   const started = performance.now()
+  /** Loaded by the first look: `--help` does not need them. */
+  let lines: readonly CheckLine<Context>[] = []
 
   async function observe(context: Context): Promise<{ looked: Looked<Context>[] }> {
-    const lines = await checkLines(components)
+    if (lines.length === 0) lines = await checkLines(components)
     const inUnderstudy = lines.filter(({ report }) => report === undefined)
     return { looked: await Promise.all(inUnderstudy.map((line) => look(line, context))) }
   }
@@ -32,7 +34,7 @@ export function checkRun(components: readonly Component<Context>[]) {
       repairedMs = performance.now() - started
     })
     if (round === 1)
-      await Promise.all([repaired, reportOwn(components, context), trimHistory(context).catch(ignore)])
+      await Promise.all([repaired, reportOwn(lines, context), trimHistory(context).catch(ignore)])
     problems = (await repaired).flat()
   }
 
@@ -47,8 +49,8 @@ export function checkRun(components: readonly Component<Context>[]) {
 }
 
 /** Lines with a check of their own in Consul say it there. They have a deadline together. */
-async function reportOwn(components: readonly Component<Context>[], context: Context): Promise<void> {
-  const own = (await checkLines(components)).filter(({ report }) => report !== undefined)
+async function reportOwn(lines: readonly CheckLine<Context>[], context: Context): Promise<void> {
+  const own = lines.filter(({ report }) => report !== undefined)
   const reported = Promise.all(own.map((line) => reportInConsul(line, context)))
   await Promise.race([reported, pause(OWN_CHECK_MS, undefined, { ref: false })])
 }

@@ -1,10 +1,9 @@
 import type { Context } from '../consul/handler.ts'
 import { recordHistory, recordNews } from '../consul/history.ts'
 import { currentPrimary } from '../consul/leadership.ts'
-import type { ExitCode } from '../core/errors.ts'
-import { explain } from '../core/errors.ts'
+import { type ExitCode, explain } from '../core/errors.ts'
 import { log } from '../core/log.ts'
-import type { Next, Run } from '../core/reconciler.ts'
+import type { Next } from '../core/reconciler.ts'
 import { UNKNOWN } from '../core/unknown.ts'
 import { waitFor } from '../core/wait.ts'
 import { applyFailover } from './apply-failover.ts'
@@ -46,7 +45,7 @@ export function failoverGate({ handler, deadlineMs, until }: GateOptions) {
   let failure = ''
   let aftermath: Aftermath | null = null
 
-  async function observe(context: Context, _run: Run): Promise<FailoverFacts> {
+  async function observe(context: Context): Promise<FailoverFacts> {
     const facts = await observeFailover(context, freeSinceMs === null ? 0 : elapsed() - freeSinceMs, lastLook)
     const isFree = facts.leader !== UNKNOWN && !facts.leader?.session
     freeSinceMs = isFree ? (freeSinceMs ?? elapsed()) : holdsLock(facts) ? freeSinceMs : null
