@@ -19,4 +19,4 @@ nice -n 10 flock --wait 10 /run/understudy/lock/lead-changed /usr/lib/understudy
 # A run that was about to end may have missed the event, and systemd starts no second run beside it.
 sleep 1
 systemctl start --no-block understudy-failover.service
-wait
+# The handler goes on: while this script runs, Consul does not tell it that the lock was released again.

@@ -9,6 +9,8 @@ export interface LeadFacts {
   waited: boolean
   /** The virtual IP has followed a machine that holds the lock, but is not published yet. */
   addressMoved: boolean
+  /** How long this run has seen the lock held by the same machine, without a break. */
+  heldMs: number
   elapsedMs: number
 }
 
@@ -22,10 +24,23 @@ export interface LeadPlan {
 const ELECTION_MS = 4000
 
 /**
+ * How long a machine must have held the lock before the virtual IP goes ahead to it: longer than its second look at the former primary
+ * takes, after which it may give the lock back. Mostly it is published by then.
+ */
+const SETTLED_MS = 300
+
+/**
  * Everything follows the primary at once. If there is none, the run waits for the new one: clients are held back by then, and the
  * start of another process would cost them more time. The virtual IP goes ahead, so that clients wait where they will be served.
  */
-export function decideLead({ leadership, followed, waited, addressMoved, elapsedMs }: LeadFacts): LeadPlan {
+export function decideLead({
+  leadership,
+  followed,
+  waited,
+  addressMoved,
+  heldMs,
+  elapsedMs,
+}: LeadFacts): LeadPlan {
   if (!followed) return { do: 'follow', why: 'the primary may have changed' }
   if (leadership === UNKNOWN) return { do: 'nothing', why: 'Consul does not answer' }
   const { leader, primary } = leadership
@@ -36,7 +51,7 @@ export function decideLead({ leadership, followed, waited, addressMoved, elapsed
     return { do: 'nothing', why: `${current.node} is the primary` }
   }
   if (elapsedMs >= ELECTION_MS) return { do: 'nothing', why: `no primary after ${ELECTION_MS} ms` }
-  if (leader?.session && !addressMoved)
+  if (leader?.session && !addressMoved && heldMs >= SETTLED_MS)
     return { do: 'move-address', why: `${leader.value.node} holds the lock` }
   return { do: 'wait', why: 'no machine is the primary at this moment' }
 }

@@ -23,12 +23,17 @@ const LOOK_AGAIN_MS = 50
 /** One run in which everything on this machine follows who leads. What fails in one part does not keep the others from it. */
 export function leadRun() {
   const memory = { followed: false, waited: false, addressMoved: false }
+  /** The holding of the lock that was seen last, and since when. */
+  let held = { epoch: 0, sinceMs: 0 }
   let exitCode: ExitCode = EXIT.ok
 
   async function observe({ consul }: Context, { elapsedMs }: Run): Promise<LeadFacts> {
     // The first look is that of the parts themselves.
     const leadership = memory.followed ? await orUnknown(readLeadership(consul)) : UNKNOWN
-    return { leadership, ...memory, elapsedMs }
+    const leader = leadership === UNKNOWN ? null : leadership.leader
+    const epoch = leader?.session ? leader.lockIndex : 0
+    if (epoch !== held.epoch) held = { epoch, sinceMs: elapsedMs }
+    return { leadership, ...memory, heldMs: epoch === 0 ? 0 : elapsedMs - held.sinceMs, elapsedMs }
   }
 
   async function apply(plan: LeadPlan, context: Context): Promise<void> {

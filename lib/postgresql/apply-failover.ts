@@ -1,29 +1,23 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import type { Operation } from '../consul/client.ts'
-import { namesIn } from '../consul/entry.ts'
 import type { Context } from '../consul/handler.ts'
 import { consulKeys, type Leader, type Primary } from '../consul/manifest.ts'
 import { leaderSession } from '../consul/session.ts'
 import { waitFor } from '../core/wait.ts'
+import { firstCommits, promote, restartPostgresql } from './apply-promotion.ts'
 import { withDatabase } from './client.ts'
-import { renderSynchronous } from './config-synchronous.ts'
 import { markPromotion } from './data-directory.ts'
 import { localDatabase, readRole } from './database.ts'
-import { commitRule, isSynchronous, NO_WAIT, NOBODY } from './decide-durability.ts'
+import { NOBODY } from './decide-durability.ts'
 import type { FailoverPlan } from './decide-failover.ts'
 import { postgresqlKeys, type Sync } from './manifest.ts'
 import { readMembers } from './observe-failover.ts'
+import { suspendRestoreCommand } from './restore-command.ts'
 import { setAndReload } from './setting.ts'
-import { evictStandbys } from './slots.ts'
 
-/** How long a promotion may take: PostgreSQL replays what it has received, mostly in milliseconds. */
-const PROMOTE_MS = 10_000
 /** How long a WAL receiver may take to stop, here or on another standby: the next look sees one that comes later. */
 const STOP_RECEIVER_MS = 2000
-/** How often either is looked at: part of every failover. */
+/** How often it is looked at: part of every failover. */
 const LOOK_AGAIN_MS = 20
-/** A setting that was reloaded is in effect in every process of the server after this; it takes some milliseconds. */
-export const IN_EFFECT_MS = 200
 
 /** Carries out one step, which may be killed anywhere and repeated. The next look reads what came of it. */
 export async function applyFailover(plan: FailoverPlan, context: Context): Promise<void> {
@@ -40,6 +34,7 @@ export async function applyFailover(plan: FailoverPlan, context: Context): Promi
       await consul.acquire(consulKeys.leader, value, await leaderSession(consul, node), plan.modifyIndex)
       return
     case 'unlock':
+      if (plan.restart) await restartPostgresql(context)
       await consul.release(consulKeys.leader, value, plan.session)
       return
     case 'adopt': {
@@ -52,7 +47,7 @@ export async function applyFailover(plan: FailoverPlan, context: Context): Promi
       return
     }
     case 'promote':
-      markPromotion(settings.postgresqlVersion)
+      markPromotion(settings.postgresqlVersion, plan.timeline)
       return promote(context)
     case 'publish':
       return publish(plan, context)
@@ -68,6 +63,7 @@ async function stopReceiver(context: Context): Promise<void> {
   const names = await firstCommits(context)
   const target = localDatabase('postgres', context.settings.postgresqlPort)
   await withDatabase(target, STOP_RECEIVER_MS, async (own) => {
+    await suspendRestoreCommand(own, context.settings.postgresqlVersion)
     // The commit rule of a primary has to be in effect before its first commit; on a standby it has no effect.
     await setAndReload(own, { primary_conninfo: '', synchronous_standby_names: names })
     await waitFor(
@@ -91,36 +87,6 @@ async function stopOtherReceivers(nodes: readonly string[], context: Context): P
     const target = { host: member.address, port: member.port, user: 'repmgr', database: 'repmgr' }
     await withDatabase(target, STOP_RECEIVER_MS, (other) => setAndReload(other, { primary_conninfo: '' }))
   }
-}
-
-/** The synchronous_standby_names of a new primary: its first commit has to wait like all others. */
-async function firstCommits({ settings, consul }: Context): Promise<string> {
-  const [config, members] = await Promise.all([
-    consul.get(consulKeys.config),
-    consul.list(postgresqlKeys.nodes),
-  ])
-  const names = namesIn(members)
-  const others = names.filter((name) => name !== settings.node)
-  const waits = isSynchronous(config?.value.durability ?? 'quorum', names.length)
-  return renderSynchronous(waits ? commitRule(others) : NO_WAIT)
-}
-
-async function promote(context: Context): Promise<void> {
-  const names = await firstCommits(context)
-  const target = localDatabase('postgres', context.settings.postgresqlPort)
-  await withDatabase(target, PROMOTE_MS, async (own) => {
-    // A standby that points here must not stream what is not published, as another member's timeline may have the same number.
-    await evictStandbys(own)
-    // Stopping the WAL receiver has set it already, unless the members have changed since.
-    if (await setAndReload(own, { synchronous_standby_names: names })) await pause(IN_EFFECT_MS)
-    await own.query('select pg_promote(false)')
-    await waitFor(
-      'PostgreSQL to be promoted',
-      PROMOTE_MS,
-      async () => (await readRole(own)).role === 'primary' || null,
-      LOOK_AGAIN_MS,
-    )
-  })
 }
 
 /** One transaction, so that it publishes only while this session holds the lock and no other machine has published meanwhile. */

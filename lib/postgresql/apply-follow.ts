@@ -10,6 +10,7 @@ import { localDatabase } from './database.ts'
 import { type FollowPlan, mayNeedFollow } from './decide-follow.ts'
 import { postgresqlUnits } from './manifest.ts'
 import { observeReplication } from './observe-follow.ts'
+import { resumeRestoreCommand } from './restore-command.ts'
 import { setAndReload } from './setting.ts'
 import { dropSlots, ensureSlot } from './slots.ts'
 
@@ -36,6 +37,7 @@ export async function applyFollow(plan: FollowPlan, { settings, consul }: Contex
     })
     await dropSlots(own)
   })
+  await resumeRestoreCommand(settings)
   // repmgrd keeps the old upstream in memory.
   await restartRepmgrd()
 }

@@ -14,6 +14,7 @@ import { renderConninfo } from './config-conninfo.ts'
 import { makeStandby, markRewind, unmarkRewind } from './data-directory.ts'
 import type { RejoinPlan } from './decide-rejoin.ts'
 import { postgresqlPaths, postgresqlUnits } from './manifest.ts'
+import { resumeRestoreCommand } from './restore-command.ts'
 
 /** How long a rewind may take: it reads the WAL since the divergence and copies what has changed. */
 const REWIND_MS = 3600 * 1000
@@ -39,6 +40,11 @@ async function makeMember(plan: RejoinPlan, context: Context): Promise<void> {
   const { settings } = context
   const service = postgresqlUnits.server(settings.postgresqlVersion)
   if (plan.do === 'start') return unit('start', service, START_MS)
+  if (plan.do === 'stand-by') {
+    await stopHard(service)
+    makeStandby(postgresqlPaths.data(settings.postgresqlVersion), settings, null)
+    return unit('start', service, START_MS)
+  }
   if (plan.do !== 'rewind' && plan.do !== 'clone') return
 
   const started = performance.now()
@@ -55,6 +61,7 @@ async function makeMember(plan: RejoinPlan, context: Context): Promise<void> {
   }
   if (how !== 'rewind') await clone(settings, plan.primary)
   await unit('start', service, START_MS)
+  await resumeRestoreCommand(settings)
   await restartRepmgrd()
   await recordHistory(
     context,

@@ -1,7 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Context } from '../consul/handler.ts'
 import { consulKeys } from '../consul/manifest.ts'
-import { IN_EFFECT_MS } from './apply-failover.ts'
 import type { Connection } from './client.ts'
 import { slotName } from './config.ts'
 import { renderSynchronous } from './config-synchronous.ts'
@@ -10,7 +9,7 @@ import type { UpkeepChange } from './decide-upkeep.ts'
 import { postgresqlKeys } from './manifest.ts'
 import { readMembers, readSeats } from './observe-failover.ts'
 import type { LockHolder } from './observe-upkeep.ts'
-import { setAndReload } from './setting.ts'
+import { IN_EFFECT_MS, setAndReload } from './setting.ts'
 import { dropSlots, ensureSlot } from './slots.ts'
 
 /**

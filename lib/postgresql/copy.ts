@@ -23,7 +23,7 @@ export async function copyPrimary(settings: Settings, primary: Primary, postgres
   const [row] = await withDatabase(remoteDatabase(primary.address, primary.port), PRIMARY_MS, (connection) =>
     connection.query<{ id: string }>('select system_identifier::text as id from pg_control_system()'),
   )
-  const { data, standbySignal } = inspectData(version)
+  const { data, standbySignal } = inspectData(version, { role: 'down' })
   if (data === 'intact' && standbySignal && (await systemIdentifier(version)) === row?.id) return
   const member = { ...settings, port: settings.postgresqlPort, priority: settings.vipPriority }
   const stop = (): Promise<void> => unit('stop', postgresqlUnits.server(version), STOP_MS)

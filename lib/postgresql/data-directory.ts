@@ -1,17 +1,26 @@
 import { appendFileSync, existsSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { syncToDisk } from '../core/atomic-files.ts'
+import { readText, syncToDisk } from '../core/atomic-files.ts'
+import type { Unknown } from '../core/unknown.ts'
 import { slotName, standbyLines } from './config.ts'
 import { repmgrConninfo } from './config-repmgr.ts'
+import { isUnpublished } from './decide-rejoin.ts'
 import { postgresqlPaths } from './manifest.ts'
+import type { LocalDatabase } from './role.ts'
 
-/** What a start of PostgreSQL would find. */
-export function inspectData(version: number): {
+/**
+ * What a start of PostgreSQL would find.
+ * @param local what runs from it.
+ */
+export function inspectData(
+  version: number,
+  local: LocalDatabase | Unknown,
+): {
   data: 'intact' | 'unpublished' | 'torn' | 'missing'
   standbySignal: boolean
 } {
   const directory = postgresqlPaths.data(version)
-  const marked = existsSync(postgresqlPaths.promotionMarker(version)) ? 'unpublished' : 'intact'
+  const marked = isUnpublished(promotionMark(version), local) ? 'unpublished' : 'intact'
   const complete = existsSync(`${directory}/PG_VERSION`) ? marked : 'missing'
   return {
     data: existsSync(postgresqlPaths.rewindMarker(version)) ? 'torn' : complete,
@@ -31,9 +40,19 @@ export const markRewind = (version: number): void =>
 /**
  * Marks a promotion that is not published yet. Another member may be promoted to a timeline of the same number, and pg_rewind would
  * take the two for one.
+ * @param timeline the one that this machine leaves.
  */
-export const markPromotion = (version: number): void =>
-  mark(postgresqlPaths.promotionMarker(version), 'promoted, but not yet published as the primary\n')
+export const markPromotion = (version: number, timeline: number): void =>
+  mark(
+    postgresqlPaths.promotionMarker(version),
+    `promoted from timeline ${timeline}, but not yet published as the primary\n`,
+  )
+
+/** @returns the timeline that an unpublished promotion left, 0 where the mark does not tell; null if there was none. */
+export function promotionMark(version: number): number | null {
+  const text = readText(postgresqlPaths.promotionMarker(version))
+  return text === null ? null : Number(/timeline (\d+)/.exec(text)?.[1] ?? 0)
+}
 
 export const unmarkRewind = (version: number): void =>
   rmSync(postgresqlPaths.rewindMarker(version), { force: true })
@@ -48,13 +67,14 @@ export interface Upstream {
 /**
  * Makes a stopped data directory start as a standby of `upstream`, also after a power cut. The last line of postgresql.auto.conf
  * wins.
+ * @param upstream null: it stands still until `follow` or an election.
  */
 export function makeStandby(
   directory: string,
   member: { node: string; repmgrId: number },
-  upstream: Upstream,
+  upstream: Upstream | null,
 ): void {
-  const conninfo = repmgrConninfo(member.node, upstream.host, upstream.port)
+  const conninfo = upstream === null ? '' : repmgrConninfo(member.node, upstream.host, upstream.port)
   const [settings, signal] = [`${directory}/postgresql.auto.conf`, `${directory}/standby.signal`]
   appendFileSync(settings, standbyLines(conninfo, slotName(member.repmgrId)))
   syncToDisk(settings)

@@ -36,6 +36,7 @@ export async function readRole(connection: Connection): Promise<LocalDatabase> {
     standby: boolean
     timeline: number
     lsn: string | null
+    replayed: string | null
     receiverStopped: boolean | null
   }>(`
     select pg_is_in_recovery() as standby,
@@ -55,19 +56,27 @@ export async function readRole(connection: Connection): Promise<LocalDatabase> {
       end as "receiverStopped",
       case when pg_is_in_recovery()
         then greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())::text
-      end as lsn`)
+      end as lsn,
+      pg_last_wal_replay_lsn()::text as replayed`)
   if (!row) throw new Error('the database did not say what its role is')
   const { timeline } = row
   if (!row.standby) return { role: 'primary', timeline }
-  const receivedLsn = row.lsn === null ? 0n : parseLsn(row.lsn)
-  return { role: 'standby', timeline, receivedLsn, receiverStopped: row.receiverStopped === true }
+  const lsn = (text: string | null): bigint => (text === null ? 0n : parseLsn(text))
+  return {
+    role: 'standby',
+    timeline,
+    receivedLsn: lsn(row.lsn),
+    replayedLsn: lsn(row.replayed),
+    receiverStopped: row.receiverStopped === true,
+  }
 }
 
-/** {@link readRole} of any database, or that it is alive; unknown if no PostgreSQL answers within the deadline. */
+/** {@link readRole} of any database, or that it is alive or down; unknown if nothing answers within the deadline. */
 export async function probe(target: Target, timeoutMs: number): Promise<ProbedDatabase | Unknown> {
   try {
     return await withDatabase(target, timeoutMs, readRole)
   } catch (error) {
+    if (nobodyListens(error)) return { role: 'down' }
     return aliveBy(error) ?? UNKNOWN
   }
 }
@@ -85,7 +94,7 @@ function aliveBy(error: unknown): AliveDatabase | null {
   return aliveBy(error.cause)
 }
 
-/** Has a connection failed because nothing listens there? Any other failure may be the network's. */
+/** Has a connection failed because nothing listens there? Any other failure may be the network's. A firewall may say so too. */
 export function nobodyListens(error: unknown): boolean {
   const code = ((error as Error).cause as { code?: string } | undefined)?.code
   return code === 'ENOENT' || code === 'ECONNREFUSED'

@@ -32,6 +32,8 @@ export function decideDatabaseCheck(facts: Replication): DatabaseCheckPlan {
   if (primary?.node === node && !runs) start.push('rejoin')
   if (primary && !currentPrimary(leadership)) {
     if (leads) start.push('fence')
+    // A standby that is stopped, or a machine that was promoted but never published, takes part in the election.
+    if (!runs && !start.includes('rejoin')) start.push('rejoin')
     return plan(
       start,
       leader?.session

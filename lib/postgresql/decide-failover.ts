@@ -22,7 +22,17 @@ export interface Peer extends Candidate {
   database: ProbedDatabase | Unknown
 }
 
-export interface FailoverFacts {
+/** What the database of the published primary says to a candidate: the second witness beside Consul. */
+export interface Testimony {
+  /** The answer that came since the look before. */
+  primaryDatabase: ProbedDatabase | Unknown
+  /** How long it has not answered; 0 if it has. */
+  silentMs: number
+  /** It has told this run before that it is alive. */
+  hasAnswered: boolean
+}
+
+export interface FailoverFacts extends Testimony {
   self: Candidate
   /** The lock; null if it was never taken. */
   leader: Entry<Leader> | null | Unknown
@@ -34,11 +44,11 @@ export interface FailoverFacts {
   /** The election rule; null if no primary has written it yet. */
   sync: Sync | null | Unknown
   local: LocalDatabase | Unknown
-  /** What the database of the published primary answers this machine: the second witness beside Consul. */
-  primaryDatabase: ProbedDatabase | Unknown
   peers: readonly Peer[]
   /** Since this run first saw the lock free. */
   waitedMs: number
+  /** PostgreSQL on this machine was told to become the primary in this run, and did not in time. */
+  promotionFailed: boolean
 }
 
 /** What to do next. `settled` and `leave` end the run; `wait` looks again; any other step is carried out before the next look. */
@@ -50,11 +60,12 @@ export type FailoverPlan =
   | { do: 'stop-other-receivers'; why: string; nodes: string[] }
   /** Take the free lock if it has not changed since the look (its ModifyIndex, 0: never taken). The next look decides what follows. */
   | { do: 'lock'; why: string; modifyIndex: number }
-  /** Give the lock back to a better candidate. */
-  | { do: 'unlock'; why: string; session: string }
+  /** Give the lock back to a better candidate. `restart`: PostgreSQL forgets first that it was to become the primary. */
+  | { do: 'unlock'; why: string; session: string; restart?: true }
   /** Hand the lock from the start gate's session to a lasting one. */
   | { do: 'adopt'; why: string; session: string }
-  | { do: 'promote'; why: string; session: string }
+  /** `timeline`: the one that this machine leaves. */
+  | { do: 'promote'; why: string; session: string; timeline: number }
   /** Publish this machine in the place of `replaces`, which must still be the published primary. */
   | { do: 'publish'; why: string; session: string; epoch: number; timeline: number; replaces: Primary }
 
@@ -75,6 +86,18 @@ const STOP_OTHERS_MS = 2000
  * acknowledge nothing, and stops by itself (lib/postgresql/decide-fence.ts).
  */
 export const TAKE_BACK_MS = 5000
+
+/**
+ * How long the primary must have been silent before a machine that holds the lock is promoted. It is asked twice in that time, as a
+ * busy machine may answer late, and a packet may be lost.
+ */
+export const SILENT_MS = 500
+
+/**
+ * The same for one that has answered this run, and before anything else is done too. Its machine is busy, and the lock would be taken
+ * and given back again and again.
+ */
+export const SILENT_AGAIN_MS = 2000
 
 /**
  * SQLSTATE of a server that lets nobody in: it starts, recovers from a crash or shuts down. It has TAKE_BACK_MS like any primary
@@ -160,7 +183,7 @@ function decideStandby(
   local: Standby,
   holder: string | null,
 ): FailoverPlan {
-  const { self, leader, sync, primaryDatabase, waitedMs } = facts
+  const { self, leader, sync, primaryDatabase, waitedMs, promotionFailed } = facts
   const lastHolder = leader === UNKNOWN ? undefined : leader?.value.node
   const refuse = (why: string): FailoverPlan =>
     holder === null ? { do: 'wait', why } : { do: 'unlock', why, session: holder }
@@ -169,13 +192,21 @@ function decideStandby(
   const { voters: names, need } = sync ?? NOBODY
   const permitted = names.includes(self.node)
   const signOfLife = primary.node === self.node ? null : signOfLifeOf(primary.node, primaryDatabase)
+  const isLate = waitedMs >= TAKE_BACK_MS
   if (signOfLife !== null) {
     const mustStopFirst = local.receiverStopped && !letsNobodyIn(primaryDatabase)
-    if (waitedMs < TAKE_BACK_MS || mustStopFirst || !permitted) return refuse(signOfLife)
+    if (!isLate || mustStopFirst) return refuse(signOfLife)
   }
-  if (local.timeline < primary.timeline)
-    return refuse(`this machine is on timeline ${local.timeline}, the cluster on ${primary.timeline}`)
-  if (!permitted) return refuse('this machine is no voter: it may lack acknowledged commits')
+  const unable = whyUnable(local, primary, permitted)
+  if (unable !== null) {
+    // While it streams, the primary does not stop, and so the voters wait for ever.
+    const leaves = isLate && names.length > 0 && !local.receiverStopped && primary.node !== self.node
+    if (!leaves || holder !== null) return refuse(unable)
+    return { do: 'stop-receiver', why: `${primary.node} has lost the lock` }
+  }
+  const silenceMs = facts.hasAnswered ? SILENT_AGAIN_MS : holder === null ? 0 : SILENT_MS
+  if (primary.node !== self.node && primaryDatabase === UNKNOWN && facts.silentMs < silenceMs)
+    return { do: 'wait', why: `${primary.node} has not been silent for ${silenceMs} ms` }
   if (!local.receiverStopped)
     return {
       do: 'stop-receiver',
@@ -220,13 +251,25 @@ function decideStandby(
     return refuse(`${node} has not said how much WAL it has received${reasonOf(database)}`)
   }
   const preferred = seen.find(
-    (peer) => peer.healthy && isLevel(peer.database, local) && isPreferred(peer, self),
+    (peer) =>
+      peer.healthy &&
+      isLevel(peer.database, local) &&
+      (promotionFailed || isPreferred(peer, self, replayAdvantage(peer.database, local))),
   )
+  if (holder !== null && preferred && promotionFailed)
+    return {
+      do: 'unlock',
+      why: `PostgreSQL on this machine does not become the primary, and ${preferred.node} has as much`,
+      session: holder,
+      restart: true,
+    }
   if (holder === null && preferred && waitedMs < GIVE_WAY_MS)
     return { do: 'wait', why: `${preferred.node} is equally good and preferred` }
 
   const why = `${primary.node} is gone; of the voters seen (${seen.length + 1}), none has received more WAL`
-  return holder === null ? takeLock(facts, why) : { do: 'promote', why, session: holder }
+  return holder === null
+    ? takeLock(facts, why)
+    : { do: 'promote', why, session: holder, timeline: local.timeline }
 }
 
 /** The lock as it was seen: a slow candidate must not take it after others have had it. */
@@ -235,6 +278,13 @@ const takeLock = ({ leader }: FailoverFacts, why: string): FailoverPlan => ({
   why,
   modifyIndex: leader === UNKNOWN ? 0 : (leader?.modifyIndex ?? 0),
 })
+
+/** Why this machine may not be promoted, whoever else answers; or null. */
+function whyUnable(local: Standby, primary: Primary, permitted: boolean): string | null {
+  if (local.timeline < primary.timeline)
+    return `this machine is on timeline ${local.timeline}, the cluster on ${primary.timeline}`
+  return permitted ? null : 'this machine is no voter: it may lack acknowledged commits'
+}
 
 /** Why the published primary may still be one, or null. */
 function signOfLifeOf(node: string, database: ProbedDatabase | Unknown): string | null {
@@ -267,8 +317,18 @@ const isLevel = (peer: ProbedDatabase | Unknown, own: Standby): boolean =>
   peer.timeline === own.timeline &&
   peer.receivedLsn === own.receivedLsn
 
-/** Of equally good members one that does not lead Consul is preferred, then the higher priority, then the lower repmgr id. */
-function isPreferred(peer: Candidate, self: Candidate): boolean {
+/** 1 if the peer has replayed all that it has received and this machine has not, -1 the other way round, else 0. */
+function replayAdvantage(peer: ProbedDatabase | Unknown, own: Standby): number {
+  const isThrough = (one: Standby): number => Number(one.replayedLsn >= one.receivedLsn)
+  return peer !== UNKNOWN && peer.role === 'standby' ? isThrough(peer) - isThrough(own) : 0
+}
+
+/**
+ * Of equally good members one that has replayed everything is preferred, then one that does not lead Consul, then the higher
+ * priority, then the lower repmgr id.
+ */
+function isPreferred(peer: Candidate, self: Candidate, replay: number): boolean {
+  if (replay !== 0) return replay > 0
   if (peer.leadsConsul !== self.leadsConsul) return self.leadsConsul
   if (peer.vipPriority !== self.vipPriority) return peer.vipPriority > self.vipPriority
   return peer.repmgrId < self.repmgrId

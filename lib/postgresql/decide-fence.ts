@@ -1,5 +1,6 @@
 import type { Leadership } from '../consul/leadership.ts'
 import { UNKNOWN, type Unknown } from '../core/unknown.ts'
+import type { CommitRule } from './decide-durability.ts'
 import { holdsLock } from './decide-failover.ts'
 import type { LocalDatabase } from './role.ts'
 
@@ -14,8 +15,10 @@ export interface FenceFacts {
   local: LocalDatabase | Unknown
   /** How many members the local database knows. */
   members: number
-  /** How many standbys stream from here. */
-  streaming: number
+  /** The members that stream from here. */
+  streaming: readonly string[]
+  /** What commits wait for. */
+  commit: CommitRule
   leadership: Leadership | Unknown
   ownSessions: readonly string[] | Unknown
   /** Since this run first looked. */
@@ -32,12 +35,14 @@ export interface FencePlan {
  * gives up the virtual IP. With standbys it goes on without Consul; with the lock it goes on without standbys.
  */
 export function decideFence(facts: FenceFacts): FencePlan {
-  const { node, local, members, streaming, leadership, ownSessions, waitedMs } = facts
+  const { node, local, members, leadership, ownSessions, waitedMs } = facts
   if (local === UNKNOWN || local.role !== 'primary')
     return { do: 'nothing', why: 'no primary runs on this machine' }
   if (members < FENCE_FROM)
     return { do: 'nothing', why: `a cluster of ${members} cannot elect another primary` }
-  if (streaming > 0) return { do: 'nothing', why: `standbys that stream from this primary: ${streaming}` }
+  const standbys = confirming(facts)
+  if (standbys.length > 0)
+    return { do: 'nothing', why: `standbys that stream from this primary: ${standbys.join(', ')}` }
   const unknown = leadership === UNKNOWN || ownSessions === UNKNOWN
   if (!unknown) {
     const { leader, primary } = leadership
@@ -46,6 +51,13 @@ export function decideFence(facts: FenceFacts): FencePlan {
     if (holdsLock({ leader, ownSessions }) && leads)
       return { do: 'nothing', why: 'this machine holds the lock' }
   }
-  const why = `no standby streams, and ${unknown ? 'Consul does not answer' : 'this machine does not hold the lock'}`
+  const why = `too few standbys stream, and ${unknown ? 'Consul does not answer' : 'this machine does not hold the lock'}`
   return { do: waitedMs < FENCE_AFTER_MS ? 'wait' : 'fence', why }
+}
+
+/** The standbys with which a commit can be acknowledged, or none where they are too few. A standby that does not count is no help. */
+function confirming({ streaming, commit }: FenceFacts): readonly string[] {
+  if (commit.count === 0) return streaming
+  const counted = streaming.filter((name) => commit.standbys.includes(name))
+  return counted.length < commit.count ? [] : counted
 }

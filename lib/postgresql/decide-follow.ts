@@ -16,6 +16,8 @@ export interface Replication {
 export interface FollowFacts extends Replication {
   /** standby.signal is there: it is a standby, also if PostgreSQL does not answer. */
   standbySignal: boolean
+  /** It was promoted and perhaps never published: another machine may have a timeline of the same number. */
+  unpublished: boolean
   /** Whether a standby that does not stream can continue with the primary; null if the question does not arise. */
   lineage: Lineage | null | Unknown
 }
@@ -29,7 +31,7 @@ export type FollowPlan =
 
 /** A standby streams from the primary; a former primary, or a standby that cannot continue, is rejoined. */
 export function decideFollow(facts: FollowFacts): FollowPlan {
-  const { node, leadership, local, standbySignal, upstream, streaming, lineage } = facts
+  const { node, leadership, local, standbySignal, unpublished, upstream, streaming, lineage } = facts
   if (leadership === UNKNOWN) return { do: 'nothing', why: 'Consul does not answer' }
   const primary = currentPrimary(leadership)
   if (!primary) return { do: 'nothing', why: 'there is no primary at the moment' }
@@ -48,6 +50,7 @@ export function decideFollow(facts: FollowFacts): FollowPlan {
       do: 'rejoin',
       why: `${primary.node} is the primary, but PostgreSQL on this machine runs as a primary too`,
     }
+  if (unpublished) return { do: 'rejoin', why: 'this standby was promoted once, but perhaps never published' }
   const right = upstream === primary.address
   if (right && streaming) return { do: 'nothing', why: `follows ${primary.node}` }
   if (lineage === 'diverged')

@@ -27,6 +27,8 @@ export type RejoinPlan =
   | { do: 'nothing' | 'wait'; why: string }
   /** Start PostgreSQL, which is a standby already, or the primary. */
   | { do: 'start'; why: string }
+  /** Stop PostgreSQL and start it as a standby that receives nothing, so that it takes part in the election. */
+  | { do: 'stand-by'; why: string }
   /** Stop PostgreSQL, rewind its data to the primary (or clone the primary if that fails), start it as a standby. */
   | { do: 'rewind' | 'clone'; why: string; primary: Primary }
 
@@ -54,7 +56,7 @@ export function decideRejoin(facts: RejoinFacts): RejoinPlan {
     return { do: 'nothing', why: 'this machine is the primary' }
   }
   const primary = currentPrimary(leadership)
-  if (!primary) return { do: 'wait', why: 'there is no primary at the moment' }
+  if (!primary) return withoutPrimary(facts, down && leadership.leader?.session === null)
   if (data !== 'intact') return { do: 'clone', why: UNUSABLE[data], primary }
   if (standbySignal && local === UNKNOWN) return { do: 'wait', why: 'PostgreSQL does not answer' }
   if (local !== UNKNOWN && local.role === 'standby') {
@@ -66,4 +68,23 @@ export function decideRejoin(facts: RejoinFacts): RejoinPlan {
   }
   if (down && standbySignal) return { do: 'start', why: 'PostgreSQL does not run' }
   return { do: 'rewind', why: `${primary.node} is the primary`, primary }
+}
+
+/** It may be needed for the election of one: the others may have to hear from it, and it may have what they lack. */
+function withoutPrimary({ data, standbySignal }: RejoinFacts, mayStart: boolean): RejoinPlan {
+  const why = 'there is no primary at the moment'
+  const whole = data === 'intact' || data === 'unpublished'
+  if (mayStart && whole && standbySignal) return { do: 'start', why: 'PostgreSQL does not run' }
+  if (mayStart && data === 'unpublished')
+    return { do: 'stand-by', why: `${UNUSABLE.unpublished}, and ${why}` }
+  return { do: 'wait', why }
+}
+
+/**
+ * Does this mark of a promotion stand for one that happened? A run that was killed before it leaves the mark on a standby.
+ * @param mark the timeline that the promotion left, or null.
+ */
+export function isUnpublished(mark: number | null, local: LocalDatabase | Unknown): boolean {
+  if (mark === null) return false
+  return local === UNKNOWN || local.role !== 'standby' || local.timeline > mark
 }

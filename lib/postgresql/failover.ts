@@ -8,13 +8,16 @@ import { UNKNOWN } from '../core/unknown.ts'
 import { waitFor } from '../core/wait.ts'
 import { applyFailover } from './apply-failover.ts'
 import { applyFollow, restartRepmgrd } from './apply-follow.ts'
-import { unmarkPromotion } from './data-directory.ts'
+import { promotionMark, unmarkPromotion } from './data-directory.ts'
 import { decideFailover, type FailoverFacts, type FailoverPlan, holdsLock } from './decide-failover.ts'
 import { decideFollow } from './decide-follow.ts'
+import { isUnpublished } from './decide-rejoin.ts'
 import { type Aftermath, decideRun, type Outcome } from './decide-run.ts'
 import { observeFailover } from './observe-failover.ts'
 import { observeFollow } from './observe-follow.ts'
+import { resumeRestoreCommand } from './restore-command.ts'
 import { keepUpPrimary } from './upkeep.ts'
+import { Witness } from './witness.ts'
 
 /** How long a standby waits for the holder of the lock to be published: longer than a promotion takes. */
 const PUBLISH_MS = 10_000
@@ -38,15 +41,16 @@ export function failoverGate({ handler, deadlineMs, until }: GateOptions) {
   const elapsed = (): number => Math.round(performance.now() - started)
   /** When this run first saw the lock free; null if it is not, or if another machine has taken it. */
   let freeSinceMs: number | null = null
-  /** The look before, if this run has just stopped the WAL receiver; it need not ask a silent primary twice. */
-  let lastLook: FailoverFacts | null = null
+  const witness = new Witness()
   let seen: FailoverFacts | null = null
   let promoted = false
+  let promotionFailed = false
   let failure = ''
   let aftermath: Aftermath | null = null
 
   async function observe(context: Context): Promise<FailoverFacts> {
-    const facts = await observeFailover(context, freeSinceMs === null ? 0 : elapsed() - freeSinceMs, lastLook)
+    const waitedMs = freeSinceMs === null ? 0 : elapsed() - freeSinceMs
+    const facts = await observeFailover(context, witness, { waitedMs, promotionFailed })
     const isFree = facts.leader !== UNKNOWN && !facts.leader?.session
     freeSinceMs = isFree ? (freeSinceMs ?? elapsed()) : holdsLock(facts) ? freeSinceMs : null
     seen = facts
@@ -54,10 +58,11 @@ export function failoverGate({ handler, deadlineMs, until }: GateOptions) {
   }
 
   async function apply(plan: FailoverPlan, context: Context): Promise<void> {
-    lastLook = plan.do === 'stop-receiver' ? seen : null
     aftermath = null
     if (plan.do === until) return
     if (plan.do === 'unlock') await recordNews(context, 'failover_refused', plan.why)
+    // The other candidate is given as much time as at the beginning.
+    if (plan.do === 'unlock' && plan.restart) freeSinceMs = null
     if (plan.do === 'settled' || plan.do === 'leave') {
       aftermath = await settle(context)
       return
@@ -70,6 +75,7 @@ export function failoverGate({ handler, deadlineMs, until }: GateOptions) {
       const why = explain(error)
       if (why !== failure) log(handler, { failed: plan.do, error: why, ms: elapsed() })
       failure = why
+      promotionFailed ||= plan.do === 'promote'
     }
     if (elapsed() > deadlineMs) await recordNews(context, 'failover_undecided', plan.why)
   }
@@ -104,8 +110,9 @@ async function followOther(
 ): Promise<'followed' | 'free'> {
   const local = facts?.local
   if (local === undefined || local === UNKNOWN || local.role !== 'standby') return 'followed'
-  // A standby in recovery was not promoted, whatever the marker says.
-  unmarkPromotion(context.settings.postgresqlVersion)
+  const { postgresqlVersion: version } = context.settings
+  // The promotion did not happen.
+  if (!isUnpublished(promotionMark(version), local)) unmarkPromotion(version)
   if (!local.receiverStopped) return 'followed'
   const outcome = async () => {
     const found = await observeFollow(context)
@@ -128,6 +135,7 @@ async function followOther(
 async function lookAfter(handler: string, context: Context, promoted: boolean): Promise<'done' | 'lost'> {
   try {
     if (promoted) await restartRepmgrd()
+    await resumeRestoreCommand(context.settings)
     return await keepUpPrimary(context)
   } catch (error) {
     log(handler, { failed: 'upkeep', error: explain(error) })

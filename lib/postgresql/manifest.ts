@@ -55,6 +55,8 @@ export const postgresqlPaths = {
   rewindMarker: (version: number): string => `/var/lib/postgresql/${version}/main.rewinding`,
   /** Lies there from a promotion until it is published. */
   promotionMarker: (version: number): string => `/var/lib/postgresql/${version}/main.promoting`,
+  /** Holds restore_command while an election has switched it off; empty if a configuration file sets it. */
+  suspendedRestoreCommand: (version: number): string => `/var/lib/postgresql/${version}/main.restore_command`,
   /** Configuration of repmgr for the time of a copy. */
   cloneConfig: (version: number): string => `/var/lib/postgresql/${version}/main.incoming.repmgr.conf`,
   /** What the copy replaced; removed once the new directory is in place. */

@@ -5,28 +5,25 @@ import { consulKeys, type Seats } from '../consul/manifest.ts'
 import { readLeadership } from '../consul/observe-leadership.ts'
 import { readSessions } from '../consul/session.ts'
 import { EXIT, UnderstudyError } from '../core/errors.ts'
-import { orUnknown, UNKNOWN, type Unknown } from '../core/unknown.ts'
+import { orUnknown, UNKNOWN } from '../core/unknown.ts'
 import { localDatabase, probe, probeLocal, remoteDatabase } from './database.ts'
-import { type FailoverFacts, holdsLock, type Peer } from './decide-failover.ts'
+import { type FailoverFacts, holdsLock, type Peer, type Testimony } from './decide-failover.ts'
 import { postgresqlKeys } from './manifest.ts'
+import type { Witness } from './witness.ts'
 
-/** How long the old primary may take to answer: it is mostly silent, so that this time is part of every failover. */
-export const PRIMARY_PROBE_MS = 200
 /** How long another member may take to answer: it is busy with the same event. */
 export const PROBE_MS = 300
 /** How long the database of this machine may take to answer: nothing can be decided without it. */
 const LOCAL_MS = 2000
 
-/**
- * All reads of the gate: Consul first, then every database at once.
- *
- * @param lastLook a look of a moment ago, after which the lock is still free: a primary that did not answer then is not asked
- * again before the lock is taken.
- */
+/** No other machine is published, or there is nothing to ask it for. */
+const NOT_ASKED: Testimony = { primaryDatabase: UNKNOWN, silentMs: 0, hasAnswered: false }
+
+/** All reads of the gate: Consul first, then every database at once. */
 export async function observeFailover(
   { settings, consul }: Context,
-  waitedMs: number,
-  lastLook: FailoverFacts | null = null,
+  witness: Witness,
+  run: Pick<FailoverFacts, 'waitedMs' | 'promotionFailed'>,
 ): Promise<FailoverFacts> {
   const { node, repmgrId, vipPriority, postgresqlPort, address: ownAddress } = settings
   const [leadership, found, members, sync, consulLeader, local] = await Promise.all([
@@ -55,11 +52,8 @@ export async function observeFailover(
     leader !== UNKNOWN &&
     primary !== UNKNOWN &&
     primary !== null
-  const held =
-    leader !== UNKNOWN &&
-    leader?.session &&
-    sessions.ownSessions !== UNKNOWN &&
-    !holdsLock({ leader, ownSessions: sessions.ownSessions })
+  const underLock = holdsLock({ leader, ownSessions: sessions.ownSessions })
+  const held = leader !== UNKNOWN && leader?.session && sessions.ownSessions !== UNKNOWN && !underLock
   if (!mayAct || held || members === UNKNOWN) {
     const reachable = members === UNKNOWN ? UNKNOWN : leader
     return {
@@ -69,16 +63,13 @@ export async function observeFailover(
       sync: rule,
       local,
       ...sessions,
-      primaryDatabase: UNKNOWN,
+      ...NOT_ASKED,
       peers: [],
-      waitedMs,
+      ...run,
     }
   }
-  const isSilent = !leader?.session && lastLook?.primaryDatabase === UNKNOWN
-  const [primaryDatabase, ...peers] = await Promise.all([
-    primary.node === node || isSilent
-      ? Promise.resolve<Unknown>(UNKNOWN)
-      : probe(remoteDatabase(primary.address, primary.port), PRIMARY_PROBE_MS),
+  const [testimony, ...peers] = await Promise.all([
+    primary.node === node ? NOT_ASKED : witness.ask(primary, underLock),
     ...members
       .filter((member) => member.node !== node && member.node !== primary.node)
       .map(
@@ -89,7 +80,7 @@ export async function observeFailover(
         }),
       ),
   ])
-  return { self, leader, primary, sync: rule, local, ...sessions, primaryDatabase, peers, waitedMs }
+  return { self, leader, primary, sync: rule, local, ...sessions, ...testimony, peers, ...run }
 }
 
 interface ListedMember extends Omit<Peer, 'database' | 'leadsConsul'> {

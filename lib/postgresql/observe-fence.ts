@@ -4,6 +4,7 @@ import { readSessions } from '../consul/session.ts'
 import type { Run } from '../core/reconciler.ts'
 import { orUnknown, UNKNOWN, unknownOnFailure } from '../core/unknown.ts'
 import { withDatabase } from './client.ts'
+import { parseSynchronous } from './config-synchronous.ts'
 import { localDatabase, readRole } from './database.ts'
 import type { FenceFacts } from './decide-fence.ts'
 
@@ -20,21 +21,24 @@ export async function observeFence({ settings, consul }: Context, { elapsedMs }:
     orUnknown(
       withDatabase(target, DATABASE_MS, async (own) => {
         const role = await readRole(own)
-        const [row] = await own.query<{ members: number; streaming: number }>(
+        const [row] = await own.query<{ members: number; streaming: string[]; rule: string }>(
           `select (select count(*)::int from repmgr.nodes) as members,
-             (select count(*)::int from pg_stat_replication
-              where state = 'streaming' and application_name in (select node_name from repmgr.nodes)) as streaming`,
+             array(select distinct application_name from pg_stat_replication
+                   where state = 'streaming' and application_name in (select node_name from repmgr.nodes)
+                   order by 1) as streaming,
+             current_setting('synchronous_standby_names') as rule`,
         )
         return { role, ...row }
       }),
     ),
   ])
-  const { members = 0, streaming = 0 } = database === UNKNOWN ? {} : database
+  const { members = 0, streaming = [], rule = '' } = database === UNKNOWN ? {} : database
   return {
     node: settings.node,
     local: database === UNKNOWN ? UNKNOWN : database.role,
     members,
     streaming,
+    commit: parseSynchronous(rule),
     leadership,
     ownSessions: sessions === UNKNOWN ? UNKNOWN : sessions.own,
     waitedMs: elapsedMs,

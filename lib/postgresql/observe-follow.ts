@@ -14,8 +14,8 @@ const DATABASE_MS = 3000
 /** The facts of the handler `follow`, read as the system user postgres. */
 export async function observeFollow(context: Context): Promise<FollowFacts> {
   const seen = await observeReplication(context, 'postgres')
-  const { standbySignal } = inspectData(context.settings.postgresqlVersion)
-  return { ...seen, standbySignal, lineage: await observeLineage(seen) }
+  const { data, standbySignal } = inspectData(context.settings.postgresqlVersion, seen.local)
+  return { ...seen, unpublished: data === 'unpublished', standbySignal, lineage: await observeLineage(seen) }
 }
 
 /** What every system user of understudy may see. @param user the PostgreSQL user to log in as. */

@@ -37,6 +37,6 @@ async function observeMachine(context: Context): Promise<Omit<RejoinFacts, 'fail
     leadership,
     local,
     lineage,
-    ...inspectData(settings.postgresqlVersion),
+    ...inspectData(settings.postgresqlVersion, local),
   }
 }

@@ -26,7 +26,7 @@ export async function observeStartGate(
   return {
     ours,
     node,
-    standbySignal: inspectData(postgresqlVersion).standbySignal,
+    standbySignal: inspectData(postgresqlVersion, { role: 'down' }).standbySignal,
     leadership,
     ownSessions: sessions === UNKNOWN ? UNKNOWN : sessions.own,
     traces:

@@ -2,7 +2,14 @@
 export type LocalDatabase =
   | { role: 'primary'; timeline: number }
   /** `receiverStopped`: it receives nothing from any primary and has read all the WAL on its disk: its position does not move. */
-  | { role: 'standby'; timeline: number; receivedLsn: bigint; receiverStopped: boolean }
+  | {
+      role: 'standby'
+      timeline: number
+      receivedLsn: bigint
+      /** What readers see. A promotion waits until it has reached `receivedLsn`. */
+      replayedLsn: bigint
+      receiverStopped: boolean
+    }
   | { role: 'down' }
 
 /** A PostgreSQL that has answered with an error in place of its role: no connection left, an unknown password, starting up. */

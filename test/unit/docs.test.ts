@@ -3,13 +3,20 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { renderConsulAgent } from '../../lib/consul/config.ts'
-import { IN_EFFECT_MS } from '../../lib/postgresql/apply-failover.ts'
 import { renderPostgresql } from '../../lib/postgresql/config.ts'
 import { renderRepmgr } from '../../lib/postgresql/config-repmgr.ts'
-import { GIVE_WAY_MS, SILENT_PEER_MS, TAKE_BACK_MS } from '../../lib/postgresql/decide-failover.ts'
+import {
+  GIVE_WAY_MS,
+  SILENT_AGAIN_MS,
+  SILENT_MS,
+  SILENT_PEER_MS,
+  TAKE_BACK_MS,
+} from '../../lib/postgresql/decide-failover.ts'
 import { FENCE_AFTER_MS } from '../../lib/postgresql/decide-fence.ts'
 import { ALONE_AFTER_MS } from '../../lib/postgresql/decide-upkeep.ts'
-import { PRIMARY_PROBE_MS, PROBE_MS } from '../../lib/postgresql/observe-failover.ts'
+import { PROBE_MS } from '../../lib/postgresql/observe-failover.ts'
+import { IN_EFFECT_MS } from '../../lib/postgresql/setting.ts'
+import { PRIMARY_PROBE_MS } from '../../lib/postgresql/witness.ts'
 import { renderKeepalived } from '../../lib/virtual-ip/config.ts'
 import { definitions } from './support/definitions.ts'
 
@@ -56,6 +63,8 @@ const inEffect: Readonly<Record<string, number>> = {
   PROBE_MS,
   GIVE_WAY_MS,
   SILENT_PEER_MS,
+  SILENT_MS,
+  SILENT_AGAIN_MS,
   TAKE_BACK_MS,
   FENCE_AFTER_MS,
   ALONE_AFTER_MS,

@@ -6,6 +6,8 @@ import { type Case, table } from '../support/table.ts'
 
 /** How long a run waits for a new primary. */
 const ELECTION_MS = 4000
+/** How long a machine must have held the lock before the virtual IP goes ahead. */
+const SETTLED_MS = 300
 
 /** Everything on this machine has followed once, and n1 is the primary. */
 const base: LeadFacts = {
@@ -13,6 +15,7 @@ const base: LeadFacts = {
   followed: true,
   waited: false,
   addressMoved: false,
+  heldMs: 0,
   elapsedMs: 0,
 }
 const none = 'no machine is the primary at this moment'
@@ -60,12 +63,17 @@ const cases: readonly Case<LeadFacts, LeadPlan>[] = [
   ],
   [
     'A machine has taken the lock: the virtual IP goes ahead',
-    { leadership: lockTaken },
+    { leadership: lockTaken, heldMs: SETTLED_MS },
     { do: 'move-address', why: 'n2 holds the lock' },
   ],
   [
+    'A machine has taken the lock a moment ago, and may give it back: the virtual IP stays',
+    { leadership: lockTaken, heldMs: SETTLED_MS - 1 },
+    { do: 'wait', why: none },
+  ],
+  [
     'A machine has taken the lock, and the virtual IP has gone ahead',
-    { leadership: lockTaken, waited: true, addressMoved: true },
+    { leadership: lockTaken, waited: true, addressMoved: true, heldMs: SETTLED_MS },
     { do: 'wait', why: none },
   ],
   [

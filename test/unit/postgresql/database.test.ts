@@ -1,40 +1,11 @@
 /** What is concluded from what a server says on the wire: https://www.postgresql.org/docs/current/protocol-message-formats.html. */
 import assert from 'node:assert/strict'
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
-import { afterEach, describe, test } from 'node:test'
+import type { Socket } from 'node:net'
+import { describe, test } from 'node:test'
 import { UNKNOWN } from '../../../lib/core/unknown.ts'
 import { probe, remoteDatabase } from '../../../lib/postgresql/database.ts'
+import { closeServers, errorResponse, fatal, message, serverThat } from '../support/wire.ts'
 
-const servers: Server[] = []
-afterEach(async () => {
-  for (const server of servers.splice(0)) await new Promise((resolve) => server.close(resolve))
-})
-
-/** A server that answers each message of a client with the next of these, the last one again and again. */
-async function serverThat(...answers: ((socket: Socket) => void)[]): Promise<number> {
-  const server = createServer((socket) => {
-    const left = [...answers]
-    socket.on('error', () => {})
-    socket.on('data', () => {
-      const answer = left.length > 1 ? left.shift() : left[0]
-      answer?.(socket)
-    })
-  })
-  servers.push(server)
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  return (server.address() as AddressInfo).port
-}
-
-function message(type: string, body: Buffer): Buffer {
-  const length = Buffer.alloc(4)
-  length.writeInt32BE(body.length + 4)
-  return Buffer.concat([Buffer.from(type), length, body])
-}
-function errorResponse(severity: string, sqlstate: string, text: string): Buffer {
-  return message('E', Buffer.from(`S${severity}\0V${severity}\0C${sqlstate}\0M${text}\0\0`))
-}
-const fatal = (sqlstate: string, text: string) => (socket: Socket) =>
-  void socket.end(errorResponse('FATAL', sqlstate, text))
 const ready = message('Z', Buffer.from('I'))
 const letIn = (socket: Socket) =>
   void socket.write(Buffer.concat([message('R', Buffer.from([0, 0, 0, 0])), ready]))
@@ -97,10 +68,10 @@ describe('anything else is no answer', () => {
   test('it lets us in and then keeps silent', async () => {
     assert.equal(await ask(await serverThat(letIn, keepSilent), 'secret'), UNKNOWN)
   })
+})
 
-  test('nobody listens', async () => {
-    const port = await serverThat(hangUp)
-    await new Promise((resolve) => servers.splice(0)[0]?.close(resolve))
-    assert.equal(await ask(port, 'secret'), UNKNOWN)
-  })
+test('a PostgreSQL is down where nobody listens', async () => {
+  const port = await serverThat(hangUp)
+  await closeServers()
+  assert.deepEqual(await ask(port, 'secret'), { role: 'down' })
 })

@@ -14,7 +14,7 @@ import { type Case, table } from '../support/table.ts'
 const standby: Replication = {
   node: 'n3',
   leadership: leadOfN1,
-  local: { role: 'standby', timeline: 3, receivedLsn: 500n, receiverStopped: false },
+  local: { role: 'standby', timeline: 3, receivedLsn: 500n, replayedLsn: 500n, receiverStopped: false },
   upstream: '10.77.0.11',
   streaming: true,
 }
@@ -58,6 +58,11 @@ const standbyCases: Cases = [
   ],
   ['The lock is free', { leadership: lockReleased }, start(['failover'], free)],
   ['The lock is taken, and its holder is not published', { leadership: lockTaken }, start([], taken)],
+  [
+    'The lock is free, and it is stopped: it may be needed for the election',
+    { leadership: lockReleased, local: down, streaming: false },
+    start(['failover', 'rejoin'], free),
+  ],
   [
     'It holds the lock and is not published: a run that was killed may have left it',
     { node: 'n2', leadership: lockTaken },

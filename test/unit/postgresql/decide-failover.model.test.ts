@@ -51,7 +51,8 @@ function isElectable({ consul, machines, published }: Cluster, gone: readonly Ma
     (one) =>
       voters.includes(one.node) &&
       !gone.includes(one) &&
-      one.standbySignal &&
+      // One that was promoted and never published stands by again.
+      (one.standbySignal || one.promotedFrom !== null) &&
       timelineOf(one.wal) >= timeline,
   )
   return able.length >= need

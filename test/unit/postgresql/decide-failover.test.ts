@@ -7,6 +7,8 @@ import {
   GIVE_WAY_MS,
   holdsLock,
   type Peer,
+  SILENT_AGAIN_MS,
+  SILENT_MS,
   SILENT_PEER_MS,
   TAKE_BACK_MS,
 } from '../../../lib/postgresql/decide-failover.ts'
@@ -27,8 +29,11 @@ const base: FailoverFacts = {
   sync: rule(2, 'n2', 'n3'),
   local: stopped(3, 500n),
   primaryDatabase: UNKNOWN,
+  silentMs: SILENT_MS,
+  hasAnswered: false,
   peers: [peer({})],
   waitedMs: 0,
+  promotionFailed: false,
 }
 
 function peer(difference: Partial<Peer>): Peer {
@@ -44,7 +49,7 @@ function peer(difference: Partial<Peer>): Peer {
 }
 /** A standby whose WAL receiver has stopped. */
 function stopped(timeline: number, receivedLsn: bigint) {
-  return { role: 'standby', timeline, receivedLsn, receiverStopped: true } as const
+  return { role: 'standby', timeline, receivedLsn, replayedLsn: receivedLsn, receiverStopped: true } as const
 }
 /** So many of these must be seen. */
 function rule(need: number, ...voters: string[]): Sync {
@@ -53,7 +58,7 @@ function rule(need: number, ...voters: string[]): Sync {
 
 const held = lock('n2', 'own', 8)
 const streaming = (timeline: number, receivedLsn: bigint) =>
-  ({ role: 'standby', timeline, receivedLsn, receiverStopped: false }) as const
+  ({ role: 'standby', timeline, receivedLsn, replayedLsn: receivedLsn, receiverStopped: false }) as const
 const running = (timeline: number) => ({ role: 'primary', timeline }) as const
 const n4 = { node: 'n4', repmgrId: 4, vipPriority: 70 } as const
 /** Commits did not wait: whoever is there may be promoted. */
@@ -95,7 +100,7 @@ const standbyCases: Cases = [
   [
     'We hold the lock and nothing speaks against it',
     { leader: held },
-    { do: 'promote', why: 'n1 is gone', session: 'own' },
+    { do: 'promote', why: 'n1 is gone', session: 'own', timeline: 3 },
   ],
   [
     'The lock was never taken, though a primary was published',
@@ -105,12 +110,12 @@ const standbyCases: Cases = [
   [
     'The published primary has become a standby: it does not lead any more',
     { leader: held, primaryDatabase: streaming(3, 500n) },
-    { do: 'promote', why: 'n1 is gone', session: 'own' },
+    { do: 'promote', why: 'n1 is gone', session: 'own', timeline: 3 },
   ],
   [
     'The published primary has stopped',
     { leader: held, primaryDatabase: { role: 'down' } },
-    { do: 'promote', why: 'n1 is gone', session: 'own' },
+    { do: 'promote', why: 'n1 is gone', session: 'own', timeline: 3 },
   ],
   [
     'We have missed a failover: our data ends on an earlier timeline',
@@ -130,7 +135,7 @@ const standbyCases: Cases = [
   [
     'The published primary starts as a standby: its own database is not a witness against itself',
     { leader: lock('n2', 'own', 8), primary: published('n2', 3, 7), primaryDatabase: running(3) },
-    { do: 'promote', why: 'voters seen (2), none', session: 'own' },
+    { do: 'promote', why: 'voters seen (2), none', session: 'own', timeline: 3 },
   ],
 ]
 describe('failover: a standby', () => table(decideFailover, base, standbyCases))
@@ -169,8 +174,28 @@ const receiverCases: Cases = [
   ],
   [
     'It answers, and we may not be promoted: we stay with it',
-    { ...answers, sync: rule(1, 'n3'), local: streaming(3, 500n), waitedMs: TAKE_BACK_MS },
+    { ...answers, sync: rule(1, 'n3'), local: streaming(3, 500n), waitedMs: TAKE_BACK_MS - 1 },
     { do: 'wait', why: 'the database of n1 still answers' },
+  ],
+  [
+    'It has not taken its lock back, and we may not be promoted: we leave it too, or it would not stop',
+    { ...answers, sync: rule(1, 'n3'), local: streaming(3, 500n), waitedMs: TAKE_BACK_MS },
+    { do: 'stop-receiver', why: 'n1 has lost the lock' },
+  ],
+  [
+    'The same for a standby that has missed a failover',
+    { ...answers, local: streaming(2, 500n), waitedMs: TAKE_BACK_MS },
+    { do: 'stop-receiver', why: 'n1 has lost the lock' },
+  ],
+  [
+    'It is silent for us, but may still be there for its standbys: we leave it',
+    { sync: rule(1, 'n3'), local: streaming(3, 500n), waitedMs: TAKE_BACK_MS },
+    { do: 'stop-receiver', why: 'n1 has lost the lock' },
+  ],
+  [
+    'Nobody but the primary may be promoted: we stay with it',
+    { ...answers, sync: rule(1), local: streaming(3, 500n), waitedMs: TAKE_BACK_MS },
+    { do: 'wait', why: 'this machine is no voter' },
   ],
   [
     'It answers as a primary of an earlier timeline than was published: a primary all the same',
@@ -179,6 +204,77 @@ const receiverCases: Cases = [
   ],
 ]
 describe('failover: the WAL receiver stops', () => table(decideFailover, base, receiverCases))
+
+const silenceCases: Cases = [
+  [
+    'It has just fallen silent: prepare everything',
+    { local: streaming(3, 500n), silentMs: 1 },
+    { do: 'stop-receiver', why: 'n1 is gone' },
+  ],
+  ['The same: take the lock', { silentMs: 1 }, { do: 'lock', why: 'n1 is gone', modifyIndex: 107 }],
+  [
+    'We hold the lock: it is given time for a late answer before we are promoted',
+    { leader: held, silentMs: SILENT_MS - 1 },
+    { do: 'wait', why: 'n1 has not been silent for 500 ms' },
+  ],
+  [
+    'It has answered this run, and is slow now: leave everything as it is',
+    { hasAnswered: true, local: streaming(3, 500n), silentMs: SILENT_AGAIN_MS - 1 },
+    { do: 'wait', why: 'n1 has not been silent for 2000 ms' },
+  ],
+  [
+    'It has answered this run, and is silent for good',
+    { hasAnswered: true, silentMs: SILENT_AGAIN_MS },
+    { do: 'lock', why: 'n1 is gone', modifyIndex: 107 },
+  ],
+  [
+    'Nobody listens there any more: that is an answer',
+    { leader: held, hasAnswered: true, silentMs: 0, primaryDatabase: { role: 'down' } },
+    { do: 'promote', why: 'n1 is gone', session: 'own', timeline: 3 },
+  ],
+]
+describe('failover: a primary that does not answer', () => table(decideFailover, base, silenceCases))
+
+const lags = { ...stopped(3, 500n), replayedLsn: 400n }
+const first = { self: { ...base.self, vipPriority: 100 } }
+const replayCases: Cases = [
+  [
+    'We have not replayed everything, and another voter has: it is preferred',
+    { ...first, local: lags },
+    { do: 'wait', why: 'n3 is equally good and preferred' },
+  ],
+  [
+    'The same, and it does not take the lock',
+    { ...first, local: lags, waitedMs: GIVE_WAY_MS },
+    { do: 'lock', why: 'n1 is gone', modifyIndex: 107 },
+  ],
+  [
+    'A preferred voter has not replayed everything, and we have',
+    { peers: [peer({ vipPriority: 100, database: lags })] },
+    { do: 'lock', why: 'n1 is gone', modifyIndex: 107 },
+  ],
+  [
+    'Neither has replayed everything',
+    { ...first, local: lags, peers: [peer({ database: lags })] },
+    { do: 'lock', why: 'n1 is gone', modifyIndex: 107 },
+  ],
+  [
+    'PostgreSQL does not become the primary, and another voter has as much: it shall try',
+    { ...first, leader: held, promotionFailed: true },
+    { do: 'unlock', why: 'n3 has as much', session: 'own', restart: true },
+  ],
+  [
+    'PostgreSQL did not become the primary, and another voter has not taken the lock yet',
+    { ...first, promotionFailed: true },
+    { do: 'wait', why: 'n3 is equally good and preferred' },
+  ],
+  [
+    'PostgreSQL does not become the primary, and the other voter cannot take the lock',
+    { leader: held, promotionFailed: true, peers: [peer({ healthy: false })] },
+    { do: 'promote', why: 'n1 is gone', session: 'own', timeline: 3 },
+  ],
+]
+describe('failover: replay', () => table(decideFailover, base, replayCases))
 
 const alive = (sqlstate: string, says: string) => ({ role: 'alive', sqlstate, says }) as const
 const full = { primaryDatabase: alive('53300', 'too many connections') }
@@ -243,7 +339,7 @@ const aliveCases: Cases = [
   [
     'The same with the lock',
     { ...starting, leader: held, waitedMs: TAKE_BACK_MS },
-    { do: 'promote', why: 'n1 is gone', session: 'own' },
+    { do: 'promote', why: 'n1 is gone', session: 'own', timeline: 3 },
   ],
   [
     'It goes on starting, and another voter still receives: make it stop',
@@ -256,9 +352,9 @@ const aliveCases: Cases = [
     { do: 'wait', why: '1 of the 2' },
   ],
   [
-    'It goes on starting, and we are no voter: we stay with it',
+    'It goes on starting, and we are no voter: leave it',
     { ...starting, ...follows, sync: rule(1, 'n3'), waitedMs: TAKE_BACK_MS },
-    { do: 'wait', why: startingWhy },
+    { do: 'stop-receiver', why: 'n1 has lost the lock' },
   ],
   [
     'It has come up meanwhile as a primary',
@@ -268,7 +364,7 @@ const aliveCases: Cases = [
   [
     'We are the published primary and start as a standby: our own database is no witness against us',
     { ...full, leader: held, primary: published('n2', 3, 7) },
-    { do: 'promote', why: 'none', session: 'own' },
+    { do: 'promote', why: 'none', session: 'own', timeline: 3 },
   ],
 ]
 describe('failover: a primary that is alive, but does not say what it is', () =>
@@ -561,7 +657,7 @@ const rivals: Cases = [
   [
     'Another member runs as a primary while we hold the lock: it can publish nothing any more',
     { leader: held, ...twoOfThree, peers: [promoted, peer(n4)] },
-    { do: 'promote', why: 'n1 is gone', session: 'own' },
+    { do: 'promote', why: 'n1 is gone', session: 'own', timeline: 3 },
   ],
   [
     'Another member runs as a primary and was not the last to hold the lock: it was replaced',
@@ -651,7 +747,7 @@ const ties: Cases = [
   [
     'We hold the lock already: a tie is no reason to give it back',
     { leader: held, peers: [peer({ vipPriority: 100 })] },
-    { do: 'promote', why: 'voters seen (2), none', session: 'own' },
+    { do: 'promote', why: 'voters seen (2), none', session: 'own', timeline: 3 },
   ],
   [
     'Same priority: the lower repmgr id goes first',

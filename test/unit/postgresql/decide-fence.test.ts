@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { UNKNOWN } from '../../../lib/core/unknown.ts'
+import { NO_WAIT } from '../../../lib/postgresql/decide-durability.ts'
 import {
   decideFence,
   FENCE_AFTER_MS,
@@ -16,7 +17,8 @@ const base: FenceFacts = {
   node: 'n1',
   local: { role: 'primary', timeline: 3 },
   members: 3,
-  streaming: 0,
+  streaming: [],
+  commit: { standbys: ['n2', 'n3'], count: 1 },
   leadership: UNKNOWN,
   ownSessions: UNKNOWN,
   waitedMs: FENCE_AFTER_MS,
@@ -24,7 +26,7 @@ const base: FenceFacts = {
 const own = { ownSessions: ['session-n1'] }
 
 const cases: readonly Case<FenceFacts, FencePlan>[] = [
-  ['Cut off from everybody', {}, { do: 'fence', why: 'no standby streams, and Consul does not answer' }],
+  ['Cut off from everybody', {}, { do: 'fence', why: 'too few standbys stream, and Consul does not answer' }],
   ['Cut off a moment ago', { waitedMs: FENCE_AFTER_MS - 1 }, { do: 'wait', why: 'Consul does not answer' }],
   [
     'Consul does not say which sessions are ours',
@@ -34,12 +36,12 @@ const cases: readonly Case<FenceFacts, FencePlan>[] = [
   [
     'Consul does not say who the primary is',
     own,
-    { do: 'fence', why: 'no standby streams, and Consul does not answer' },
+    { do: 'fence', why: 'too few standbys stream, and Consul does not answer' },
   ],
   [
     'Consul has given our lock back, and our standbys have left',
     { leadership: lockReleased, ownSessions: [] },
-    { do: 'fence', why: 'no standby streams, and this machine does not hold the lock' },
+    { do: 'fence', why: 'too few standbys stream, and this machine does not hold the lock' },
   ],
   [
     'Consul has given our lock back a moment ago: we may still take it back',
@@ -87,13 +89,34 @@ const cases: readonly Case<FenceFacts, FencePlan>[] = [
   ],
   [
     'With a standby we go on without Consul',
-    { streaming: 1 },
-    { do: 'nothing', why: 'stream from this primary: 1' },
+    { streaming: ['n2'] },
+    { do: 'nothing', why: 'stream from this primary: n2' },
   ],
   [
+    'A standby streams that does not count: it confirms no commit, and its own voter waits for us to stop',
+    { commit: { standbys: ['n2'], count: 1 }, streaming: ['n3'] },
+    { do: 'fence', why: 'too few standbys stream, and Consul does not answer' },
+  ],
+  [
+    'Fewer stream than a commit needs',
+    { members: 5, commit: { standbys: ['n2', 'n3', 'n4', 'n5'], count: 2 }, streaming: ['n2'] },
+    { do: 'fence', why: 'too few standbys stream' },
+  ],
+  [
+    'As many stream as a commit needs',
+    { members: 5, commit: { standbys: ['n2', 'n3', 'n4', 'n5'], count: 2 }, streaming: ['n2', 'n4'] },
+    { do: 'nothing', why: 'stream from this primary: n2, n4' },
+  ],
+  [
+    'Commits do not wait: any standby is as good',
+    { commit: NO_WAIT, streaming: ['n3'] },
+    { do: 'nothing', why: 'stream from this primary: n3' },
+  ],
+  ['Commits do not wait, and nobody streams', { commit: NO_WAIT }, { do: 'fence', why: 'too few standbys' }],
+  [
     'With a standby we go on, and let the gate decide on the lock',
-    { streaming: 2, leadership: lockReleased, ownSessions: [] },
-    { do: 'nothing', why: 'stream from this primary: 2' },
+    { streaming: ['n2', 'n3'], leadership: lockReleased, ownSessions: [] },
+    { do: 'nothing', why: 'stream from this primary: n2, n3' },
   ],
   [
     'Of two machines nobody else can be elected',
@@ -103,7 +126,7 @@ const cases: readonly Case<FenceFacts, FencePlan>[] = [
   ['A single machine', { members: 1 }, { do: 'nothing', why: 'a cluster of 1 cannot' }],
   [
     'A standby',
-    { local: { role: 'standby', timeline: 3, receivedLsn: 1n, receiverStopped: true } },
+    { local: { role: 'standby', timeline: 3, receivedLsn: 1n, replayedLsn: 1n, receiverStopped: true } },
     { do: 'nothing', why: 'no primary runs' },
   ],
   ['PostgreSQL is stopped', { local: { role: 'down' } }, { do: 'nothing', why: 'no primary runs' }],
@@ -111,17 +134,22 @@ const cases: readonly Case<FenceFacts, FencePlan>[] = [
 ]
 describe('fence', () => table(decideFence, base, cases))
 
-test('fence: nobody is stopped who has a standby or its own published lock, or before the time', () => {
+test('fence: nobody is stopped who has the standbys that a commit needs, or its own published lock, or before the time', () => {
   const facts: fc.Arbitrary<FenceFacts> = fc.record({
     node: fc.constant('n1'),
     local: fc.constantFrom<FenceFacts['local']>(
       UNKNOWN,
       { role: 'down' },
       { role: 'primary', timeline: 3 },
-      { role: 'standby', timeline: 3, receivedLsn: 1n, receiverStopped: false },
+      { role: 'standby', timeline: 3, receivedLsn: 1n, replayedLsn: 1n, receiverStopped: false },
     ),
     members: fc.integer({ min: 0, max: 5 }),
-    streaming: fc.integer({ min: 0, max: 1 }),
+    streaming: fc.subarray(['n2', 'n3', 'n4']),
+    commit: fc.constantFrom(
+      NO_WAIT,
+      { standbys: ['n2', 'n3'], count: 1 },
+      { standbys: ['n2', 'n3'], count: 2 },
+    ),
     leadership: fc.constantFrom<FenceFacts['leadership']>(
       UNKNOWN,
       leadOfN1,
@@ -135,8 +163,10 @@ test('fence: nobody is stopped who has a standby or its own published lock, or b
   fc.assert(
     fc.property(facts, (given) => {
       const plan = decideFence(given)
-      const { local, members, streaming, leadership, ownSessions, waitedMs } = given
-      const lone = local !== UNKNOWN && local.role === 'primary' && members >= 3 && streaming === 0
+      const { local, members, streaming, commit, leadership, ownSessions, waitedMs } = given
+      const confirm = streaming.filter((name) => commit.standbys.includes(name)).length
+      const acknowledges = commit.count === 0 ? streaming.length > 0 : confirm >= commit.count
+      const lone = local !== UNKNOWN && local.role === 'primary' && members >= 3 && !acknowledges
       const leads = leadership === leadOfN1 && ownSessions !== UNKNOWN && ownSessions.includes('session-n1')
       assert.equal(plan.do === 'fence', lone && !leads && waitedMs >= FENCE_AFTER_MS)
     }),

@@ -8,13 +8,20 @@ import { type Case, table } from '../support/table.ts'
 const base: FollowFacts = {
   node: 'n3',
   leadership: leadOfN2,
-  local: { role: 'standby', timeline: 3, receivedLsn: 500n, receiverStopped: false },
+  local: { role: 'standby', timeline: 3, receivedLsn: 500n, replayedLsn: 500n, receiverStopped: false },
   standbySignal: true,
+  unpublished: false,
   upstream: '10.77.0.11',
   streaming: false,
   lineage: 'follows',
 }
-const stopped = { role: 'standby', timeline: 3, receivedLsn: 500n, receiverStopped: true } as const
+const stopped = {
+  role: 'standby',
+  timeline: 3,
+  receivedLsn: 500n,
+  replayedLsn: 500n,
+  receiverStopped: true,
+} as const
 const down = { role: 'down' } as const
 /** n1, which was the primary before n2. */
 const former = { node: 'n1', standbySignal: false, upstream: null, lineage: null } as const
@@ -51,6 +58,16 @@ const cases: readonly Case<FollowFacts, FollowPlan>[] = [
     'We are the primary, and our database is stopped: that is not the business of follow',
     { ...former, node: 'n2', local: down },
     { do: 'nothing', why: 'this machine is the primary' },
+  ],
+  [
+    'We were promoted, never published, and stand by: our timeline may have the number of the new one',
+    { unpublished: true, local: { ...stopped, timeline: 4 }, upstream: null },
+    { do: 'rejoin', why: 'promoted once, but perhaps never published' },
+  ],
+  [
+    'We were promoted and never published, and nobody leads',
+    { unpublished: true, leadership: lockReleased, local: stopped, upstream: null },
+    { do: 'nothing', why: 'no primary at the moment' },
   ],
   [
     'We are a former primary that still runs',

@@ -1,7 +1,7 @@
 import { describe } from 'node:test'
 import { UNKNOWN } from '../../../lib/core/unknown.ts'
 import { decideRejoin, type RejoinFacts, type RejoinPlan } from '../../../lib/postgresql/decide-rejoin.ts'
-import { leadOfN1, leadOfN2, lockReleased, lockTaken, published } from '../support/documents.ts'
+import { leadOfN1, leadOfN2, lock, lockReleased, lockTaken, published } from '../support/documents.ts'
 import { type Case, table } from '../support/table.ts'
 
 /** n1 lost its place to n2 and is stopped; its data directory is that of a primary. */
@@ -15,8 +15,16 @@ const base: RejoinFacts = {
   failure: null,
   nowMs: 0,
 }
-const standby = { role: 'standby', timeline: 4, receivedLsn: 1n, receiverStopped: false } as const
+const standby = {
+  role: 'standby',
+  timeline: 4,
+  receivedLsn: 1n,
+  replayedLsn: 1n,
+  receiverStopped: false,
+} as const
 const primary = published('n2', 4, 8)
+/** n3 was the primary and is gone. */
+const leadOfN3Free = { leader: lock('n1', null, 7), primary: published('n3', 3, 6) }
 
 const cases: readonly Case<RejoinFacts, RejoinPlan>[] = [
   ['A former primary that is stopped', {}, { do: 'rewind', why: 'n2 is the primary', primary }],
@@ -44,6 +52,31 @@ const cases: readonly Case<RejoinFacts, RejoinPlan>[] = [
     'The data directory is gone and PostgreSQL hangs',
     { data: 'missing', local: UNKNOWN },
     { do: 'clone', why: 'there is no data directory', primary },
+  ],
+  [
+    'Promoted and never published, and nobody leads: it takes part in the election',
+    { leadership: leadOfN3Free, data: 'unpublished' },
+    { do: 'stand-by', why: 'promoted, but perhaps never published, and there is no primary at the moment' },
+  ],
+  [
+    'The same, while another machine holds the lock and may be published in a moment',
+    { node: 'n3', leadership: lockTaken, data: 'unpublished' },
+    { do: 'wait', why: 'there is no primary at the moment' },
+  ],
+  [
+    'The same, but it runs: the failover unit publishes it, or the fence stops it',
+    { leadership: leadOfN3Free, data: 'unpublished', local: { role: 'primary', timeline: 4 } },
+    { do: 'wait', why: 'there is no primary at the moment' },
+  ],
+  [
+    'The same, standing by already',
+    { leadership: leadOfN3Free, data: 'unpublished', standbySignal: true },
+    { do: 'start', why: 'PostgreSQL does not run' },
+  ],
+  [
+    'A standby is stopped, and nobody leads: it may be the one to be elected',
+    { leadership: leadOfN3Free, standbySignal: true },
+    { do: 'start', why: 'PostgreSQL does not run' },
   ],
   ['A standby that is stopped', { standbySignal: true }, { do: 'start', why: 'PostgreSQL does not run' }],
   [

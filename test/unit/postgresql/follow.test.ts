@@ -10,11 +10,17 @@ type Seen = Parameters<typeof mayNeedFollow>[0]
 const base: Seen = {
   node: 'n3',
   leadership: leadOfN1,
-  local: { role: 'standby', timeline: 3, receivedLsn: 500n, receiverStopped: false },
+  local: { role: 'standby', timeline: 3, receivedLsn: 500n, replayedLsn: 500n, receiverStopped: false },
   upstream: '10.77.0.11',
   streaming: true,
 }
-const stopped = { role: 'standby', timeline: 3, receivedLsn: 500n, receiverStopped: true } as const
+const stopped = {
+  role: 'standby',
+  timeline: 3,
+  receivedLsn: 500n,
+  replayedLsn: 500n,
+  receiverStopped: true,
+} as const
 
 const cases: readonly (readonly [caption: string, difference: Partial<Seen>, why: RegExp | null])[] = [
   ['all is well', {}, null],

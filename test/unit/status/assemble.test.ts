@@ -107,6 +107,7 @@ const machine = (name: string): MachineReadings => ({
             role: 'standby',
             timeline: 2,
             receivedLsn: 5000n,
+            replayedLsn: 5000n,
             receiverStopped: false,
             position: name === 'n2' ? 4000n : 5100n,
             streaming: true,

@@ -15,11 +15,12 @@ import {
   type FailoverFacts,
   type FailoverPlan,
   GIVE_WAY_MS,
+  SILENT_MS,
 } from '../../../../lib/postgresql/decide-failover.ts'
 import { decideFence, FENCE_AFTER_MS } from '../../../../lib/postgresql/decide-fence.ts'
 import { decideFollow, type FollowFacts } from '../../../../lib/postgresql/decide-follow.ts'
 import type { Lineage } from '../../../../lib/postgresql/decide-lineage.ts'
-import { decideRejoin } from '../../../../lib/postgresql/decide-rejoin.ts'
+import { decideRejoin, isUnpublished } from '../../../../lib/postgresql/decide-rejoin.ts'
 import { decideStartGate } from '../../../../lib/postgresql/decide-start-gate.ts'
 import type { LocalDatabase, ProbedDatabase } from '../../../../lib/postgresql/role.ts'
 import { published } from '../../support/documents.ts'
@@ -121,6 +122,8 @@ export class Cluster {
       sync: away ? UNKNOWN : this.consul.sync,
       local: this.#local(self),
       primaryDatabase: leading === self ? UNKNOWN : this.probe(self, leading),
+      silentMs: SILENT_MS,
+      hasAnswered: false,
       peers: this.machines
         .filter((peer) => peer !== self && peer !== leading)
         .map((peer) => ({
@@ -132,6 +135,7 @@ export class Cluster {
           database: this.probe(self, peer),
         })),
       waitedMs: self.waitedMs,
+      promotionFailed: false,
     }
   }
 
@@ -179,13 +183,13 @@ export class Cluster {
     if (plan.do !== 'settled' && plan.do !== 'leave') return
     self.waitedMs = 0
     // What was to become a promotion did not, or is published.
-    if (self.role === 'standby' || plan.why === HOLDS_LOCK) self.promoting = false
+    if (plan.why === HOLDS_LOCK || !this.#isUnpublished(self)) self.promotedFrom = null
   }
 
   #promote(self: Machine): void {
     if (self.role !== 'standby') return
     self.commit = isSynchronous(this.mode, this.machines.length) ? commitRule(this.others(self)) : NO_WAIT
-    self.promoting = this.#rules.marksPromotion
+    self.promotedFrom = this.#rules.marksPromotion ? timelineOf(self.wal) : null
     self.role = 'primary'
     self.standbySignal = false
     self.upstream = null
@@ -267,7 +271,7 @@ export class Cluster {
     const lineage: FollowFacts['lineage'] = this.#lineage(self, streaming)
     const seen = { node, leadership, local, standbySignal, lineage } as const
     const rejoin = decideRejoin({
-      ...{ ...seen, data: self.promoting ? 'unpublished' : 'intact' },
+      ...{ ...seen, data: this.#isUnpublished(self) ? 'unpublished' : 'intact' },
       ...{ failure: null, nowMs: 0 },
     })
     const ours = leadership.primary?.node === node
@@ -275,11 +279,16 @@ export class Cluster {
     else {
       const follow = decideFollow({
         ...seen,
+        unpublished: this.#isUnpublished(self),
         upstream: upstream && published(upstream, 0, 0).address,
         streaming,
       })
       self.repair = follow.do === 'rejoin' ? rejoin : follow
     }
+  }
+
+  #isUnpublished(self: Machine): boolean {
+    return isUnpublished(self.promotedFrom, this.#local(self))
   }
 
   #lineage(self: Machine, streaming: boolean): FollowFacts['lineage'] {
@@ -302,7 +311,11 @@ export class Cluster {
       if (this.#rules.looksBeforeItPoints && current?.epoch !== plan.epoch) return
       this.#point(self, target.node)
     }
-    if (plan.do === 'start') {
+    if (plan.do === 'stand-by') {
+      this.crash(self, true)
+      Object.assign(self, { standbySignal: true, upstream: null })
+    }
+    if (plan.do === 'start' || plan.do === 'stand-by') {
       self.stopped = false
       this.lookBeforeStart(self)
     }
@@ -317,7 +330,7 @@ export class Cluster {
     if (!this.#letsIn(self, primary) || primary.role !== 'primary') return
     self.wal = how === 'rewind' ? rewound(self.wal, primary.wal) : primary.wal
     Object.assign(self, { role: 'standby', standbySignal: true, stopped: false, upstream: primary.node })
-    if (how === 'clone') self.promoting = false
+    if (how === 'clone') self.promotedFrom = null
   }
 
   /** Does a standby receive what this machine writes, and say so? */
@@ -408,7 +421,8 @@ export class Cluster {
       node: self.node,
       local: this.#local(self),
       members: this.machines.length,
-      streaming: this.machines.filter((one) => this.streams(one, self)).length,
+      streaming: this.machines.filter((one) => this.streams(one, self)).map(({ node }) => node),
+      commit: self.commit,
       leadership: away ? UNKNOWN : this.consul.leadership,
       ownSessions: away ? UNKNOWN : this.consul.own(self.node),
       waitedMs: self.fenceMs,

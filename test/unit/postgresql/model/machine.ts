@@ -43,7 +43,7 @@ export interface Machine {
   /** A WAL receiver is connected. */
   linked: boolean
   /** The mark of a promotion that is not published yet. */
-  promoting: boolean
+  promotedFrom: number | null
   /** Stopped by a unit of ours: only rejoin or a boot starts it again. */
   stopped: boolean
   /** Plans made and not carried out yet: by then the facts may be old. */
@@ -72,7 +72,7 @@ export const newMachine = (id: number, commit: CommitRule): Machine => ({
   commit,
   upstream: id === 1 ? null : 'n1',
   linked: id !== 1,
-  promoting: false,
+  promotedFrom: null,
   stopped: false,
   failover: null,
   gate: null,
@@ -85,6 +85,12 @@ export const newMachine = (id: number, commit: CommitRule): Machine => ({
 export const tell = ({ role, wal, upstream, linked }: Machine): LocalDatabase => {
   const timeline = timelineOf(wal)
   if (role === 'standby')
-    return { role, timeline, receivedLsn: BigInt(wal.length), receiverStopped: upstream === null && !linked }
+    return {
+      role,
+      timeline,
+      receivedLsn: BigInt(wal.length),
+      replayedLsn: BigInt(wal.length),
+      receiverStopped: upstream === null && !linked,
+    }
   return role === 'primary' ? { role, timeline } : { role }
 }

@@ -1,0 +1,58 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Primary } from '../consul/manifest.ts'
+import { UNKNOWN, type Unknown } from '../core/unknown.ts'
+import { probe, remoteDatabase } from './database.ts'
+import type { Testimony } from './decide-failover.ts'
+import type { ProbedDatabase } from './role.ts'
+
+/** How long a look waits for the old primary: it is mostly silent, so that this time is part of every failover. */
+export const PRIMARY_PROBE_MS = 200
+/** How long the old primary may take to answer, during which other looks go on: a busy machine takes longer than a look waits. */
+const ANSWER_MS = 1000
+
+/** Asks the published primary during one run of the gate. A question stays open after a look, so that a late answer counts too. */
+export class Witness {
+  #primary = ''
+  #open: Promise<void>[] = []
+  #answer: ProbedDatabase | Unknown = UNKNOWN
+  #silentSince: number | null = null
+  #hasAnswered = false
+  #askedUnderLock = false
+
+  /** @param underLock this machine holds the lock: one more question is asked, on a connection of its own. */
+  async ask(primary: Primary, underLock: boolean): Promise<Testimony> {
+    const { address, port, epoch } = primary
+    const name = `${address}:${port} ${epoch}`
+    if (name !== this.#primary) this.#forget(name)
+    const isDue = this.#open.length === 0 || (underLock && !this.#askedUnderLock)
+    if (this.#answer === UNKNOWN && isDue) {
+      this.#askedUnderLock = underLock
+      this.#question(name, address, port)
+      await Promise.race([...this.#open, pause(PRIMARY_PROBE_MS)])
+    }
+    const primaryDatabase = this.#answer
+    this.#answer = UNKNOWN
+    const silentMs = this.#silentSince === null ? 0 : performance.now() - this.#silentSince
+    return { primaryDatabase, silentMs, hasAnswered: this.#hasAnswered }
+  }
+
+  #forget(name: string): void {
+    this.#primary = name
+    this.#open = []
+    this.#answer = UNKNOWN
+    this.#silentSince = null
+    this.#hasAnswered = false
+  }
+
+  #question(name: string, address: string, port: number): void {
+    this.#silentSince ??= performance.now()
+    const question = probe(remoteDatabase(address, port), ANSWER_MS).then((answer) => {
+      this.#open = this.#open.filter((one) => one !== question)
+      if (answer === UNKNOWN || name !== this.#primary) return
+      this.#answer = answer
+      this.#silentSince = null
+      this.#hasAnswered ||= answer.role === 'primary' || answer.role === 'alive'
+    })
+    this.#open.push(question)
+  }
+}

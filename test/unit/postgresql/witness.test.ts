@@ -1,0 +1,75 @@
+/** What a candidate concludes from a primary that answers late or not at all, on real sockets. */
+import assert from 'node:assert/strict'
+import type { Socket } from 'node:net'
+import { describe, test } from 'node:test'
+import { UNKNOWN } from '../../../lib/core/unknown.ts'
+import { waitFor } from '../../../lib/core/wait.ts'
+import { PRIMARY_PROBE_MS, Witness } from '../../../lib/postgresql/witness.ts'
+import { published } from '../support/documents.ts'
+import { fatal, serverThat } from '../support/wire.ts'
+
+const STARTING = { role: 'alive', sqlstate: '57P03', says: 'the database system is starting up' } as const
+
+/** A machine that answers after so long; null: never. @returns its primary, and how many connections have asked. */
+async function machineThat(answersAfterMs: number | null) {
+  let questions = 0
+  const ask = (socket: Socket): void => {
+    questions += 1
+    if (answersAfterMs !== null) setTimeout(fatal(STARTING.sqlstate, STARTING.says), answersAfterMs, socket)
+  }
+  const port = await serverThat(ask, () => {})
+  return { primary: { ...published('n1', 3, 7), address: '127.0.0.1', port }, questions: () => questions }
+}
+
+describe('the witness', () => {
+  test('an answer in time', async () => {
+    const { primary } = await machineThat(1)
+    const { primaryDatabase, silentMs, hasAnswered } = await new Witness().ask(primary, false)
+    assert.deepEqual(primaryDatabase, STARTING)
+    assert.deepEqual([silentMs, hasAnswered], [0, true])
+  })
+
+  test('an answer that comes after the look still counts, once, at a later look', async () => {
+    const { primary, questions } = await machineThat(PRIMARY_PROBE_MS * 2)
+    const witness = new Witness()
+    const first = await witness.ask(primary, false)
+    assert.deepEqual([first.primaryDatabase, first.hasAnswered], [UNKNOWN, false])
+    assert.ok(first.silentMs >= PRIMARY_PROBE_MS - 5, `silent for ${first.silentMs} ms`)
+    const late = await waitFor(
+      'the late answer',
+      5000,
+      async () => {
+        const look = await witness.ask(primary, false)
+        return look.primaryDatabase === UNKNOWN ? null : look
+      },
+      10,
+    )
+    assert.deepEqual([late.silentMs, late.hasAnswered, questions()], [0, true, 1])
+    const again = await witness.ask(primary, false)
+    assert.deepEqual([again.primaryDatabase, again.hasAnswered, questions()], [UNKNOWN, true, 2])
+  })
+
+  test('a silent machine is asked a second time under the lock, and its silence grows', async () => {
+    const { primary, questions } = await machineThat(null)
+    const witness = new Witness()
+    const looks = [false, false, true, true]
+    const silences: number[] = []
+    for (const underLock of looks) silences.push((await witness.ask(primary, underLock)).silentMs)
+    assert.equal(questions(), 2)
+    assert.deepEqual(
+      silences,
+      [...silences].sort((a, b) => a - b),
+    )
+    assert.ok((silences.at(-1) ?? 0) >= 2 * PRIMARY_PROBE_MS - 5)
+  })
+
+  test('another primary is asked anew', async () => {
+    const [silent, alive] = await Promise.all([machineThat(null), machineThat(1)])
+    const witness = new Witness()
+    await witness.ask(silent.primary, false)
+    assert.equal((await witness.ask({ ...alive.primary, epoch: 8 }, false)).hasAnswered, true)
+    const { silentMs, hasAnswered } = await witness.ask(silent.primary, false)
+    assert.equal(hasAnswered, false)
+    assert.ok(silentMs < 2 * PRIMARY_PROBE_MS)
+  })
+})
