@@ -1,0 +1,153 @@
+/** Promotions that meet an obstacle, or a second fault before they are published. Promises S2 and S3. */
+import assert from 'node:assert/strict'
+import { after, afterEach, before, test } from 'node:test'
+import { waitFor } from '../../lib/core/wait.ts'
+import {
+  appPassword,
+  sqlAsPostgres,
+  sqlThroughVirtualIp,
+  statusFrom,
+  untilHealthy,
+  untilWritable,
+} from './lib/cluster.ts'
+import { upJoined } from './lib/joined.ts'
+import { Lab } from './lib/lab.ts'
+import { putRight } from './lib/restore.ts'
+import { CREATE_TABLE } from './lib/writer.ts'
+
+const name = 'promotion'
+const all = ['n1', 'n2', 'n3']
+/** What a failover takes that meets an obstacle, with room for a busy host. */
+const OBSTACLE_MS = 30_000
+let lab: Lab
+let password: string
+
+before(async () => {
+  lab = await upJoined({ name, log: console.log })
+  password = await appPassword(lab, 'n1')
+  await sqlThroughVirtualIp(lab, password, CREATE_TABLE)
+})
+// One that fails halfway must not take the others with it.
+afterEach(() => putRight(lab, console.error))
+after(() => Lab.remove(name))
+
+async function primaryAndStandbys(): Promise<{ primary: string; standbys: string[] }> {
+  const { primary } = await untilHealthy(lab, 'n1')
+  assert.ok(typeof primary === 'string')
+  return { primary, standbys: all.filter((machine) => machine !== primary) }
+}
+const isPrimary = async (machine: string): Promise<boolean> =>
+  (await sqlAsPostgres(lab, machine, 'select pg_is_in_recovery()').catch(() => 't')) === 'f'
+
+test('a machine is promoted and loses power before it is published, and the old primary stays away', async () => {
+  const { primary, standbys } = await primaryAndStandbys()
+  const row = await untilWritable(lab, password, 10_000)
+  // From the moment at which PostgreSQL accepts its promotion the machine cannot reach Consul any more.
+  const script = `until ! test -e /var/lib/postgresql/*/main/standby.signal; do :; done
+    nft -f - <<'end'
+      table inet deaf { chain out { type filter hook output priority 0; tcp dport 8500 drop; } }
+end`
+  const watching = standbys.map((machine) => lab.exec(machine, ['sh', '-c', script], { timeoutMs: 60_000 }))
+  await lab.poweroff(primary)
+  const promoted = await waitFor('a standby to be promoted', 30_000, async () => {
+    for (const machine of standbys) if (await isPrimary(machine)) return machine
+    return null
+  })
+  await lab.poweroff(promoted)
+  await Promise.allSettled(watching)
+  const other = standbys.find((machine) => machine !== promoted) ?? ''
+  assert.equal((await statusFrom(lab, other)).primary, null, `${promoted} was published`)
+
+  await lab.poweron(promoted)
+  await untilWritable(lab, password, 60_000)
+  assert.equal(
+    await sqlThroughVirtualIp(lab, password, `select count(*) from written where value = ${row}`),
+    '1',
+  )
+  await lab.poweron(primary)
+  await untilHealthy(lab, other)
+})
+
+/** Sets a parameter of the server on these machines, or resets it. */
+const setOn = (machines: readonly string[], parameter: string, value: string | null): Promise<unknown> =>
+  Promise.all(
+    machines.map(async (machine) => {
+      const setting = value === null ? `reset ${parameter}` : `set ${parameter} = '${value}'`
+      await sqlAsPostgres(lab, machine, `alter system ${setting}`)
+      await sqlAsPostgres(lab, machine, 'select pg_reload_conf()')
+    }),
+  )
+
+const WAITS = `select count(*) from pg_stat_activity where backend_type = 'startup' and wait_event_type = 'Lock'`
+
+test('replay waits for readers on both standbys, for as long as they like', async () => {
+  const { primary, standbys } = await primaryAndStandbys()
+  await sqlThroughVirtualIp(lab, password, 'create table held (value int)')
+  await setOn(standbys, 'max_standby_streaming_delay', '-1')
+  const reading = standbys.map((machine) =>
+    waitFor('the table to be there', 10_000, () =>
+      sqlAsPostgres(lab, machine, 'select count(*) from held').catch(() => null),
+    ).then(() =>
+      lab.exec(
+        machine,
+        [
+          'runuser',
+          '-u',
+          'postgres',
+          '--',
+          'psql',
+          '-d',
+          'app',
+          '-c',
+          'select count(*), pg_sleep(100) from held',
+        ],
+        { reject: false, timeoutMs: 110_000 },
+      ),
+    ),
+  )
+  await waitFor('the readers to read', 20_000, async () => {
+    for (const machine of standbys)
+      if (
+        (await sqlAsPostgres(
+          lab,
+          machine,
+          `select count(*) from pg_stat_activity where wait_event = 'PgSleep'`,
+        )) === '0'
+      )
+        return null
+    return true
+  })
+  await sqlThroughVirtualIp(lab, password, 'alter table held add column more int')
+  await waitFor('replay to wait for the readers', 20_000, async () => {
+    for (const machine of standbys) if ((await sqlAsPostgres(lab, machine, WAITS)) === '0') return null
+    return true
+  })
+  const row = await untilWritable(lab, password, 10_000)
+
+  await lab.poweroff(primary)
+  await untilWritable(lab, password, OBSTACLE_MS)
+  assert.equal(
+    await sqlThroughVirtualIp(lab, password, `select count(*) from written where value = ${row}`),
+    '1',
+  )
+  await lab.poweron(primary)
+  await Promise.allSettled(reading)
+  await setOn(standbys, 'max_standby_streaming_delay', null)
+  await untilHealthy(lab, 'n1')
+})
+
+test('the archive of the standbys does not answer, and their restore_command hangs', async () => {
+  const { primary, standbys } = await primaryAndStandbys()
+  await setOn(standbys, 'restore_command', 'sleep 600')
+  await lab.poweroff(primary)
+  await untilWritable(lab, password, OBSTACLE_MS)
+  for (const machine of standbys)
+    await waitFor(
+      `restore_command of ${machine} to be what it was`,
+      20_000,
+      async () => (await sqlAsPostgres(lab, machine, 'show restore_command')) === 'sleep 600' || null,
+    )
+  await setOn(standbys, 'restore_command', null)
+  await lab.poweron(primary)
+  await untilHealthy(lab, 'n1')
+})
