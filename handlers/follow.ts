@@ -16,7 +16,7 @@ main({
   help: `follow [--dry-run]
 Points this standby at the primary. Starts a rejoin if this machine is a former primary.
 Called by understudy-follow.service and by repmgrd's follow_command.`,
-  timeoutMs: 20_000,
+  timeoutMs: 75_000,
   parse: noArguments,
   observe,
   decide,

@@ -10,6 +10,7 @@ export const localConsole: Target = {
   port: 6432,
   user: 'consul',
   database: 'pgbouncer',
+  console: true,
 }
 
 /** Where a PgBouncer sends the clients of a database. */

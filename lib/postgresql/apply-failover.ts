@@ -3,7 +3,7 @@ import type { Context } from '../consul/handler.ts'
 import { consulKeys, type Leader, type Primary } from '../consul/manifest.ts'
 import { leaderSession } from '../consul/session.ts'
 import { waitFor } from '../core/wait.ts'
-import { firstCommits, promote, restartPostgresql } from './apply-promotion.ts'
+import { firstCommits, promote } from './apply-promotion.ts'
 import { withDatabase } from './client.ts'
 import { markPromotion } from './data-directory.ts'
 import { localDatabase, readRole } from './database.ts'
@@ -11,6 +11,7 @@ import { NOBODY } from './decide-durability.ts'
 import type { FailoverPlan } from './decide-failover.ts'
 import { postgresqlKeys, type Sync } from './manifest.ts'
 import { readMembers } from './observe-failover.ts'
+import { restartPostgresql } from './replay.ts'
 import { suspendRestoreCommand } from './restore-command.ts'
 import { setAndReload } from './setting.ts'
 
@@ -34,7 +35,7 @@ export async function applyFailover(plan: FailoverPlan, context: Context): Promi
       await consul.acquire(consulKeys.leader, value, await leaderSession(consul, node), plan.modifyIndex)
       return
     case 'unlock':
-      if (plan.restart) await restartPostgresql(context)
+      if (plan.restart) await restartPostgresql(context, plan.why)
       await consul.release(consulKeys.leader, value, plan.session)
       return
     case 'adopt': {

@@ -11,6 +11,7 @@ import { restartRepmgrd } from './apply-follow.ts'
 import { withDatabase } from './client.ts'
 import { cloneStandby } from './clone.ts'
 import { renderConninfo } from './config-conninfo.ts'
+import { SESSION_OPTIONS } from './config-session.ts'
 import { makeStandby, markRewind, unmarkRewind } from './data-directory.ts'
 import type { RejoinPlan } from './decide-rejoin.ts'
 import { postgresqlPaths, postgresqlUnits } from './manifest.ts'
@@ -89,7 +90,7 @@ async function rewind(settings: Settings, primary: Primary): Promise<void> {
       // Debian keeps the configuration elsewhere; the crash recovery before a rewind needs it.
       `--config-file=${postgresqlPaths.configDirectory(version)}/postgresql.conf`,
     ],
-    { timeoutMs: REWIND_MS },
+    { timeoutMs: REWIND_MS, env: { PGOPTIONS: SESSION_OPTIONS } },
   )
   makeStandby(postgresqlPaths.data(version), settings, { host: primary.address, port: primary.port })
   unmarkRewind(version)

@@ -1,5 +1,6 @@
 import type { Client, ClientConfig, QueryResultRow } from 'pg'
 import { EXIT, UnderstudyError } from '../core/errors.ts'
+import { SESSION_OPTIONS } from './config-session.ts'
 import { passwordFromFile } from './passfile.ts'
 
 /** How to reach a database: a local Unix socket (peer authentication) or an address with a password. */
@@ -9,6 +10,8 @@ export interface Target {
   user: string
   database: string
   password?: string
+  /** PgBouncer's console: it refuses the options of a session. */
+  console?: true
 }
 
 export interface Connection {
@@ -25,11 +28,12 @@ export async function withDatabase<T>(
   timeoutMs: number,
   work: (connection: Connection) => Promise<T>,
 ): Promise<T> {
-  const { user, password } = target
+  const { console, password, ...place } = target
   const config: ClientConfig = {
-    ...target,
+    ...place,
+    ...(console ? {} : { options: SESSION_OPTIONS }),
     // Called only if the server asks for a password, which it does not over the Unix socket.
-    password: password ?? (async () => passwordFromFile(user)),
+    password: password ?? (async () => passwordFromFile(target.user)),
     connectionTimeoutMillis: timeoutMs,
     application_name: 'understudy',
   }

@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs'
 import { replaceFile } from '../core/atomic-files.ts'
 import { type RunOptions, run } from '../core/exec.ts'
 import { type RepmgrOptions, renderRepmgr } from './config-repmgr.ts'
+import { SESSION_OPTIONS } from './config-session.ts'
 import { makeStandby, swapIn, type Upstream } from './data-directory.ts'
 import { postgresqlPaths } from './manifest.ts'
 
@@ -58,7 +59,11 @@ export async function cloneStandby(
         incoming,
         ...clone,
       ],
-      { ...as, timeoutMs: CLONE_MS, env: { PGPASSFILE: postgresqlPaths.repmgrPassfile } },
+      {
+        ...as,
+        timeoutMs: CLONE_MS,
+        env: { PGPASSFILE: postgresqlPaths.repmgrPassfile, PGOPTIONS: SESSION_OPTIONS },
+      },
     )
   } finally {
     rmSync(config, { force: true })

@@ -60,7 +60,10 @@ export async function observeLineage({
   return readLineage(own, { host: primary.address, port: primary.port }, DATABASE_MS).catch(() => UNKNOWN)
 }
 
-async function readUpstream(connection: Connection): Promise<Pick<FollowFacts, 'upstream' | 'streaming'>> {
+/** Where a database gets its WAL from. */
+export async function readUpstream(
+  connection: Connection,
+): Promise<Pick<FollowFacts, 'upstream' | 'streaming'>> {
   const [row] = await connection.query<{ conninfo: string; streaming: boolean }>(
     `select current_setting('primary_conninfo') as conninfo,
        exists (select from pg_stat_wal_receiver where status = 'streaming') as streaming`,

@@ -4,6 +4,7 @@ import type { Settings } from '../core/settings.ts'
 import { ensureRunning } from '../core/systemd.ts'
 import type { SystemUser } from '../core/users.ts'
 import { renderRepmgr } from './config-repmgr.ts'
+import { SESSION_OPTIONS } from './config-session.ts'
 import { postgresqlPaths, postgresqlUnits } from './manifest.ts'
 
 /** repmgr connects to the primary and writes one row; for half of this time it waits until a standby has received it. */
@@ -33,5 +34,5 @@ const repmgr = (args: readonly string[], as: SystemUser): Promise<string> =>
   run('repmgr', ['-f', postgresqlPaths.repmgrConfig, ...args], {
     ...as,
     timeoutMs: REGISTER_MS,
-    env: { PGPASSFILE: postgresqlPaths.repmgrPassfile },
+    env: { PGPASSFILE: postgresqlPaths.repmgrPassfile, PGOPTIONS: SESSION_OPTIONS },
   })

@@ -5,6 +5,7 @@ import { unit } from '../core/systemd.ts'
 import type { SystemUser } from '../core/users.ts'
 import { waitFor } from '../core/wait.ts'
 import { hbaLines, identLines, renderPostgresql, withManagedBlock } from './config.ts'
+import { SESSION_OPTIONS } from './config-session.ts'
 import { postgresqlPaths, postgresqlUnits } from './manifest.ts'
 import { scramSecret } from './scram.ts'
 
@@ -32,7 +33,14 @@ async function sql(as: SystemUser, port: number, database: string, text: string)
     '-f',
     '-',
   ]
-  return (await run('psql', args, { ...as, input: text, timeoutMs: SQL_MS })).trim()
+  return (
+    await run('psql', args, {
+      ...as,
+      input: text,
+      timeoutMs: SQL_MS,
+      env: { PGOPTIONS: SESSION_OPTIONS },
+    })
+  ).trim()
 }
 
 /** Writes the settings of a member; the server reads them at its next start or reload. */

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, before, test } from 'node:test'
 import { waitFor } from '../../lib/core/wait.ts'
+import { SESSION_OPTIONS } from '../../lib/postgresql/config-session.ts'
 import {
   appPassword,
   sqlAsPostgres,
@@ -43,18 +44,19 @@ test('a machine is promoted and loses power before it is published, and the old 
   const { primary, standbys } = await primaryAndStandbys()
   const row = await untilWritable(lab, password, 10_000)
   // From the moment at which PostgreSQL accepts its promotion the machine cannot reach Consul any more.
-  const script = `until ! test -e /var/lib/postgresql/*/main/standby.signal; do :; done
-    nft -f - <<'end'
-      table inet deaf { chain out { type filter hook output priority 0; tcp dport 8500 drop; } }
-end`
-  const watching = standbys.map((machine) => lab.exec(machine, ['sh', '-c', script], { timeoutMs: 60_000 }))
+  const script = `nft add table inet deaf
+    nft 'add chain inet deaf out { type filter hook output priority 0; }'
+    until ! test -e /var/lib/postgresql/*/main/standby.signal; do :; done
+    nft add rule inet deaf out tcp dport 8500 drop`
+  const watch = ['timeout', '30', 'sh', '-c', script]
+  const watching = standbys.map((machine) => lab.exec(machine, watch).catch(() => {}))
   await lab.poweroff(primary)
   const promoted = await waitFor('a standby to be promoted', 30_000, async () => {
     for (const machine of standbys) if (await isPrimary(machine)) return machine
     return null
   })
   await lab.poweroff(promoted)
-  await Promise.allSettled(watching)
+  await Promise.all(watching)
   const other = standbys.find((machine) => machine !== promoted) ?? ''
   assert.equal((await statusFrom(lab, other)).primary, null, `${promoted} was published`)
 
@@ -73,8 +75,18 @@ const setOn = (machines: readonly string[], parameter: string, value: string | n
   Promise.all(
     machines.map(async (machine) => {
       const setting = value === null ? `reset ${parameter}` : `set ${parameter} = '${value}'`
-      await sqlAsPostgres(lab, machine, `alter system ${setting}`)
-      await sqlAsPostgres(lab, machine, 'select pg_reload_conf()')
+      // A standby answers nothing to a session that is serializable by default.
+      const psql = ['psql', '-XAtq', '-c', `alter system ${setting}`]
+      await lab.exec(machine, [
+        'runuser',
+        '-u',
+        'postgres',
+        '--',
+        'env',
+        `PGOPTIONS=${SESSION_OPTIONS}`,
+        ...psql,
+      ])
+      await lab.exec(machine, ['systemctl', 'reload', 'postgresql'])
     }),
   )
 
@@ -130,8 +142,9 @@ test('replay waits for readers on both standbys, for as long as they like', asyn
     await sqlThroughVirtualIp(lab, password, `select count(*) from written where value = ${row}`),
     '1',
   )
+  // Also on the other standby: commits wait for it.
+  for (const reader of reading) assert.equal((await reader).exitCode, 2, 'a reader was not ended')
   await lab.poweron(primary)
-  await Promise.allSettled(reading)
   await setOn(standbys, 'max_standby_streaming_delay', null)
   await untilHealthy(lab, 'n1')
 })
@@ -150,4 +163,27 @@ test('the archive of the standbys does not answer, and their restore_command han
   await setOn(standbys, 'restore_command', null)
   await lab.poweron(primary)
   await untilHealthy(lab, 'n1')
+})
+
+test('defaults of the server and of our own roles do not break our sessions', async () => {
+  const { primary, standbys } = await primaryAndStandbys()
+  const roles = ['repmgr', 'understudy_monitor']
+  const roleDefaults = {
+    default_transaction_read_only: 'on',
+    statement_timeout: '1ms',
+    search_path: 'nowhere',
+  }
+  for (const role of roles)
+    for (const [parameter, value] of Object.entries(roleDefaults))
+      await sqlAsPostgres(lab, primary, `alter role ${role} set ${parameter} = '${value}'`)
+  await sqlAsPostgres(lab, primary, 'alter role postgres set default_transaction_read_only = on')
+  await setOn(all, 'lock_timeout', '1ms')
+  await setOn(all, 'default_transaction_isolation', 'serializable')
+
+  await lab.poweroff(primary)
+  await untilWritable(lab, password, OBSTACLE_MS)
+  await lab.poweron(primary)
+  await untilHealthy(lab, standbys[0] ?? '')
+  await setOn(all, 'default_transaction_isolation', null)
+  await setOn(all, 'lock_timeout', null)
 })

@@ -1,0 +1,22 @@
+/**
+ * What our sessions rely on. The server, a database or a role may have other defaults: a standby answers no query of a serializable
+ * session, and a promotion must not end with the time-out of the application's statements. Parameters of a connection win over all
+ * of them, see https://www.postgresql.org/docs/current/config-setting.html. All exist since PostgreSQL 14.
+ */
+const defaults = {
+  default_transaction_isolation: 'read\\ committed',
+  default_transaction_read_only: 'off',
+  default_transaction_deferrable: 'off',
+  statement_timeout: '0',
+  lock_timeout: '0',
+  idle_session_timeout: '0',
+  idle_in_transaction_session_timeout: '0',
+  search_path: 'pg_catalog,public',
+  standard_conforming_strings: 'on',
+  row_security: 'on',
+} as const
+
+/** libpq's `options`, also the value of PGOPTIONS: https://www.postgresql.org/docs/current/libpq-envars.html. */
+export const SESSION_OPTIONS = Object.entries(defaults)
+  .map(([name, value]) => `-c ${name}=${value}`)
+  .join(' ')
