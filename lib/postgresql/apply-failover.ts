@@ -3,6 +3,7 @@ import type { Context } from '../consul/handler.ts'
 import { consulKeys, type Leader, type Primary } from '../consul/manifest.ts'
 import { leaderSession } from '../consul/session.ts'
 import { waitFor } from '../core/wait.ts'
+import { proveCommitsWait } from './apply-commit-rule.ts'
 import { firstCommits, promote } from './apply-promotion.ts'
 import { withDatabase } from './client.ts'
 import { markPromotion } from './data-directory.ts'
@@ -90,7 +91,10 @@ async function stopOtherReceivers(nodes: readonly string[], context: Context): P
   }
 }
 
-/** One transaction, so that it publishes only while this session holds the lock and no other machine has published meanwhile. */
+/**
+ * One transaction, so that it publishes only while this session holds the lock and no other machine has published meanwhile.
+ * @throws {UnderstudyError} `retry` where a new primary's commits do not wait yet as they must.
+ */
 async function publish(plan: FailoverPlan & { do: 'publish' }, { settings, consul }: Context): Promise<void> {
   const { node, address, postgresqlPort: port } = settings
   const { epoch, timeline, session, replaces } = plan
@@ -103,8 +107,11 @@ async function publish(plan: FailoverPlan & { do: 'publish' }, { settings, consu
   ]
   // The standbys of a new primary may lack acknowledged commits: until they have caught up, nobody else may be promoted.
   const nobody: Sync = { schema: 1, node, voters: [...NOBODY.voters], need: NOBODY.need }
-  if (replaces.node !== node || replaces.timeline !== timeline)
+  if (replaces.node !== node || replaces.timeline !== timeline) {
     operations.push({ verb: 'set', key: postgresqlKeys.sync.path, value: nobody })
+    // Here and not before the promotion: a standby commits nothing that could show it.
+    await proveCommitsWait(localDatabase('postgres', port))
+  }
   await consul.transaction(operations)
 }
 

@@ -1,4 +1,3 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import { namesIn } from '../consul/entry.ts'
 import type { Context } from '../consul/handler.ts'
 import { consulKeys } from '../consul/manifest.ts'
@@ -9,7 +8,7 @@ import { localDatabase, readRole } from './database.ts'
 import { commitRule, isSynchronous, NO_WAIT } from './decide-durability.ts'
 import { postgresqlKeys } from './manifest.ts'
 import { keepReplaying, restartPostgresql } from './replay.ts'
-import { IN_EFFECT_MS, setAndReload } from './setting.ts'
+import { setAndReload } from './setting.ts'
 import { evictStandbys } from './slots.ts'
 
 /** How long a promotion may take: PostgreSQL replays what it has received, mostly in milliseconds. */
@@ -43,7 +42,7 @@ async function tryToPromote(context: Context): Promise<'primary' | 'archive'> {
     // A standby that points here must not stream what is not published, as another member's timeline may have the same number.
     await evictStandbys(own)
     // Stopping the WAL receiver has set it already, unless the members have changed since.
-    if (await setAndReload(own, { synchronous_standby_names: names })) await pause(IN_EFFECT_MS)
+    await setAndReload(own, { synchronous_standby_names: names })
     await own.query('select pg_promote(false)')
     const lookAtReplay = keepReplaying(own)
     return waitFor(

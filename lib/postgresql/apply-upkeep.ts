@@ -1,25 +1,26 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import type { Context } from '../consul/handler.ts'
 import { consulKeys } from '../consul/manifest.ts'
-import type { Connection } from './client.ts'
+import { setCommitRule } from './apply-commit-rule.ts'
+import type { Connection, Target } from './client.ts'
 import { slotName } from './config.ts'
-import { renderSynchronous } from './config-synchronous.ts'
-import type { CommitRule, ElectionRule } from './decide-durability.ts'
+import type { ElectionRule } from './decide-durability.ts'
 import type { UpkeepChange } from './decide-upkeep.ts'
 import { postgresqlKeys } from './manifest.ts'
 import { readMembers, readSeats } from './observe-failover.ts'
 import type { LockHolder } from './observe-upkeep.ts'
-import { IN_EFFECT_MS, setAndReload } from './setting.ts'
 import { dropSlots, ensureSlot } from './slots.ts'
 
 /**
  * Carries out one change of the election rule or of the commit rule. The caller holds the advisory lock through `own`, so that
  * nobody else changes PostgreSQL's side between the look and the step.
+ * @param target the same database, for a second session.
  * @returns false if Consul has refused it: something has changed since the look.
+ * @throws {UnderstudyError} `retry` if PostgreSQL has not taken a commit rule over in time: neither rule is changed.
  */
 export async function applyUpkeep(
   plan: UpkeepChange,
   own: Connection,
+  target: Target,
   { settings, consul }: Context,
   { session, sync, election, unlisted }: LockHolder,
 ): Promise<boolean> {
@@ -42,14 +43,8 @@ export async function applyUpkeep(
   if (plan.do === 'elect') return publish(plan.election)
   // Writes the same rule again, so that a write of ours that timed out and is still on its way to Consul fails.
   if (!(await publish(election))) return false
-  await setCommitRule(own, plan.commit)
+  await setCommitRule(own, target, plan.commit)
   return true
-}
-
-/** Writes a commit rule to the configuration file, also if it is in effect already, and waits until it is in effect. */
-export async function setCommitRule(own: Connection, rule: CommitRule): Promise<void> {
-  await setAndReload(own, { synchronous_standby_names: renderSynchronous(rule) }, { always: true })
-  await pause(IN_EFFECT_MS)
 }
 
 /** Makes a replication slot for every other member, and drops the slots of machines that are none. */

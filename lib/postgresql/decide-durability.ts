@@ -16,6 +16,8 @@ export interface ElectionRule {
 }
 
 export const NO_WAIT: CommitRule = { standbys: [], count: 0 }
+/** Every commit waits, and nobody can end that: in effect for some milliseconds while the rule changes. */
+export const HOLD: CommitRule = { standbys: [], count: 1 }
 /** Nobody but the primary itself. */
 export const NOBODY: ElectionRule = { voters: [], need: 1 }
 
@@ -32,6 +34,8 @@ export interface DurabilityFacts {
   level: readonly string[]
   /** No standby has streamed for so long that the primary may go on alone. */
   alone: boolean
+  /** This run has seen the commit rule in effect in all of PostgreSQL's processes; that the setting says so proves nothing. */
+  proven: boolean
 }
 
 export type DurabilityPlan =
@@ -44,9 +48,12 @@ export type DurabilityPlan =
  * standbys and any `need` of the voters do so exactly if together they are more than there are of both.
  */
 export function isSafe(commit: CommitRule, election: ElectionRule): boolean {
-  if (election.voters.length === 0) return true
+  if (election.voters.length === 0 || cannotBeMet(commit)) return true
   return commit.count + election.need > union(commit.standbys, election.voters).length
 }
+
+/** Nothing is acknowledged under such a rule. */
+export const cannotBeMet = ({ standbys, count }: CommitRule): boolean => count > standbys.length
 
 /** A commit waits for the larger half of the standbys, so that a majority of the machines has it. */
 export function commitRule(standbys: readonly string[]): CommitRule {
@@ -67,6 +74,14 @@ export function isSynchronous(mode: DurabilityMode, members: number): boolean {
  * https://patroni.readthedocs.io/en/latest/replication_modes.html#quorum-commit-mode.
  */
 export function decideDurability(facts: DurabilityFacts): DurabilityPlan {
+  const plan = decideRules(facts)
+  // Voters are safe beside a rule that is in effect, which one that is only set is not.
+  if (plan.do !== 'elect' || plan.election.voters.length === 0 || facts.commit.count === 0 || facts.proven)
+    return plan
+  return { do: 'commit', why: 'it is not proven that commits wait', commit: facts.commit }
+}
+
+function decideRules(facts: DurabilityFacts): DurabilityPlan {
   const { node, members, mode, commit, election } = facts
   const others = members.filter((member) => member !== node).sort()
   if (!isSynchronous(mode, members.length)) {
@@ -83,7 +98,9 @@ export function decideDurability(facts: DurabilityFacts): DurabilityPlan {
   }
 
   // A standby that counts stays while it streams, however busy it is; a new one has to catch up first.
-  const counted = commit.standbys.filter((name) => election.voters.includes(name))
+  const counted = cannotBeMet(commit)
+    ? election.voters
+    : commit.standbys.filter((name) => election.voters.includes(name))
   const standbys = others.filter(
     (name) => facts.level.includes(name) || (counted.includes(name) && facts.streaming.includes(name)),
   )
@@ -95,8 +112,8 @@ export function decideDurability(facts: DurabilityFacts): DurabilityPlan {
       `these standbys count: ${standbys.join(', ')}`,
     )
   }
-  // Commits did not wait before; from now on they wait for a standby to come.
-  if (mode === 'strict' && commit.count === 0)
+  // From now on commits wait for a standby to come.
+  if (mode === 'strict' && (commit.count === 0 || cannotBeMet(commit)))
     return approach(
       facts,
       { commit: commitRule(others), election: NOBODY },
@@ -155,7 +172,7 @@ const union = (one: readonly string[], other: readonly string[]): string[] =>
 
 const sameNames = (one: readonly string[], other: readonly string[]): boolean =>
   one.length === other.length && union(one, other).length === one.length
-const sameCommit = (one: CommitRule, other: CommitRule): boolean =>
+export const sameCommit = (one: CommitRule, other: CommitRule): boolean =>
   one.count === other.count && sameNames(one.standbys, other.standbys)
 const sameElection = (one: ElectionRule, other: ElectionRule): boolean =>
   one.need === other.need && sameNames(one.voters, other.voters)

@@ -1,6 +1,7 @@
 import type { DurabilityMode } from '../consul/manifest.ts'
 import {
   type CommitRule,
+  cannotBeMet,
   type DurabilityPlan,
   decideDurability,
   type ElectionRule,
@@ -12,6 +13,8 @@ export const UPKEEP_MS = 20_000
 export const ALONE_AFTER_MS = 10_000
 /** How often a run looks again while standbys catch up: often enough that clients of a new primary hardly notice. */
 const LOOK_AGAIN_MS = 250
+/** How long a run waits after PostgreSQL was late: every attempt may hold clients for a second. */
+const TRY_AGAIN_MS = 5000
 
 /** What Consul says while this machine holds the lock. */
 export interface UnderLock {
@@ -24,7 +27,7 @@ export interface UpkeepFacts {
   node: string
   /** null if this machine does not hold the lock, or Consul does not answer. */
   underLock: UnderLock | null
-  /** The rule in effect. */
+  /** The rule that is set. */
   commit: CommitRule
   /** The configuration file holds another rule, which the next reload would bring into effect. */
   fileDiffers: boolean
@@ -34,8 +37,13 @@ export interface UpkeepFacts {
   level: readonly string[]
   /** How long this run has seen no standby stream. */
   withoutStandbyMs: number
-  /** Consul has refused the last change, as something has changed meanwhile. */
-  refused: boolean
+  /** This run has seen the commit rule in effect in all of PostgreSQL's processes. */
+  proven: boolean
+  /**
+   * What has become of the last change, unless it was made: Consul has refused it, as something has changed meanwhile, or PostgreSQL was
+   * too late to take it over.
+   */
+  failed: 'refused' | 'late' | null
   elapsedMs: number
 }
 
@@ -53,25 +61,25 @@ export type UpkeepPlan =
 
 /** The next step of the upkeep, until every healthy member has caught up and counts. */
 export function decideUpkeep(facts: UpkeepFacts): UpkeepPlan {
-  const { node, underLock, commit, streaming, level, elapsedMs } = facts
+  const { node, underLock, commit, streaming, level, proven, failed, elapsedMs } = facts
   if (underLock === null)
     return { do: 'lost', why: 'this machine does not hold the lock, or Consul does not answer' }
   // Before anything is decided from the rule in effect: a reload or a restart would bring the other one into effect.
-  if (facts.fileDiffers)
+  if (facts.fileDiffers && !cannotBeMet(commit))
     return { do: 'restore', why: 'the configuration file holds another rule than the one in effect', commit }
   const alone = facts.withoutStandbyMs > ALONE_AFTER_MS
   const { members, mode, election } = underLock
   const durability = decideDurability({
     ...{ node, members: members.map((member) => member.node), mode },
-    ...{ commit, election, streaming, level, alone },
+    ...{ commit, election, streaming, level, alone, proven },
   })
-  if (durability.do !== 'nothing' && !facts.refused) return durability
+  if (durability.do !== 'nothing' && failed === null) return durability
   const starved = commit.count > 0 && streaming.length === 0
   const complete = members.every(
     (member) => member.node === node || !member.healthy || level.includes(member.node),
   )
-  if ((!starved || alone) && complete) return { do: 'done', why: durability.why }
+  if ((!starved || alone) && complete && failed !== 'late') return { do: 'done', why: durability.why }
   if (elapsedMs > UPKEEP_MS && (alone || !starved))
     return { do: 'done', why: `the standbys have had ${UPKEEP_MS / 1000} s` }
-  return { do: 'wait', why: durability.why, afterMs: LOOK_AGAIN_MS }
+  return { do: 'wait', why: durability.why, afterMs: failed === 'late' ? TRY_AGAIN_MS : LOOK_AGAIN_MS }
 }

@@ -1,8 +1,5 @@
 import { type Connection, sqlLiteral } from './client.ts'
 
-/** A setting that was reloaded is in effect in every process of the server after this; it takes some milliseconds. */
-export const IN_EFFECT_MS = 200
-
 /**
  * Sets parameters of the server that need no restart, for all sessions and over a restart (ALTER SYSTEM).
  * @param options.always also if they are in effect already: the file may hold something else.

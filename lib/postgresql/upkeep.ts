@@ -1,11 +1,20 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Context } from '../consul/handler.ts'
+import { EXIT, explain, UnderstudyError } from '../core/errors.ts'
 import { log } from '../core/log.ts'
-import { applyUpkeep, keepMetadata, keepSlots, setCommitRule } from './apply-upkeep.ts'
+import { restoreCommitRule } from './apply-commit-rule.ts'
+import { applyUpkeep, keepMetadata, keepSlots } from './apply-upkeep.ts'
 import { withDatabase } from './client.ts'
 import { renderSynchronous } from './config-synchronous.ts'
 import { localDatabase } from './database.ts'
-import { ALONE_AFTER_MS, decideUpkeep, UPKEEP_MS, type UpkeepPlan } from './decide-upkeep.ts'
+import { type CommitRule, sameCommit } from './decide-durability.ts'
+import {
+  ALONE_AFTER_MS,
+  decideUpkeep,
+  UPKEEP_MS,
+  type UpkeepFacts,
+  type UpkeepPlan,
+} from './decide-upkeep.ts'
 import { observeUpkeep } from './observe-upkeep.ts'
 
 /** The bookkeeping takes milliseconds; this ends it on a database that hangs. */
@@ -32,25 +41,37 @@ export async function keepUpPrimary(context: Context): Promise<'done' | 'lost'> 
     await keepMetadata(own, settings.repmgrId)
     const started = performance.now()
     let streamedAt = started
-    let refused = false
+    let failed: UpkeepFacts['failed'] = null
+    let proven: CommitRule | null = null
     for (;;) {
       const { holder, ...seen } = await observeUpkeep(own, context)
       const now = performance.now()
       const withoutStandbyMs = now - streamedAt
       if (seen.streaming.length > 0) streamedAt = now
       const plan = decideUpkeep({
-        ...{ node, underLock: holder, ...seen, withoutStandbyMs, refused, elapsedMs: now - started },
+        ...{ node, underLock: holder, ...seen, withoutStandbyMs, failed, elapsedMs: now - started },
+        proven: proven !== null && sameCommit(proven, seen.commit),
       })
       if (plan.do === 'done') return plan.do
       if (plan.do === 'lost' || holder === null) return 'lost'
       if (plan.do === 'wait') {
-        refused = false
+        failed = null
         await pause(plan.afterMs)
         continue
       }
       log('failover', { do: plan.do, why: plan.why, rule: ruleOf(plan) })
-      if (plan.do === 'restore') await setCommitRule(own, plan.commit)
-      else refused = !(await applyUpkeep(plan, own, context, holder))
+      if (plan.do === 'restore') {
+        await restoreCommitRule(own, plan.commit)
+        continue
+      }
+      try {
+        failed = (await applyUpkeep(plan, own, target, context, holder)) ? null : 'refused'
+        if (plan.do === 'commit' && failed === null) proven = plan.commit
+      } catch (error) {
+        if (!(error instanceof UnderstudyError && error.exitCode === EXIT.retry)) throw error
+        log('failover', { failed: plan.do, error: explain(error) })
+        failed = 'late'
+      }
     }
   })
 }

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { renderConsulAgent } from '../../lib/consul/config.ts'
+import { TAKE_OVER_MS } from '../../lib/postgresql/apply-commit-rule.ts'
 import { renderPostgresql } from '../../lib/postgresql/config.ts'
 import { renderRepmgr } from '../../lib/postgresql/config-repmgr.ts'
 import {
@@ -15,7 +16,6 @@ import {
 import { FENCE_AFTER_MS } from '../../lib/postgresql/decide-fence.ts'
 import { ALONE_AFTER_MS } from '../../lib/postgresql/decide-upkeep.ts'
 import { PROBE_MS } from '../../lib/postgresql/observe-failover.ts'
-import { IN_EFFECT_MS } from '../../lib/postgresql/setting.ts'
 import { PRIMARY_PROBE_MS } from '../../lib/postgresql/witness.ts'
 import { renderKeepalived } from '../../lib/virtual-ip/config.ts'
 import { definitions } from './support/definitions.ts'
@@ -68,7 +68,7 @@ const inEffect: Readonly<Record<string, number>> = {
   TAKE_BACK_MS,
   FENCE_AFTER_MS,
   ALONE_AFTER_MS,
-  IN_EFFECT_MS,
+  TAKE_OVER_MS,
   wal_sender_timeout: milliseconds(setting(renderPostgresql(5432), 'wal_sender_timeout')),
   wal_retrieve_retry_interval: milliseconds(setting(renderPostgresql(5432), 'wal_retrieve_retry_interval')),
   child_nodes_check_interval: milliseconds(setting(renderRepmgr(member), 'child_nodes_check_interval')),

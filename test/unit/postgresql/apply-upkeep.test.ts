@@ -19,6 +19,7 @@ const holder: LockHolder = {
   unlisted: ['n3'],
 }
 const database: Connection = { query: () => assert.fail('PostgreSQL must not be changed') }
+const target = { host: '/nowhere', port: 5432, user: 'postgres', database: 'repmgr' }
 
 interface TransactionOperation {
   KV: { Verb: string; Key: string }
@@ -35,7 +36,7 @@ describe('a rule that leaves out a machine', () => {
       const { listener, seen } = answering(() => ({ status, text: '{}' }))
       const consul = new Consul({ port: await listen(listener) })
       const plan = { do: 'elect', why: 'a test', election: { voters: [], need: 1 } } as const
-      assert.equal(await applyUpkeep(plan, database, { settings, consul }, holder), succeeds)
+      assert.equal(await applyUpkeep(plan, database, target, { settings, consul }, holder), succeeds)
       const operations = JSON.parse(seen[0]?.text ?? '[]') as TransactionOperation[]
       assert.deepEqual(
         operations.map(({ KV: { Verb, Key } }) => `${Verb} ${Key}`),
@@ -51,6 +52,6 @@ describe('a rule that leaves out a machine', () => {
     const { listener } = answering(() => ({ status: 409, text: '{}' }))
     const consul = new Consul({ port: await listen(listener) })
     const plan = { do: 'commit', why: 'a test', commit: { standbys: [], count: 0 } } as const
-    assert.equal(await applyUpkeep(plan, database, { settings, consul }, holder), false)
+    assert.equal(await applyUpkeep(plan, database, target, { settings, consul }, holder), false)
   })
 })

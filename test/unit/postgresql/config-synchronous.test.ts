@@ -2,13 +2,14 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { parseSynchronous, renderSynchronous } from '../../../lib/postgresql/config-synchronous.ts'
-import { type CommitRule, NO_WAIT } from '../../../lib/postgresql/decide-durability.ts'
+import { type CommitRule, HOLD, NO_WAIT } from '../../../lib/postgresql/decide-durability.ts'
 
 const rendered: readonly [caption: string, rule: CommitRule, text: string][] = [
   ['none', NO_WAIT, ''],
   ['one', { standbys: ['n2'], count: 1 }, 'ANY 1 ("n2")'],
   ['one of two', { standbys: ['n2', 'n3'], count: 1 }, 'ANY 1 ("n2", "n3")'],
   ['two of four', { standbys: ['n2', 'n3', 'n4', 'n5'], count: 2 }, 'ANY 2 ("n2", "n3", "n4", "n5")'],
+  ['all are held', HOLD, 'ANY 1 ("understudy: this is being changed")'],
   ['a name that only quotes make a word', { standbys: ['db-2'], count: 1 }, 'ANY 1 ("db-2")'],
 ]
 

@@ -7,6 +7,7 @@ import {
   type DurabilityPlan,
   decideDurability,
   type ElectionRule,
+  HOLD,
   NO_WAIT,
   NOBODY,
 } from '../../../lib/postgresql/decide-durability.ts'
@@ -22,6 +23,7 @@ function parse(text: string): { number: number; names: string[] } {
 }
 function commit(text: string): CommitRule {
   const { number, names } = parse(text)
+  if (text === 'hold') return HOLD
   return text === 'none' ? NO_WAIT : { count: number, standbys: names }
 }
 function election(text: string): ElectionRule {
@@ -48,6 +50,7 @@ const base: DurabilityFacts = {
   streaming: ['n2', 'n3'],
   level: ['n2', 'n3'],
   alone: false,
+  proven: true,
 }
 
 const cases: readonly Case<DurabilityFacts, DurabilityPlan>[] = [
@@ -85,6 +88,22 @@ const cases: readonly Case<DurabilityFacts, DurabilityPlan>[] = [
     { do: 'nothing', why: 'too few of the new voters' },
   ],
   [
+    'It is set what commits wait for, and not proven: no voters beside it',
+    { election: NOBODY, proven: false },
+    { do: 'commit', why: 'not proven', commit: commit('1 of n2 n3') },
+  ],
+  [
+    'Not even fewer voters',
+    { commit: commit('1 of n3'), ...{ streaming: ['n3'], level: ['n3'] }, proven: false },
+    { do: 'commit', why: 'not proven', commit: commit('1 of n3') },
+  ],
+  [
+    'For nobody as a voter it needs no proof',
+    { streaming: [], level: [], alone: true, proven: false },
+    { do: 'elect', why: 'goes on alone', election: NOBODY },
+  ],
+  ['There is nothing to do, so nothing to prove', { proven: false }, { do: 'nothing', why: 'count: n2, n3' }],
+  [
     'A stranger that streams is no member',
     { streaming: ['n2', 'n3', 'n9'], level: ['n2', 'n3', 'n9'] },
     { do: 'nothing', why: 'count: n2, n3' },
@@ -103,6 +122,7 @@ const only = (...names: string[]) => ({ streaming: names, level: names })
 const aloneNow = { ...only(), alone: true }
 const FULL = ['1 of n2 n3', '2 of n2 n3'] as const
 const ALONE = ['none', 'nobody'] as const
+const HELD = ['hold', '2 of n2 n3'] as const
 const ASYNC = ['none', '1 of n2 n3'] as const
 
 const quorum: readonly Walk[] = [
@@ -221,6 +241,28 @@ const quorum: readonly Walk[] = [
     { members: ['n1', 'n2'], streaming: ['n2'], level: [] },
     ['elect nobody', 'in a cluster of 2'],
   ],
+  ['A run died while commits were held', HELD, {}, ['commit 1 of n2 n3', 'count: n2, n3']],
+  [
+    'The same, and the standbys are busy: they are not waited for',
+    HELD,
+    { level: [] },
+    ['commit 1 of n2 n3', 'count: n2, n3'],
+  ],
+  ['The same, and one is lost', HELD, only('n3'), ['commit 1 of n3', 'elect 1 of n3', 'count: n3']],
+  ['The same, and both are lost', HELD, only(), ['no standby that has caught up streams yet']],
+  ['The same for long', HELD, aloneNow, ['elect nobody', 'commit none', 'goes on alone']],
+  [
+    'A run died while commits were held, just promoted',
+    ['hold', 'nobody'],
+    {},
+    ['commit 1 of n2 n3', 'elect 2 of n2 n3', 'count: n2, n3'],
+  ],
+  [
+    'A run died while commits were held, and the cluster has got small',
+    HELD,
+    { members: ['n1', 'n2'], ...only('n2') },
+    ['elect nobody', 'commit none', 'elect 1 of n2', 'in a cluster of 2'],
+  ],
   [
     'Commits did not wait until now',
     ASYNC,
@@ -252,6 +294,12 @@ const strict: readonly Walk[] = [
     ['1 of n2 n3', 'nobody'],
     aloneNow,
     ['so writes wait for one (strict)'],
+  ],
+  [
+    'A run died while commits were held, and nobody streams: they wait for any standby again',
+    HELD,
+    only(),
+    ['commit 1 of n2 n3', 'so writes wait for one (strict)'],
   ],
   [
     'Alone from the time of `quorum`',

@@ -1,5 +1,5 @@
 import { describe } from 'node:test'
-import { NO_WAIT, NOBODY } from '../../../lib/postgresql/decide-durability.ts'
+import { HOLD, NO_WAIT, NOBODY } from '../../../lib/postgresql/decide-durability.ts'
 import {
   ALONE_AFTER_MS,
   decideUpkeep,
@@ -25,7 +25,8 @@ const base: UpkeepFacts = {
   streaming: BOTH,
   level: BOTH,
   withoutStandbyMs: 0,
-  refused: false,
+  proven: true,
+  failed: null,
   elapsedMs: 0,
 }
 const withHealth = (n3: boolean): { underLock: UnderLock } => ({
@@ -64,7 +65,7 @@ const cases: readonly Case<UpkeepFacts, UpkeepPlan>[] = [
   ],
   [
     'A change was refused: look again before another one',
-    { ...n3Lost, refused: true },
+    { ...n3Lost, failed: 'refused' },
     { do: 'wait', why: 'count: n2', ...again },
   ],
   [
@@ -85,8 +86,38 @@ const cases: readonly Case<UpkeepFacts, UpkeepPlan>[] = [
   ],
   [
     'It needs no consent of Consul',
-    { fileDiffers: true, refused: true },
+    { fileDiffers: true, failed: 'refused' },
     { do: 'restore', why: 'the configuration file', commit: base.commit },
+  ],
+  [
+    'A run was killed while commits were held: it goes on at once',
+    { commit: HOLD, proven: false },
+    { do: 'commit', why: 'count: n2, n3', commit: base.commit },
+  ],
+  [
+    'The same with the next rule in the file already: nobody wants to hold commits for ever',
+    { commit: HOLD, proven: false, fileDiffers: true },
+    { do: 'commit', why: 'count: n2, n3', commit: base.commit },
+  ],
+  [
+    'A rule that is only set: no voters beside it before it is proven to be in effect',
+    { proven: false, underLock: { ...consul, election: NOBODY } },
+    { do: 'commit', why: 'not proven', commit: base.commit },
+  ],
+  [
+    'It is proven',
+    { underLock: { ...consul, election: NOBODY } },
+    { do: 'elect', why: 'count: n2, n3', election: consul.election },
+  ],
+  [
+    'PostgreSQL was late: not at once again, as clients are held',
+    { ...n3Lost, failed: 'late' },
+    { do: 'wait', why: 'count: n2', afterMs: 5000 },
+  ],
+  [
+    'PostgreSQL was late again and again: a run ends',
+    { ...n3Lost, failed: 'late', elapsedMs: UPKEEP_MS + 1 },
+    { do: 'done', why: 'have had 20 s' },
   ],
   ['A healthy member does not count yet', n2Only, { do: 'wait', why: 'count: n2', ...again }],
   ['A member that is not healthy is not waited for', n3Unhealthy, { do: 'done', why: 'count: n2' }],

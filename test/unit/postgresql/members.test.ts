@@ -100,6 +100,7 @@ describe('members', () => {
         streaming: ['n2', 'n3'],
         level: ['n2', 'n3'],
         alone: false,
+        proven: true,
       })
       assert.equal(plan.do, 'nothing')
     })

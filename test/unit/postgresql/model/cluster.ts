@@ -393,6 +393,8 @@ export class Cluster {
       streaming: standbys.map(({ node }) => node),
       level: standbys.filter(({ wal }) => wal.length === self.wal.length).map(({ node }) => node),
       alone: standbys.length === 0,
+      // Here a rule is in effect as soon as it is set: see durability-cluster.ts.
+      proven: true,
     }
   }
 

@@ -6,13 +6,15 @@ import {
   type DurabilityFacts,
   decideDurability,
   type ElectionRule,
+  HOLD,
   isSafe,
   isSynchronous,
   NO_WAIT,
   NOBODY,
+  sameCommit,
 } from '../../../../lib/postgresql/decide-durability.ts'
 import { DurabilityConsul } from './durability-consul.ts'
-import { common, isBeginning, type Member, newMember } from './durability-member.ts'
+import { common, isBeginning, type Member, newMember, type Upkeep } from './durability-member.ts'
 
 export interface Start {
   size: number
@@ -26,13 +28,21 @@ export interface Rules {
   decide: typeof decideDurability
   /** A commit rule is set only after the document was written again. */
   touches: boolean
+  /** For a commit rule to count as in effect, these must be seen to have taken it over. */
+  proves: 'nothing' | 'checkpointer' | 'all'
   /** Consul refuses a rule that was decided without a machine that is a member. */
   confirms: boolean
   /** The two rules are compared after every event; else only what comes of them is seen. */
   compares: boolean
 }
 
-export const RULES: Rules = { decide: decideDurability, touches: true, confirms: true, compares: true }
+export const RULES: Rules = {
+  decide: decideDurability,
+  touches: true,
+  proves: 'all',
+  confirms: true,
+  compares: true,
+}
 
 /** A primary, its standbys and Consul, in which every step may fail or come late; the rules in force are the real ones. */
 export class DurabilityCluster {
@@ -52,6 +62,7 @@ export class DurabilityCluster {
     this.#rules = rules
     this.machines = names.map((node) => newMember(node, 'n1'))
     this.member('n1').commit = from === 'promoted' ? commitRule(others) : NO_WAIT
+    this.#restart(this.member('n1'))
     this.consul = new DurabilityConsul(names, from === 'async' ? { voters: others, need: 1 } : NOBODY)
   }
 
@@ -94,7 +105,9 @@ export class DurabilityCluster {
   link(self: Member): void {
     if (self.primary || self.upstream === null || !self.up) return
     // PostgreSQL streams only what continues the history that is there.
-    self.linked = isBeginning(self.wal, this.member(self.upstream).wal)
+    const upstream = this.member(self.upstream)
+    if (!self.linked) upstream.senders.set(self.node, upstream.commit)
+    self.linked = isBeginning(self.wal, upstream.wal)
   }
 
   write(self: Member): void {
@@ -115,8 +128,42 @@ export class DurabilityCluster {
     this.#disconnect(self)
   }
 
-  #disconnect(self: Member): void {
+  /** All of its processes are new, and know what is set. */
+  #restart(self: Member): void {
+    self.waits = self.commit.count > 0
+    for (const { node } of this.machines) self.senders.set(node, self.commit)
+  }
+
+  start(self: Member): void {
+    if (!self.up) this.#restart(self)
+    self.up = true
+  }
+
+  /** One of a server's processes takes over what is set: the checkpointer, or the WAL sender of a standby. */
+  takeOver(self: Member, process: 'checkpointer' | Member): void {
+    if (process === 'checkpointer') self.waits = self.commit.count > 0
+    else self.senders.set(process.node, self.commit)
+  }
+
+  takeAllOver(self: Member): void {
+    for (const process of ['checkpointer', ...this.machines] as const) this.takeOver(self, process)
+  }
+
+  /** The rules by which a server may acknowledge a commit at this moment. */
+  #inEffect(self: Member): CommitRule[] {
+    if (!self.waits) return [NO_WAIT]
+    const rules = [...self.senders].filter(([node]) => this.streams(this.member(node), self))
+    return rules.flatMap(([node, rule]) => (rule.standbys.includes(node) ? [rule] : []))
+  }
+
+  /** The run of the upkeep dies. */
+  kill(self: Member): void {
     self.upkeep = { at: 'start' }
+    self.proven = null
+  }
+
+  #disconnect(self: Member): void {
+    this.kill(self)
     self.linked = false
     for (const standby of this.machines) if (standby.upstream === self.node) standby.linked = false
   }
@@ -143,27 +190,51 @@ export class DurabilityCluster {
       streaming: standbys.map(({ node }) => node),
       level: standbys.filter(({ wal }) => wal.length >= upkeep.written).map(({ node }) => node),
       alone: standbys.length === 0 && !patient,
+      proven:
+        this.#rules.proves === 'nothing' || (self.proven !== null && sameCommit(self.proven, upkeep.commit)),
     }
     const plan = this.#rules.decide(facts)
     if (plan.do !== 'nothing')
-      self.upkeep = { at: 'decided', plan, session: consul.session, index: consul.index, members }
+      self.upkeep = {
+        ...{ at: 'decided', plan, session: consul.session, index: consul.index, members },
+        former: self.commit,
+      }
   }
 
-  /** The next part of a step: a commit rule takes two. */
+  /** The next part of a step: a commit rule takes three. */
   act(self: Member, late: boolean): void {
     const { upkeep } = self
     self.upkeep = { at: 'start' }
-    if (upkeep.at !== 'decided' && upkeep.at !== 'touched') return
+    if (upkeep.at === 'start' || upkeep.at === 'marked') return
     const { plan, session, index, members } = upkeep
     const names = this.machines.map(({ node }) => node)
     const unlisted = this.#rules.confirms ? names.filter((node) => !members.includes(node)) : []
     const write = (election: ElectionRule) => ({ node: self.node, election, session, index, unlisted })
-    if (plan.do === 'commit' && (upkeep.at === 'touched' || !this.#rules.touches)) self.commit = plan.commit
+    if (plan.do === 'commit' && (upkeep.at !== 'decided' || !this.#rules.touches))
+      this.#setCommit(self, plan.commit, upkeep)
     else if (self.cut) return
     else if (plan.do === 'elect' && late) this.consul.send(write(plan.election))
     else if (plan.do === 'elect') this.consul.write(write(plan.election))
     else if (plan.do === 'commit' && this.consul.write(write(this.consul.election)))
       self.upkeep = { ...upkeep, at: 'touched' }
+  }
+
+  /** As setCommitRule of lib/postgresql/apply-commit-rule.ts. */
+  #setCommit(
+    self: Member,
+    commit: CommitRule,
+    upkeep: Upkeep & { at: 'decided' | 'touched' | 'held' },
+  ): void {
+    if (commit.count === 0 || this.#rules.proves === 'nothing') self.commit = commit
+    else if (upkeep.at === 'held') {
+      const isHeld =
+        self.waits && (this.#rules.proves === 'checkpointer' || this.#inEffect(self).length === 0)
+      self.commit = isHeld ? commit : upkeep.former
+      self.proven = isHeld ? commit : null
+    } else if (self.commit.count > 0 || !self.waits) {
+      self.commit = HOLD
+      self.upkeep = { ...upkeep, at: 'held' }
+    }
   }
 
   /** The published primary may always come back. */
@@ -197,6 +268,7 @@ export class DurabilityCluster {
 
   publish(self: Member): void {
     if (!self.up || self.cut || self.promoted === null) return
+    if (this.#rules.proves !== 'nothing' && self.commit.count > 0 && !self.waits) return
     if (this.consul.publish(self.node, self.promoted)) self.promoted = null
   }
 
@@ -211,13 +283,15 @@ export class DurabilityCluster {
     self.wal = common(self.wal, published.wal)
     Object.assign(self, { primary: false, promoted: null, safe: false })
     Object.assign(self, { upstream: published.node, linked: true, receiverStopped: false })
+    published.senders.set(self.node, published.commit)
   }
 
   /** Acknowledges whatever may be by now, and sees whether anything is wrong. */
   check(): void {
     const { published, consul } = this
-    const isNowSafe = consul.author === published.node && isSafe(published.commit, consul.election)
-    const rules = (): string => JSON.stringify([published.commit, consul.election])
+    const all = [published.commit, ...this.#inEffect(published)]
+    const isNowSafe = consul.author === published.node && all.every((rule) => isSafe(rule, consul.election))
+    const rules = (): string => JSON.stringify([all, consul.election])
     // With too few members commits do not wait, and then a standby may be named all the same: once they have stopped waiting.
     const promisesNothing = !this.waits && published.commit.count === 0 && !published.waited
     if (this.#rules.compares)
@@ -230,7 +304,8 @@ export class DurabilityCluster {
 
   #acknowledge(primary: Member): void {
     const { consul } = this
-    for (const commit of primary.wal.slice(0, this.#onDisk(primary, primary.commit))) {
+    const onDisk = this.#inEffect(primary).map((rule) => this.#onDisk(primary, rule))
+    for (const commit of primary.wal.slice(0, Math.max(0, ...onDisk))) {
       if (this.#acknowledged.has(commit)) continue
       this.#acknowledged.add(commit)
       if (!primary.safe) continue
@@ -248,10 +323,15 @@ export class DurabilityCluster {
     if (count === 0) return primary.wal.length
     const flushed = standbys
       .map((node) => this.member(node))
-      .filter((standby) => this.streams(standby, primary))
+      .filter((standby) => this.streams(standby, primary) && this.#isCounted(standby, primary))
       .map(({ wal }) => wal.length)
       .sort((one, other) => other - one)
     return flushed[count - 1] ?? 0
+  }
+
+  /** Does the WAL sender of a standby take it for one that commits wait for? */
+  #isCounted({ node }: Member, primary: Member): boolean {
+    return primary.senders.get(node)?.standbys.includes(node) === true
   }
 
   #assertHasAll({ node, wal }: Member, what: string): void {

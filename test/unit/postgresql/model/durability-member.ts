@@ -7,11 +7,14 @@ export type Upkeep =
   | { at: 'marked'; commit: CommitRule; written: number }
   /** It has decided on the lock's session, the document's index and the members that it saw. */
   | {
-      at: 'decided' | 'touched'
+      /** What commits wait for is changed in three parts: Consul is asked once more, commits are held, the new rule is set. */
+      at: 'decided' | 'touched' | 'held'
       plan: DurabilityPlan
       session: number
       index: number
       members: readonly string[]
+      /** The rule before commits were held. */
+      former: CommitRule
     }
 
 /** A machine of the model: its PostgreSQL, and its run of the upkeep. */
@@ -24,8 +27,14 @@ export interface Member {
   primary: boolean
   /** What is on disk, as the numbers of commits: what a standby has is a beginning of what its primary has. */
   wal: number[]
-  /** Persisted, as ALTER SYSTEM does. */
+  /** What is set, also over a restart, as by ALTER SYSTEM. */
   commit: CommitRule
+  /** Do commits wait at all? The checkpointer says so, which takes over only later what is set. */
+  waits: boolean
+  /** By which rule the WAL sender of a standby lets commits go: it takes over later, too. */
+  senders: Map<string, CommitRule>
+  /** The rule that a run of the upkeep has seen in effect. */
+  proven: CommitRule | null
   /** Where a standby is pointed at, and whether it is connected. */
   upstream: string | null
   linked: boolean
@@ -47,6 +56,9 @@ export const newMember = (node: string, primary: string): Member => ({
   primary: node === primary,
   wal: [],
   commit: { standbys: [], count: 0 },
+  waits: false,
+  senders: new Map(),
+  proven: null,
   upstream: node === primary ? null : primary,
   linked: node !== primary,
   receiverStopped: false,

@@ -12,7 +12,7 @@ const TOO_MANY = 20
 
 /** The facts after a step was carried out. */
 export function after(facts: DurabilityFacts, plan: DurabilityPlan): DurabilityFacts {
-  if (plan.do === 'commit') return { ...facts, commit: plan.commit }
+  if (plan.do === 'commit') return { ...facts, commit: plan.commit, proven: true }
   return plan.do === 'elect' ? { ...facts, election: plan.election } : facts
 }
 
@@ -40,10 +40,12 @@ const names = fc.subarray(STANDBYS)
 
 /** Any rule at all, whether or not a primary ever comes to have it. */
 export const anyCommit: fc.Arbitrary<CommitRule> = names.chain((standbys) =>
-  (standbys.length === 0 ? fc.constant(0) : fc.integer({ min: 1, max: standbys.length })).map((count) => ({
-    standbys,
-    count,
-  })),
+  (standbys.length === 0 ? fc.integer({ min: 0, max: 1 }) : fc.integer({ min: 1, max: standbys.length })).map(
+    (count) => ({
+      standbys,
+      count,
+    }),
+  ),
 )
 
 export const anyElection: fc.Arbitrary<ElectionRule> = names.chain((voters) =>
@@ -71,6 +73,7 @@ export const anyFacts: fc.Arbitrary<DurabilityFacts> = fc
     commit: anyCommit,
     election: anyElection,
     sight: anySight,
+    proven: fc.boolean(),
   })
   .map(({ sight, ...rest }) => ({ node: 'n1', ...rest, ...sight }))
 

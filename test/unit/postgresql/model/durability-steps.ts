@@ -8,19 +8,26 @@ type Step = (cluster: DurabilityCluster, machine: Member, pick: number) => void
 function upkeep(
   cluster: DurabilityCluster,
   machine: Member,
-  { late = false, lacks = (_node: string): boolean => false } = {},
+  { late = false, stalls = false, lacks = (_node: string): boolean => false } = {},
 ): void {
   cluster.mark(machine)
   cluster.decide(machine, false, lacks)
-  cluster.act(machine, late)
-  cluster.act(machine, late)
+  for (let part = 0; part < 3; part += 1) {
+    if (!stalls) cluster.takeAllOver(machine)
+    cluster.act(machine, late)
+  }
 }
 
 function catchUp(cluster: DurabilityCluster, machine: Member): void {
-  machine.up = true
+  cluster.start(machine)
   cluster.rejoin(machine)
   cluster.link(machine)
   cluster.flush(machine, Number.POSITIVE_INFINITY)
+}
+
+/** The checkpointer, or the WAL sender of a standby. */
+function takeOver(cluster: DurabilityCluster, machine: Member, pick: number): void {
+  cluster.takeOver(machine, cluster.machines[(pick % 6) - 1] ?? 'checkpointer')
 }
 
 /** The primary's session ends and a machine runs its gate to the end. */
@@ -73,12 +80,11 @@ const steps: Readonly<Record<string, readonly [weight: number, step: Step]>> = {
     },
   ],
   crash: [2, (cluster, machine) => cluster.crash(machine)],
-  start: [
-    2,
-    (_cluster, machine) => {
-      machine.up = true
-    },
-  ],
+  start: [2, (cluster, machine) => cluster.start(machine)],
+  kill: [1, (cluster, machine) => cluster.kill(machine)],
+  stalled: [3, (cluster, machine) => upkeep(cluster, machine, { stalls: true })],
+  takeOver: [3, takeOver],
+  takeAllOver: [2, (cluster, machine) => cluster.takeAllOver(machine)],
   expire: [1, ({ consul }) => consul.expire()],
   retake: [4, (cluster, machine) => cluster.retake(machine)],
   stand: [2, (cluster, machine) => cluster.stand(machine)],
@@ -139,7 +145,7 @@ export function play({ start, turns }: Run, rules: Rules): DurabilityCluster {
 export function settle(cluster: DurabilityCluster): void {
   const { published, consul } = cluster
   for (const machine of cluster.machines) {
-    machine.up = true
+    cluster.start(machine)
     machine.cut = false
   }
   consul.expire()
