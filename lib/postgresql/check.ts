@@ -1,13 +1,21 @@
 import { readable } from '../consul/check-documents.ts'
 import type { Context } from '../consul/handler.ts'
+import { consulKeys } from '../consul/manifest.ts'
 import type { CheckLine } from '../core/component.ts'
 import { readFailure } from '../core/failure.ts'
 import { queueUnit } from '../core/systemd.ts'
-import { unknownOnFailure } from '../core/unknown.ts'
+import { UNKNOWN, unknownOnFailure } from '../core/unknown.ts'
+import { withDatabase } from './client.ts'
+import { localDatabase } from './database.ts'
 import { type DatabaseCheckPlan, decideDatabaseCheck, decideRejoinCheck } from './decide-check.ts'
 import type { Replication } from './decide-follow.ts'
+import { decideSettingsCheck, type SettingFacts } from './decide-settings.ts'
 import { postgresqlKeys, postgresqlPaths, postgresqlUnits } from './manifest.ts'
 import { observeReplication } from './observe-follow.ts'
+import { readCommitSettings } from './observe-settings.ts'
+
+/** It answers in milliseconds, and if it does not, another line says so. */
+const SETTINGS_MS = 2000
 
 const rejoin: CheckLine<Context, Parameters<typeof decideRejoinCheck>[0]> = {
   name: 'rejoin',
@@ -25,5 +33,19 @@ const database: CheckLine<Context, Replication, DatabaseCheckPlan> = {
   },
 }
 
+const settings: CheckLine<Context, SettingFacts> = {
+  name: 'settings',
+  async observe({ settings: { postgresqlPort }, consul }) {
+    const database = localDatabase('understudy_monitor', postgresqlPort)
+    const [config, found] = await Promise.all([
+      unknownOnFailure(consul.get(consulKeys.config)),
+      unknownOnFailure(withDatabase(database, SETTINGS_MS, readCommitSettings)),
+    ])
+    return { settings: found, mode: config === UNKNOWN ? UNKNOWN : (config?.value.durability ?? 'quorum') }
+  },
+  decide: decideSettingsCheck,
+  apply: async () => {},
+}
+
 /** This component's lines of the periodic check. A failed rejoin first: of several lines the status shows only the first. */
-export const lines = [rejoin, database, readable('databases', postgresqlKeys.nodes)]
+export const lines = [rejoin, database, settings, readable('databases', postgresqlKeys.nodes)]

@@ -9,6 +9,11 @@ password_encryption = 'scram-sha-256'
 # 50 connections of the PgBouncer on each of five machines, and some to spare.
 max_connections = 300
 
+# What a commit is acknowledged for: see docs/adr/0030-proof-that-commits-wait.md. Whatever undoes it is reported.
+synchronous_commit = on
+fsync = on
+full_page_writes = on
+
 wal_level = replica
 hot_standby = on
 # pg_rewind needs data checksums or this.

@@ -9,16 +9,27 @@ import type { DurabilityMode } from '../consul/manifest.ts'
 import { type Reading, valueFrom } from '../core/reading.ts'
 import type { Seen } from '../core/status.ts'
 import { UNKNOWN, type Unknown } from '../core/unknown.ts'
+import { type CommitSetting, settingProblems } from './decide-settings.ts'
 import type { PostgresqlNode, Sync } from './manifest.ts'
 import type { LocalDatabase } from './role.ts'
 
 /** The smallest cluster that can lose a machine and still elect. */
 const FAILOVER_MACHINES = 3
 
+interface UnsafeSettings {
+  /** Settings under which acknowledged commits may be lost; only where there are any. */
+  unsafe?: readonly CommitSetting[]
+}
+
 /** What a database says of itself and of its replication. */
 export type DatabaseAnswer =
-  | (LocalDatabase & { role: 'primary'; position: bigint })
-  | (LocalDatabase & { role: 'standby'; position: bigint; streaming: boolean; upstream: string | null })
+  | (LocalDatabase & { role: 'primary'; position: bigint } & UnsafeSettings)
+  | (LocalDatabase & {
+      role: 'standby'
+      position: bigint
+      streaming: boolean
+      upstream: string | null
+    } & UnsafeSettings)
   | { role: 'down' }
 
 export interface PostgresqlReadings {
@@ -41,14 +52,14 @@ export interface PostgresqlFields {
 
 export interface PostgresqlMachine {
   postgresql:
-    | { role: 'primary'; timeline: number }
-    | {
+    | ({ role: 'primary'; timeline: number } & UnsafeSettings)
+    | ({
         role: 'standby'
         timeline: number
         streaming: boolean
         upstream: string | null
         lagBytes: number | Unknown
-      }
+      } & UnsafeSettings)
     | { role: 'down' }
     | Unknown
 }
@@ -113,7 +124,14 @@ export function postgresqlNotes({ machines, consul, election }: PostgresqlReport
   return notes
 }
 
-export function postgresqlProblems({ name, postgresql }: Machine, report: PostgresqlReport): string[] {
+export function postgresqlProblems(machine: Machine, report: PostgresqlReport): string[] {
+  const { name, postgresql } = machine
+  const unsafe = postgresql !== UNKNOWN && 'unsafe' in postgresql ? postgresql.unsafe : undefined
+  const settings = settingProblems(unsafe ?? [], report.durability)
+  return [...roleProblems(machine, report), ...settings.map((problem) => `PostgreSQL on ${name}: ${problem}`)]
+}
+
+function roleProblems({ name, postgresql }: Machine, report: PostgresqlReport): string[] {
   const { primary, published } = report
   if (postgresql === UNKNOWN) return [`PostgreSQL on ${name} does not answer`]
   if (postgresql.role === 'down') return [`PostgreSQL on ${name} is down`]

@@ -1,22 +1,26 @@
 import { type Connection, type Target, withDatabase } from './client.ts'
 import { nobodyListens, readRole } from './database.ts'
+import { unsafeOf } from './decide-settings.ts'
 import type { DatabaseAnswer } from './decide-status.ts'
 import { parseLsn } from './lsn.ts'
 import { postgresqlPaths } from './manifest.ts'
+import { readCommitSettings } from './observe-settings.ts'
 
 /** From now on this process finds the password of monitoring. It takes root. */
 export function useMonitorPassword(): void {
   process.env['PGPASSFILE'] = postgresqlPaths.monitorPassfile
 }
 
-/** Role, timeline, position (written by a primary, replayed by a standby) and where the WAL comes from. */
+/** Role, timeline, position (written by a primary, replayed by a standby), where the WAL comes from, and unsafe settings. */
 export async function askPostgresql(target: Target, timeoutMs: number): Promise<DatabaseAnswer> {
   try {
     return await withDatabase(target, timeoutMs, async (connection) => {
       const role = await readRole(connection)
       const { position, streaming, upstream } = await readReplication(connection)
       if (role.role === 'down') return role
-      return role.role === 'primary' ? { ...role, position } : { ...role, position, streaming, upstream }
+      const unsafe = unsafeOf(await readCommitSettings(connection))
+      const answer = { position, ...(unsafe.length > 0 && { unsafe }) }
+      return role.role === 'primary' ? { ...role, ...answer } : { ...role, ...answer, streaming, upstream }
     })
   } catch (error) {
     if (nobodyListens(error)) return { role: 'down' }

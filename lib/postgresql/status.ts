@@ -69,8 +69,9 @@ function machineFields({ name }: Member, seen: PostgresqlSeen, valueOrGap: Value
   const asked = seen.machines.get(name)?.postgresql ?? { why: 'it was not asked' }
   const answer = valueOrGap(name, 'PostgreSQL', asked)
   if (answer === UNKNOWN || answer.role === 'down') return { postgresql: answer }
-  const { timeline } = answer
-  if (answer.role === 'primary') return { postgresql: { role: 'primary', timeline } }
+  const { timeline, unsafe } = answer
+  const settings = unsafe === undefined ? {} : { unsafe }
+  if (answer.role === 'primary') return { postgresql: { role: 'primary', timeline, ...settings } }
   const { streaming, upstream, position } = answer
   const primary = primaryPosition(seen)
   const lagBytes = valueOrGap(
@@ -81,7 +82,7 @@ function machineFields({ name }: Member, seen: PostgresqlSeen, valueOrGap: Value
       : // Both were read at slightly different times: a standby that keeps up may look ahead.
         { value: Math.max(0, Number(primary - position)) },
   )
-  return { postgresql: { role: 'standby', timeline, streaming, upstream, lagBytes } }
+  return { postgresql: { role: 'standby', timeline, streaming, upstream, lagBytes, ...settings } }
 }
 
 /** Role, timeline and lag. */

@@ -1,0 +1,167 @@
+/** Our SQL, and what we read from its answers, on real servers of several releases. */
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { waitFor } from '../../../lib/core/wait.ts'
+import { keepMetadata } from '../../../lib/postgresql/apply-upkeep.ts'
+import { type Target, withDatabase } from '../../../lib/postgresql/client.ts'
+import { probe, readRole } from '../../../lib/postgresql/database.ts'
+import { unsafeOf } from '../../../lib/postgresql/decide-settings.ts'
+import { readLineage } from '../../../lib/postgresql/observe-lineage.ts'
+import { readCommitSettings } from '../../../lib/postgresql/observe-settings.ts'
+import { askPostgresql } from '../../../lib/postgresql/observe-status.ts'
+import { setAndReload } from '../../../lib/postgresql/setting.ts'
+import { dropSlots, ensureSlot, evictStandbys } from '../../../lib/postgresql/slots.ts'
+import { releases, TestServer } from '../support/postgresql.ts'
+
+const ASK_MS = 5000
+
+for (const { name, bin } of releases)
+  describe(name, () => {
+    let server: TestServer
+    let standby: TestServer
+    before(async () => {
+      server = await TestServer.start(bin)
+      await server.ask('create role understudy_monitor login in role pg_monitor')
+      await server.ask('create role repmgr superuser login')
+      await server.ask('create database repmgr owner repmgr')
+      standby = await server.standby('n2')
+    })
+    after(async () => {
+      await standby.remove()
+      await server.remove()
+    })
+    const as = (user: string, one = server, database = 'postgres'): Target => ({
+      ...one.target,
+      user,
+      database,
+    })
+
+    test('the role of a primary and of a standby, for every user who asks', async () => {
+      for (const user of ['postgres', 'understudy_monitor', 'repmgr']) {
+        assert.deepEqual(await probe(as(user), ASK_MS), { role: 'primary', timeline: 1 }, user)
+        const found = await probe(as(user, standby), ASK_MS)
+        assert.ok(typeof found === 'object' && found.role === 'standby', user)
+        assert.equal(found.timeline, 1)
+        assert.ok(found.receivedLsn > 0n)
+        assert.equal(found.receiverStopped, false)
+      }
+    })
+
+    test('a WAL receiver that stops, and goes on', async () => {
+      const stopped = async () => {
+        const role = await standby.connected(readRole)
+        return role.role === 'standby' && role.receiverStopped
+      }
+      const { primary_conninfo: conninfo = '' } =
+        (
+          await standby.ask<{ primary_conninfo: string }>(
+            `select current_setting('primary_conninfo') as primary_conninfo`,
+          )
+        )[0] ?? {}
+      await standby.connected((own) => setAndReload(own, { primary_conninfo: '' }))
+      await waitFor('it to stop', ASK_MS, async () => (await stopped()) || null, 20)
+      await standby.connected((own) => setAndReload(own, { primary_conninfo: conninfo }))
+      await waitFor('it to go on', ASK_MS, async () => !(await stopped()) || null, 20)
+    })
+
+    test('the status', async () => {
+      const answer = await askPostgresql(as('understudy_monitor'), ASK_MS)
+      assert.ok(answer.role === 'primary' && answer.position > 0n)
+      assert.equal(answer.unsafe, undefined)
+      await waitFor('the standby to stream', ASK_MS, async () => {
+        const of = await askPostgresql(as('understudy_monitor', standby), ASK_MS)
+        return (of.role === 'standby' && of.streaming && of.upstream === server.directory) || null
+      })
+    })
+
+    test('whether a standby can go on with this primary', async () => {
+      const { host, port } = server.target
+      const own = { timeline: 1, lsn: 0x3000000n }
+      const found = await readLineage(own, { host, port }, ASK_MS)
+      assert.equal(typeof found, 'string', JSON.stringify(found))
+    })
+
+    test('slots', async () => {
+      const slots = async () =>
+        (
+          await server.ask<{ name: string }>('select slot_name as name from pg_replication_slots order by 1')
+        ).map((slot) => slot.name)
+      await server.connected(async (own) => {
+        for (const id of [2, 3, 2]) await ensureSlot(own, `repmgr_slot_${id}`)
+        await own.query(`select pg_create_physical_replication_slot('theirs')`)
+        await dropSlots(own, ['repmgr_slot_3'])
+      })
+      assert.deepEqual(await slots(), ['repmgr_slot_3', 'theirs'])
+      await server.connected(evictStandbys)
+      assert.deepEqual(await slots(), ['theirs'])
+    })
+
+    test("repmgr's metadata", async () => {
+      const repmgr = as('repmgr', server, 'repmgr')
+      await withDatabase(repmgr, ASK_MS, async (own) => {
+        await own.query('create schema repmgr')
+        // As repmgr 5.5 makes it, https://github.com/EnterpriseDB/repmgr.
+        await own.query(
+          `create table repmgr.nodes (node_id int primary key, upstream_node_id int references repmgr.nodes deferrable, active boolean not null,
+             node_name text not null, type text not null)`,
+        )
+        await own.query(
+          `insert into repmgr.nodes values (1, null, true, 'n1', 'primary'), (2, 1, true, 'n2', 'standby'), (3, 1, true, 'n3', 'standby')`,
+        )
+        await keepMetadata(own, 2)
+        assert.deepEqual(
+          await own.query(
+            'select node_id as id, type, upstream_node_id as upstream from repmgr.nodes order by 1',
+          ),
+          [
+            { id: 1, type: 'standby', upstream: 2 },
+            { id: 2, type: 'primary', upstream: null },
+            { id: 3, type: 'standby', upstream: 2 },
+          ],
+        )
+      })
+    })
+
+    test('settings that undo what a commit promises, wherever they are set', async (t) => {
+      const unsafe = async (one = server) =>
+        unsafeOf(await withDatabase(as('understudy_monitor', one), ASK_MS, readCommitSettings)).map(
+          ({ name, value, file, of }) => `${name} ${value} ${of ?? file?.replace(/.*\//, '')}`,
+        )
+      t.after(async () => {
+        await server.ask('alter system reset all')
+        await server.ask('select pg_reload_conf()')
+      })
+      assert.deepEqual(await unsafe(), [])
+      await server.ask('create role "an app" login')
+      for (const set of [
+        'alter database repmgr set synchronous_commit = off',
+        'alter role "an app" set synchronous_commit = local',
+        'alter role "an app" in database postgres set synchronous_commit = remote_write',
+        'alter role repmgr set synchronous_commit = remote_apply',
+        'alter role all set synchronous_commit = 0',
+        'alter system set fsync = off',
+        'alter system set full_page_writes = off',
+      ])
+        await server.ask(set)
+      await server.ask('select pg_reload_conf()')
+      const clients = [
+        'synchronous_commit off database repmgr',
+        'synchronous_commit 0 role all',
+        'synchronous_commit local role "an app"',
+        'synchronous_commit remote_write role "an app" in database postgres',
+      ]
+      const own = ['fsync off postgresql.auto.conf', 'full_page_writes off postgresql.auto.conf']
+      await waitFor(
+        'the server to read its settings',
+        ASK_MS,
+        async () => (await unsafe()).length >= 6 || null,
+      )
+      assert.deepEqual((await unsafe()).sort(), [...own, ...clients].sort())
+      // A standby says what is its own.
+      await waitFor('the standby to have it', ASK_MS, async () => {
+        const [row] = await standby.ask<{ count: string }>('select count(*)::text from pg_db_role_setting')
+        return row?.count === '5' || null
+      })
+      assert.deepEqual(await unsafe(standby), [])
+    })
+  })
