@@ -22,7 +22,7 @@ export async function applyUpkeep(
   own: Connection,
   target: Target,
   { settings, consul }: Context,
-  { session, sync, election, unlisted }: LockHolder,
+  { session, sync, election }: LockHolder,
 ): Promise<boolean> {
   const { node } = settings
   const publish = (rule: ElectionRule): Promise<boolean> =>
@@ -34,11 +34,6 @@ export async function applyUpkeep(
         value: { schema: 1, node, voters: [...rule.voters], need: rule.need },
         index: sync?.modifyIndex ?? 0,
       },
-      // A rule that leaves out a member would not be safe: a list that lacks one is not enough to leave it out.
-      ...unlisted.map((name) => ({
-        verb: 'check-not-exists' as const,
-        key: postgresqlKeys.node(name).path,
-      })),
     ])
   if (plan.do === 'elect') return publish(plan.election)
   // Writes the same rule again, so that a write of ours that timed out and is still on its way to Consul fails.

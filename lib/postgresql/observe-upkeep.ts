@@ -23,8 +23,6 @@ const LOOK_AGAIN_MS = 25
 export interface LockHolder extends UnderLock {
   session: string
   sync: Entry<Sync> | null
-  /** Machines that are registered with repmgr and missing from the list of members. */
-  unlisted: readonly string[]
 }
 
 /** What PostgreSQL and Consul say now of the standbys. The caller holds the advisory lock through `own`. */
@@ -38,13 +36,16 @@ export async function observeUpkeep(
   if (underLock === null)
     return { holder: null, commit: NO_WAIT, fileDiffers: false, streaming: [], level: [] }
   const rule = await readCommitRule(own)
-  const names = underLock.members.map(({ node }) => node)
-  const holder = { ...underLock, unlisted: await readUnlisted(own, names) }
-  return { holder, ...rule, ...(await readStandbys(own, names)) }
+  const listed = underLock.members.map(({ node }) => node)
+  // A document that is lost is no leave: commits go on waiting as in a cluster that has this machine.
+  const unlisted = await readUnlisted(own, listed)
+  const members = [...underLock.members, ...unlisted.map((node) => ({ node, healthy: false }))]
+  const standbys = await readStandbys(own, [...listed, ...unlisted])
+  return { holder: { ...underLock, members }, ...rule, ...standbys }
 }
 
 /** What Consul says now; null if this machine does not hold the lock as the published primary, or Consul does not answer. */
-async function readUnderLock({ settings, consul }: Context): Promise<Omit<LockHolder, 'unlisted'> | null> {
+async function readUnderLock({ settings, consul }: Context): Promise<LockHolder | null> {
   const { node } = settings
   const [leadership, sessions, members, config, sync] = await Promise.all([
     orUnknown(readLeadership(consul)),
@@ -74,6 +75,7 @@ async function readCommitRule(own: Connection): Promise<{ commit: CommitRule; fi
   return { commit: parseSynchronous(row.now), fileDiffers: (row.file ?? '') !== row.now }
 }
 
+/** Machines that are registered with repmgr and missing from the list of members in Consul. */
 async function readUnlisted(own: Connection, members: readonly string[]): Promise<string[]> {
   const rows = await own.query<{ name: string }>('select node_name as name from repmgr.nodes order by 1')
   return rows.map(({ name }) => name).filter((name) => !members.includes(name))

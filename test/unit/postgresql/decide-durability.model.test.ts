@@ -185,7 +185,7 @@ const mistakes: readonly [caption: string, mistake: Partial<Rules>][] = [
   ['a commit rule that is set without a look at the lock', { touches: false }],
   ['voters that stream and have not caught up', { decide: credulous }],
   ['a cluster that got small, and both rules set at once', { decide: careless }],
-  ['a list that lacks a member and is believed', { confirms: false }],
+  ['a list that lacks a member and is believed', { registers: false }],
   ['a commit rule that is set and not yet in effect', { proves: 'nothing' }],
   ['a WAL sender that still lets commits go by the former rule', { proves: 'checkpointer' }],
 ]

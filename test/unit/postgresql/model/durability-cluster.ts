@@ -30,8 +30,8 @@ export interface Rules {
   touches: boolean
   /** For a commit rule to count as in effect, these must be seen to have taken it over. */
   proves: 'nothing' | 'checkpointer' | 'all'
-  /** Consul refuses a rule that was decided without a machine that is a member. */
-  confirms: boolean
+  /** A machine is a member while it is registered with repmgr, also if it is missing from the list in Consul. */
+  registers: boolean
   /** The two rules are compared after every event; else only what comes of them is seen. */
   compares: boolean
 }
@@ -40,7 +40,7 @@ export const RULES: Rules = {
   decide: decideDurability,
   touches: true,
   proves: 'all',
-  confirms: true,
+  registers: true,
   compares: true,
 }
 
@@ -48,6 +48,8 @@ export const RULES: Rules = {
 export class DurabilityCluster {
   readonly machines: readonly Member[]
   readonly consul: DurabilityConsul
+  /** Those that repmgr knows. Only who leaves is no longer registered. */
+  readonly #registered: Set<string>
   readonly #mode: DurabilityMode
   readonly #rules: Rules
   readonly #acknowledged = new Set<number>()
@@ -60,6 +62,7 @@ export class DurabilityCluster {
     const others = names.slice(1)
     this.#mode = mode
     this.#rules = rules
+    this.#registered = new Set(names)
     this.machines = names.map((node) => newMember(node, 'n1'))
     this.member('n1').commit = from === 'promoted' ? commitRule(others) : NO_WAIT
     this.#restart(this.member('n1'))
@@ -81,7 +84,7 @@ export class DurabilityCluster {
   }
 
   get members(): string[] {
-    return this.machines.map(({ node }) => node).filter((node) => this.consul.members.has(node))
+    return this.machines.map(({ node }) => node).filter((node) => this.#registered.has(node))
   }
 
   /** Are there enough members for a commit to wait? */
@@ -91,9 +94,10 @@ export class DurabilityCluster {
 
   /** A standby leaves the cluster, or comes back as a member. */
   join(self: Member): void {
-    const { members } = this.consul
-    if (members.has(self.node) && self !== this.published) members.delete(self.node)
-    else members.add(self.node)
+    const leaves = this.#registered.has(self.node) && self !== this.published
+    for (const set of [this.consul.members, this.#registered])
+      if (leaves) set.delete(self.node)
+      else set.add(self.node)
   }
 
   streams(self: Member, primary: Member): boolean {
@@ -175,7 +179,10 @@ export class DurabilityCluster {
   /** @param lacks which members are missing from the list that it sees, as in a stale answer. */
   decide(self: Member, patient: boolean, lacks: (node: string) => boolean = () => false): void {
     const { consul } = this
-    const members = this.members.filter((node) => node === self.node || !lacks(node))
+    const isListed = (node: string): boolean => consul.members.has(node) && !lacks(node)
+    const members = this.members.filter(
+      (node) => node === self.node || this.#rules.registers || isListed(node),
+    )
     const { upkeep } = self
     self.upkeep = { at: 'start' }
     if (upkeep.at !== 'marked' || self.cut || consul.holder !== self.node || consul.published !== self.node)
@@ -196,7 +203,7 @@ export class DurabilityCluster {
     const plan = this.#rules.decide(facts)
     if (plan.do !== 'nothing')
       self.upkeep = {
-        ...{ at: 'decided', plan, session: consul.session, index: consul.index, members },
+        ...{ at: 'decided', plan, session: consul.session, index: consul.index },
         former: self.commit,
       }
   }
@@ -206,10 +213,8 @@ export class DurabilityCluster {
     const { upkeep } = self
     self.upkeep = { at: 'start' }
     if (upkeep.at === 'start' || upkeep.at === 'marked') return
-    const { plan, session, index, members } = upkeep
-    const names = this.machines.map(({ node }) => node)
-    const unlisted = this.#rules.confirms ? names.filter((node) => !members.includes(node)) : []
-    const write = (election: ElectionRule) => ({ node: self.node, election, session, index, unlisted })
+    const { plan, session, index } = upkeep
+    const write = (election: ElectionRule) => ({ node: self.node, election, session, index })
     if (plan.do === 'commit' && (upkeep.at !== 'decided' || !this.#rules.touches))
       this.#setCommit(self, plan.commit, upkeep)
     else if (self.cut) return
@@ -252,7 +257,7 @@ export class DurabilityCluster {
   elect(self: Member, sees: (node: string) => boolean): void {
     const { consul } = this
     if (!self.up || self.cut || self.primary || !self.receiverStopped) return
-    if (!consul.members.has(self.node)) return
+    if (!this.#registered.has(self.node)) return
     consul.acquire(self.node)
     const { voters, need } = consul.election
     if (consul.holder !== self.node || !voters.includes(self.node)) return

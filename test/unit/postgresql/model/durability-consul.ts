@@ -5,8 +5,6 @@ interface Write {
   election: ElectionRule
   session: number
   index: number
-  /** Machines that were no members as it was decided. */
-  unlisted: readonly string[]
 }
 
 /** The members, the lock, who was published, and the document of the election rule. */
@@ -20,6 +18,7 @@ export class DurabilityConsul {
   /** Writes of the document that their writer no longer waits for. */
   readonly #late: Write[] = []
 
+  /** The members' documents. */
   readonly members: Set<string>
 
   constructor(names: readonly string[], election: ElectionRule) {
@@ -45,10 +44,9 @@ export class DurabilityConsul {
     return this.holder === node && this.session === session
   }
 
-  /** check-session on the lock, compare-and-set, and check-not-exists on who was no member, in one transaction. */
-  write({ node, election, session, index, unlisted }: Write): boolean {
+  /** check-session on the lock and compare-and-set, in one transaction. */
+  write({ node, election, session, index }: Write): boolean {
     if (!this.holds(node, session) || this.index !== index) return false
-    if (unlisted.some((name) => this.members.has(name))) return false
     Object.assign(this, { author: node, election, index: index + 1 })
     return true
   }

@@ -5,14 +5,13 @@ export type Upkeep =
   | { at: 'start' }
   /** It has read the commit rule and then how much was written by then. */
   | { at: 'marked'; commit: CommitRule; written: number }
-  /** It has decided on the lock's session, the document's index and the members that it saw. */
+  /** It has decided on the lock's session and the document's index. */
   | {
       /** What commits wait for is changed in three parts: Consul is asked once more, commits are held, the new rule is set. */
       at: 'decided' | 'touched' | 'held'
       plan: DurabilityPlan
       session: number
       index: number
-      members: readonly string[]
       /** The rule before commits were held. */
       former: CommitRule
     }

@@ -93,6 +93,8 @@ const steps: Readonly<Record<string, readonly [weight: number, step: Step]>> = {
   failover: [3, failover],
   rejoin: [2, (cluster, machine) => cluster.rejoin(machine)],
   join: [2, (cluster, machine) => cluster.join(machine)],
+  // A document that is deleted by mistake is no leave.
+  lose: [1, ({ consul }, machine) => void consul.members.delete(machine.node)],
 }
 
 interface Turn {
