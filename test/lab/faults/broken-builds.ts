@@ -45,6 +45,13 @@ const quorumOff: Patch[] = [
     from: /'synchronous_standby_names'/g,
     to: `'${IGNORED}'`,
   },
+  // Nobody looks whether commits do wait.
+  {
+    handlers: ['failover', 'failover-validate'],
+    from: /function untilTakenOver\(([^)]*)\) \{/g,
+    to: `function untilTakenOver($1) {
+    return;`,
+  },
 ]
 
 /** What the cluster was made with has to go as well. */
