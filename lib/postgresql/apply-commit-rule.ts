@@ -11,7 +11,7 @@ import { setAndReload } from './setting.ts'
 export const TAKE_OVER_MS = 1000
 /** How long standbys are made to answer, so that commits are let go: it takes milliseconds, and later they answer by themselves. */
 const RELEASE_MS = 200
-/** How often is looked meanwhile: clients are held for this long in the mean. */
+/** How often is looked meanwhile: clients are held all the time. */
 const LOOK_AGAIN_MS = 2
 /** Longer than all of the above together. */
 const PROBE_MS = 10_000
@@ -45,11 +45,12 @@ export async function setCommitRule(own: Connection, target: Target, rule: Commi
       await setAndSee(own, renderSynchronous(HOLD))
       await untilCommitsWait(own, probe)
       await untilNoneIsReleased(own)
+      await setAndSee(own, renderSynchronous(rule))
     } catch (error) {
-      await setAndSee(own, former).catch(() => {})
+      // In a session of its own: what has failed may be that this one has come to its deadline.
+      await withDatabase(target, PROBE_MS, (other) => setAndSee(other, former)).catch(() => {})
       throw error
     }
-    await setAndSee(own, renderSynchronous(rule))
     if (!cannotBeMet(rule)) await release(own, probe)
   })
 }

@@ -16,6 +16,8 @@ const ABSENT: CommitRule = { standbys: ['n4', 'n5'], count: 1 }
 
 /** How long a client may be held by a change; on this computer's two cores much else may be running. */
 const HELD_MS = 300
+/** A standby answers within this time. */
+const ANSWER_MS = 500
 
 for (const { name, bin } of releases)
   describe(name, () => {
@@ -66,7 +68,7 @@ for (const { name, bin } of releases)
       })
     }
     const write = `select pg_logical_emit_message(true, 'test', 'written')`
-    /** Does a commit return? If not, it is cancelled. */
+    /** Does a commit return? One that waits for longer than a standby takes to answer does not, and is cancelled. */
     async function commitReturns(): Promise<boolean> {
       return server.connected(async (client) => {
         const [row] = await client.query<{ pid: number }>('select pg_backend_pid() as pid')
@@ -74,19 +76,16 @@ for (const { name, bin } of releases)
         const committed = client.query(write).finally(() => {
           returned = true
         })
-        const outcome = await waitFor(
-          'a commit to return or to wait',
-          5000,
-          async () => {
-            if (returned) return 'returned'
-            const waiting = `select from pg_stat_activity where pid = ${row?.pid} and wait_event = 'SyncRep'`
-            return (await server.ask(waiting)).length > 0 ? 'waits' : null
-          },
-          5,
-        )
-        if (outcome === 'waits') await server.ask(`select pg_cancel_backend(${row?.pid})`)
+        const waiting = `select from pg_stat_activity where pid = ${row?.pid} and wait_event = 'SyncRep'`
+        const started = performance.now()
+        await waitFor('a commit to return or to wait', 5000, async () => {
+          if (returned) return true
+          return ((await server.ask(waiting)).length > 0 && performance.now() - started > ANSWER_MS) || null
+        })
+        const outcome = returned
+        if (!outcome) await server.ask(`select pg_cancel_backend(${row?.pid})`)
         await committed
-        return outcome === 'returned'
+        return outcome
       })
     }
     const late = (process: string) => (error: unknown) => {
@@ -143,6 +142,29 @@ for (const { name, bin } of releases)
       resume(walSender)
       await set(ABSENT)
       assert.equal(await commitReturns(), false)
+    })
+
+    test('a session that is lost while commits are held leaves the former rule', async () => {
+      await set(N2)
+      const walSender = await server.process('walsender')
+      pause(walSender)
+      const change = server.connected(async (own) => {
+        await own.query(`select set_config('application_name', 'lost', false)`)
+        await setCommitRule(own, server.target, ABSENT)
+      })
+      const failed = assert.rejects(change)
+      await waitFor(
+        'commits to be held',
+        5000,
+        async () => (await ruleNow()).standbys.length === 0 || null,
+        5,
+      )
+      await server.ask(
+        `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'lost'`,
+      )
+      await failed
+      assert.deepEqual(await ruleNow(), N2)
+      resume(walSender)
     })
 
     test('a run that was killed halfway is finished by the next one', async () => {
