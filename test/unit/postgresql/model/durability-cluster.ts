@@ -95,9 +95,17 @@ export class DurabilityCluster {
   /** A standby leaves the cluster, or comes back as a member. */
   join(self: Member): void {
     const leaves = this.#registered.has(self.node) && self !== this.published
+    // A join takes many seconds: longer than a step that was decided before it, or a write that is on its way.
+    if (!leaves) this.#passTime()
     for (const set of [this.consul.members, this.#registered])
       if (leaves) set.delete(self.node)
       else set.add(self.node)
+  }
+
+  #passTime(): void {
+    this.consul.settleAll()
+    for (const machine of this.machines) machine.upkeep = { at: 'start' }
+    this.check()
   }
 
   streams(self: Member, primary: Member): boolean {

@@ -61,6 +61,10 @@ export class DurabilityConsul {
     if (write && arrives) this.write(write)
   }
 
+  settleAll(): void {
+    while (this.#late.length > 0) this.settle(0, true)
+  }
+
   publish(node: string, session: number): boolean {
     if (!this.holds(node, session)) return false
     Object.assign(this, { published: node, author: node, election: NOBODY, index: this.index + 1 })
