@@ -2,6 +2,8 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Context } from '../consul/handler.ts'
 import { consulKeys } from '../consul/manifest.ts'
 import { dropStartSessions, startSession } from '../consul/session.ts'
+import { explain } from '../core/errors.ts'
+import { log } from '../core/log.ts'
 import { queueUnit } from '../core/systemd.ts'
 import { orUnknown, UNKNOWN } from '../core/unknown.ts'
 import type { StartGatePlan } from './decide-start-gate.ts'
@@ -13,7 +15,10 @@ const REFUSED_MS = 4000
 /** How long a start waits for another session: Consul makes none while this machine's own health is critical. */
 const SESSION_AGAIN_MS = 500
 
-/** Takes the lock for a primary that is about to start; sends a machine that must not start as one to rejoin. */
+/**
+ * Takes the lock for a primary that is about to start; sends a machine that must not start as one to rejoin; lets the virtual IP go
+ * where Consul does not answer.
+ */
 export async function applyStartGate(plan: StartGatePlan, { settings, consul }: Context): Promise<void> {
   const { node } = settings
   switch (plan.do) {
@@ -35,8 +40,21 @@ export async function applyStartGate(plan: StartGatePlan, { settings, consul }: 
       await orUnknown(consul.acquire(consulKeys.leader, value, session, plan.modifyIndex))
       return
     }
-    case 'nothing':
     case 'wait':
+      if (plan.withdraw) await withdrawOnce()
+      return
+    case 'nothing':
       return
   }
+}
+
+let withdrawn = false
+
+/** Once in a run: every other look would start it again. */
+async function withdrawOnce(): Promise<void> {
+  if (withdrawn) return
+  withdrawn = true
+  await queueUnit('start', postgresqlUnits.withdraw).catch((error: unknown) =>
+    log('start-gate', { failed: `start ${postgresqlUnits.withdraw}`, error: explain(error) }),
+  )
 }

@@ -23,7 +23,11 @@ export function decideDatabaseCheck(facts: Replication): DatabaseCheckPlan {
   const runs = local !== UNKNOWN && local.role !== 'down'
   const leads = local !== UNKNOWN && local.role === 'primary'
   // The line of Consul's own component reports that Consul does not answer.
-  if (leadership === UNKNOWN) return { ...plan(leads ? ['fence'] : [], null), why: 'Consul does not answer' }
+  if (leadership === UNKNOWN) {
+    // Also without a primary to stop: the machine may still have the virtual IP.
+    const standby = local !== UNKNOWN && local.role === 'standby'
+    return { ...plan(standby ? [] : ['fence'], null), why: 'Consul does not answer' }
+  }
   const { leader, primary } = leadership
   const start: Repair[] = []
   // Also if another machine is published: a run that was killed may have left the lock to this one.

@@ -26,24 +26,28 @@ export interface FenceFacts {
 }
 
 export interface FencePlan {
-  do: 'nothing' | 'wait' | 'fence'
+  /** `withdraw` gives up the virtual IP where there is no primary to stop. */
+  do: 'nothing' | 'wait' | 'withdraw' | 'fence'
   why: string
 }
 
 /**
  * A primary that has neither its standbys nor its lock is cut off, or its standbys have left it: it is stopped, and the machine
- * gives up the virtual IP. With standbys it goes on without Consul; with the lock it goes on without standbys.
+ * gives up the virtual IP. With standbys it goes on without Consul; with the lock it goes on without standbys. A machine that runs no
+ * primary and cannot ask Consul gives up the virtual IP, too: another machine may lead by now.
  */
 export function decideFence(facts: FenceFacts): FencePlan {
   const { node, local, members, leadership, ownSessions, waitedMs } = facts
-  if (local === UNKNOWN || local.role !== 'primary')
-    return { do: 'nothing', why: 'no primary runs on this machine' }
+  const unknown = leadership === UNKNOWN || ownSessions === UNKNOWN
+  if (local === UNKNOWN || local.role !== 'primary') {
+    const why = 'no primary runs on this machine'
+    return unknown ? { do: 'withdraw', why: `${why}, and Consul does not answer` } : { do: 'nothing', why }
+  }
   if (members < FENCE_FROM)
     return { do: 'nothing', why: `a cluster of ${members} cannot elect another primary` }
   const standbys = confirming(facts)
   if (standbys.length > 0)
     return { do: 'nothing', why: `standbys that stream from this primary: ${standbys.join(', ')}` }
-  const unknown = leadership === UNKNOWN || ownSessions === UNKNOWN
   if (!unknown) {
     const { leader, primary } = leadership
     // Promoted, and about to be published, which may take longer than FENCE_AFTER_MS.

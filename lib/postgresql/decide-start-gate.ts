@@ -27,7 +27,9 @@ export interface StartGateFacts {
 
 /** `allow` starts; `lock` takes the lock first; `refuse` does not start and rejoins instead; `wait` looks again. */
 export type StartGatePlan =
-  | { do: 'nothing' | 'allow' | 'refuse' | 'wait'; why: string }
+  | { do: 'nothing' | 'allow' | 'refuse'; why: string }
+  /** `withdraw`: nobody says that this machine still leads, so it gives up the virtual IP. */
+  | { do: 'wait'; why: string; withdraw?: true }
   /** Only if the lock is as it was seen: its ModifyIndex, 0 where it was never taken. */
   | { do: 'lock'; why: string; modifyIndex: number }
 
@@ -45,7 +47,7 @@ export function decideStartGate({
 }: StartGateFacts): StartGatePlan {
   if (!ours) return { do: 'nothing', why: 'this database does not belong to the cluster' }
   if (standbySignal) return { do: 'allow', why: 'it starts as a standby' }
-  if (leadership === UNKNOWN || ownSessions === UNKNOWN) return { do: 'wait', why: NO_ANSWER }
+  if (leadership === UNKNOWN || ownSessions === UNKNOWN) return { do: 'wait', why: NO_ANSWER, withdraw: true }
   const { leader, primary } = leadership
   if (!primary) return decideUnpublished(node, leader, traces)
   if (primary.node !== node) return { do: 'refuse', why: `${primary.node} is the primary` }

@@ -5,8 +5,17 @@ import { UNKNOWN, type Unknown } from '../core/unknown.ts'
 /** Added to the primary's VRRP priority. More than the largest gap between priorities, so that it always decides. */
 export const PRIMARY_WEIGHT = 100
 
+/**
+ * How long a claim is kept while neither Consul answers nor a primary runs here: an election of Consul's leader takes 1 to 4 s, and a
+ * restart of PostgreSQL in place 1 to 2 s.
+ */
+const CLAIM_MS = 4000
+
 /** keepalived treats this weight as a fault and gives the address up, see track_file in keepalived.conf(5). */
 export const NO_CLAIM = -254
+
+/** The track file of a machine that claims the address. */
+export const CLAIM = `${PRIMARY_WEIGHT}\n`
 
 export interface VirtualIpWeightFacts {
   node: string
@@ -17,6 +26,10 @@ export interface VirtualIpWeightFacts {
   fenced: boolean
   /** Content of keepalived's track file, or null if there is none. */
   file: string | null
+  /** The database of this machine runs as a primary. Asked only where Consul does not answer and the file claims the address. */
+  leads: boolean | null
+  /** Since this run first looked. */
+  waitedMs: number
 }
 
 export interface VirtualIpWeightPlan {
@@ -30,7 +43,8 @@ export interface VirtualIpWeightPlan {
 /**
  * With policy `with-primary` one machine claims the address: the holder of the lock, which is the primary or about to become it.
  * While the lock is free, it is the published primary, because no other machine can be the primary. With policy `fixed`, VRRP
- * priority places the address.
+ * priority places the address. Without Consul a claim is kept only beside a running primary: another machine may have been promoted,
+ * and takes the address only once this one lets it go.
  */
 export function decideVirtualIpWeight({
   node,
@@ -38,6 +52,8 @@ export function decideVirtualIpWeight({
   leadership,
   fenced,
   file,
+  leads,
+  waitedMs,
 }: VirtualIpWeightFacts): VirtualIpWeightPlan {
   const plan = (weight: number, why: string): VirtualIpWeightPlan => {
     if (file === `${weight}\n`) return { do: 'nothing', why }
@@ -48,7 +64,9 @@ export function decideVirtualIpWeight({
   if (fenced || leadership === null) return plan(NO_CLAIM, 'this machine is fenced')
   if (policy === UNKNOWN || leadership === UNKNOWN) {
     if (file === null) return plan(NO_CLAIM, 'Consul does not answer and no primary is known')
-    return { do: 'nothing', why: 'Consul does not answer' }
+    if (file !== CLAIM || leads) return { do: 'nothing', why: 'Consul does not answer' }
+    const why = 'Consul does not answer and no primary runs on this machine'
+    return waitedMs < CLAIM_MS ? { do: 'nothing', why } : plan(NO_CLAIM, why)
   }
   if (policy === 'fixed') return plan(0, 'the policy is fixed: the virtual IP is placed by priority')
   const { leader, primary } = leadership

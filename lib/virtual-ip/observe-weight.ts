@@ -2,21 +2,38 @@ import type { Context } from '../consul/handler.ts'
 import { consulKeys } from '../consul/manifest.ts'
 import { readLeadership } from '../consul/observe-leadership.ts'
 import { readText } from '../core/atomic-files.ts'
+import type { Run } from '../core/reconciler.ts'
+import type { Settings } from '../core/settings.ts'
 import { orUnknown, UNKNOWN } from '../core/unknown.ts'
+import { localDatabase, probeLocal } from '../postgresql/database.ts'
 import { isFenced } from '../postgresql/fence-marker.ts'
-import type { VirtualIpWeightFacts } from './decide-weight.ts'
+import { CLAIM, type VirtualIpWeightFacts } from './decide-weight.ts'
 import { virtualIpPaths } from './manifest.ts'
 
+/** How long the local database may take to answer: it is asked where Consul is silent, and the address may have to leave. */
+const DATABASE_MS = 1000
+
 /** Reads the holder of the lock, the published primary, the policy and keepalived's track file. */
-export async function observeVirtualIpWeight({ settings, consul }: Context): Promise<VirtualIpWeightFacts> {
+export async function observeVirtualIpWeight(
+  { settings, consul }: Context,
+  { elapsedMs }: Run,
+): Promise<VirtualIpWeightFacts> {
   const { node } = settings
   const file = readText(virtualIpPaths.weight)
+  const facts = { node, file, leads: null, waitedMs: elapsedMs }
   // Consul would not change the decision, and waiting for it costs time.
-  if (isFenced()) return { node, policy: null, leadership: null, fenced: true, file }
+  if (isFenced()) return { ...facts, policy: null, leadership: null, fenced: true }
   const [config, leadership] = await Promise.all([
     orUnknown(consul.get(consulKeys.config)),
     orUnknown(readLeadership(consul)),
   ])
   const policy = config === UNKNOWN || config === null ? UNKNOWN : config.value.policy
-  return { node, policy, leadership, fenced: false, file }
+  const blind = policy === UNKNOWN || leadership === UNKNOWN
+  const leads = blind && file === CLAIM ? await runsPrimary(settings) : null
+  return { ...facts, policy, leadership, fenced: false, leads }
+}
+
+async function runsPrimary({ postgresqlPort }: Settings): Promise<boolean> {
+  const local = await probeLocal(localDatabase('understudy_monitor', postgresqlPort), DATABASE_MS)
+  return local !== UNKNOWN && local.role === 'primary'
 }

@@ -21,6 +21,8 @@ interface Case {
   /** The handler's own deadline, as its source has it. */
   deadlineMs: number
   asked?: readonly string[]
+  /** keepalived's track file, where it is not that of a machine that claims the address. */
+  weight?: string
 }
 
 const held = '{"Key":"understudy/postgresql/leader","Session":"1f0e"}'
@@ -31,6 +33,8 @@ const passing = databases('passing', 'passing', 'passing')
 const restarting = databases('passing', 'warning', 'passing')
 const failed = databases('critical', 'warning', 'passing')
 const failover = 'start --no-block understudy-failover.service'
+const fence = 'start --no-block understudy-fence.service'
+const withdraw = 'start --no-block understudy-withdraw.service'
 const notify = (state: string) => ['INSTANCE', 'understudy', state, '150']
 
 const cases: readonly Case[] = [
@@ -42,7 +46,7 @@ const cases: readonly Case[] = [
     stdout: /^\{"do":"nothing",.*\}$/,
     deadlineMs: 20_000,
   },
-  { handler: 'virtual-ip-weight', exitCode: 0, plan: 'nothing', deadlineMs: 20_000 },
+  { handler: 'virtual-ip-weight', weight: '0\n', exitCode: 0, plan: 'nothing', deadlineMs: 20_000 },
   { handler: 'service-tag', exitCode: 0, plan: 'nothing', deadlineMs: 20_000 },
   { handler: 'follow', exitCode: 0, plan: 'nothing', deadlineMs: 20_000 },
   ...['MASTER', 'BACKUP', 'FAULT', 'STOP'].map((state): Case => {
@@ -77,7 +81,14 @@ const cases: readonly Case[] = [
   },
   // Another machine's id: that one validates for itself.
   { handler: 'failover-validate', args: ['2'], exitCode: 1, stdout: /^refused$/, deadlineMs: 10_000 },
-  { handler: 'start-gate', args: ['17-main'], exitCode: 75, plan: 'wait', deadlineMs: 25_000 },
+  {
+    handler: 'start-gate',
+    args: ['17-main'],
+    exitCode: 75,
+    plan: 'wait',
+    asked: [withdraw],
+    deadlineMs: 25_000,
+  },
   {
     handler: 'start-gate',
     args: ['17-main', '--dry-run'],
@@ -87,7 +98,7 @@ const cases: readonly Case[] = [
   },
   { handler: 'start-gate', args: ['17-other'], exitCode: 0, deadlineMs: 1000 },
   { handler: 'start-gate', args: ['15-main'], exitCode: 0, deadlineMs: 1000 },
-  { handler: 'lead-changed', exitCode: 0, plan: 'nothing', deadlineMs: 25_000 },
+  { handler: 'lead-changed', weight: '0\n', exitCode: 0, plan: 'nothing', deadlineMs: 25_000 },
   {
     handler: 'lead-changed',
     args: ['--dry-run'],
@@ -100,6 +111,7 @@ const cases: readonly Case[] = [
   ...[free, 'null', 'nonsense', ''].map(
     (input): Case => ({
       handler: 'leader-released',
+      weight: '0\n',
       input,
       exitCode: 0,
       plan: 'nothing',
@@ -117,8 +129,14 @@ const cases: readonly Case[] = [
       deadlineMs: 1000,
     }),
   ),
-  { handler: 'fence', exitCode: 0, plan: 'nothing', deadlineMs: 5000 },
-  { handler: 'fence', args: ['--dry-run'], exitCode: 0, stdout: /^\{"do":"nothing",.*\}$/, deadlineMs: 5000 },
+  { handler: 'fence', exitCode: 0, plan: 'withdraw', asked: [withdraw], deadlineMs: 5000 },
+  {
+    handler: 'fence',
+    args: ['--dry-run'],
+    exitCode: 0,
+    stdout: /^\{"do":"withdraw",.*\}$/,
+    deadlineMs: 5000,
+  },
   {
     handler: 'repmgr-event',
     args: ['1', 'standby_follow', '1', '', '', '--dry-run'],
@@ -132,6 +150,8 @@ const cases: readonly Case[] = [
     // Consul keeps this as the output of its check, and writes it to its catalogue when it changes.
     stderr: /^$/,
     stdout: /^Consul does not answer, failover is suspended\nnot running: understudy-repmgrd.*$/,
+    // It looks again once.
+    asked: [fence, fence],
     deadlineMs: 12_000,
   },
   {
@@ -171,9 +191,11 @@ describe('no Consul', { skip, concurrency }, () => {
         stderr,
         deadlineMs,
         asked = [],
+        weight,
       } of cases) {
         test([handler, ...args, input].join(' '), async () => {
           const member = memberWith({ consul })
+          if (weight !== undefined) member.write('keepalived/weight', weight)
           const before = member.state()
           const ended = await member.handler(handler, args, { input, timeoutMs: deadlineMs + 5000 })
           assert.equal(ended.exitCode, exitCode, JSON.stringify(ended))
@@ -190,6 +212,14 @@ describe('no Consul', { skip, concurrency }, () => {
           )
         })
       }
+
+      test('virtual-ip-weight where no primary runs: the claim goes, but not at once', async () => {
+        const member = memberWith({ consul })
+        const ended = await member.handler('virtual-ip-weight')
+        assert.equal(ended.exitCode, 0, ended.stderr)
+        assert.equal(member.read('keepalived/weight'), '-254\n')
+        assert.ok(ended.ms >= 4000 && ended.ms < 12_000, `${ended.ms} ms`)
+      })
 
       test('virtual-ip-weight with no file: no weight', async () => {
         const member = memberWith({ consul })

@@ -109,14 +109,14 @@ const primaryCases: Cases = [
     start(['fence'], 'Consul does not answer', null),
   ],
   [
-    'Consul does not answer, and it is stopped',
+    'Consul does not answer, and it is stopped: the fence lets the virtual IP go',
     { leadership: UNKNOWN, local: down },
-    start([], 'Consul does not answer', null),
+    start(['fence'], 'Consul does not answer', null),
   ],
   [
     'Consul does not answer, and neither does it',
     { leadership: UNKNOWN, local: UNKNOWN },
-    start([], 'Consul does not answer', null),
+    start(['fence'], 'Consul does not answer', null),
   ],
   [
     'Another machine was promoted',

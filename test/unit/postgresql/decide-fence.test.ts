@@ -23,6 +23,13 @@ const base: FenceFacts = {
   ownSessions: UNKNOWN,
   waitedMs: FENCE_AFTER_MS,
 }
+const standby = {
+  role: 'standby',
+  timeline: 3,
+  receivedLsn: 1n,
+  replayedLsn: 1n,
+  receiverStopped: true,
+} as const
 const own = { ownSessions: ['session-n1'] }
 
 const cases: readonly Case<FenceFacts, FencePlan>[] = [
@@ -126,11 +133,21 @@ const cases: readonly Case<FenceFacts, FencePlan>[] = [
   ['A single machine', { members: 1 }, { do: 'nothing', why: 'a cluster of 1 cannot' }],
   [
     'A standby',
-    { local: { role: 'standby', timeline: 3, receivedLsn: 1n, replayedLsn: 1n, receiverStopped: true } },
-    { do: 'nothing', why: 'no primary runs' },
+    { local: standby, leadership: leadOfN2, ...own },
+    { do: 'nothing', why: 'no primary runs on this machine' },
   ],
-  ['PostgreSQL is stopped', { local: { role: 'down' } }, { do: 'nothing', why: 'no primary runs' }],
-  ['PostgreSQL does not answer', { local: UNKNOWN }, { do: 'nothing', why: 'no primary runs' }],
+  [
+    'PostgreSQL is stopped: Consul says where the address belongs',
+    { local: { role: 'down' }, leadership: leadOfN1, ...own },
+    { do: 'nothing', why: 'no primary runs on this machine' },
+  ],
+  [
+    'PostgreSQL is stopped and Consul is away: the address must not stay',
+    { local: { role: 'down' }, waitedMs: 0 },
+    { do: 'withdraw', why: 'no primary runs on this machine, and Consul does not answer' },
+  ],
+  ['Neither answers', { local: UNKNOWN }, { do: 'withdraw', why: 'no primary runs on this machine' }],
+  ['A standby without Consul', { local: standby }, { do: 'withdraw', why: 'Consul does not answer' }],
 ]
 describe('fence', () => table(decideFence, base, cases))
 
@@ -169,6 +186,8 @@ test('fence: nobody is stopped who has the standbys that a commit needs, or its 
       const lone = local !== UNKNOWN && local.role === 'primary' && members >= 3 && !acknowledges
       const leads = leadership === leadOfN1 && ownSessions !== UNKNOWN && ownSessions.includes('session-n1')
       assert.equal(plan.do === 'fence', lone && !leads && waitedMs >= FENCE_AFTER_MS)
+      const blind = leadership === UNKNOWN || ownSessions === UNKNOWN
+      assert.equal(plan.do === 'withdraw', blind && (local === UNKNOWN || local.role !== 'primary'))
     }),
     { numRuns: 1000 },
   )

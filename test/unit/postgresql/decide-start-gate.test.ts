@@ -79,12 +79,12 @@ const cases: readonly Case<StartGateFacts, StartGatePlan>[] = [
   [
     'Without Consul nothing starts as a primary',
     { leadership: UNKNOWN },
-    { do: 'wait', why: 'does not say who' },
+    { do: 'wait', why: 'does not say who', withdraw: true },
   ],
   [
     'Consul does not say which sessions are ours',
     { ownSessions: UNKNOWN },
-    { do: 'wait', why: 'does not say who' },
+    { do: 'wait', why: 'does not say who', withdraw: true },
   ],
   [
     'The first machine, whose join has not published a primary yet',

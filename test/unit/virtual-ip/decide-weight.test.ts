@@ -23,7 +23,11 @@ const base: VirtualIpWeightFacts = {
   leadership: leadOfN1,
   fenced: false,
   file: HEAVY,
+  leads: null,
+  waitedMs: 0,
 }
+/** Consul does not answer, and this machine claims the address. */
+const blind = { leadership: UNKNOWN, waitedMs: 4000 } as const
 
 const cases: readonly Case<VirtualIpWeightFacts, VirtualIpWeightPlan>[] = [
   ['The primary is heavy', {}, { do: 'nothing', why: 'n1 is the primary' }],
@@ -86,13 +90,33 @@ const cases: readonly Case<VirtualIpWeightFacts, VirtualIpWeightPlan>[] = [
     { do: 'nothing', why: 'placed by priority' },
   ],
   [
-    'Without Consul the weight stays',
-    { leadership: UNKNOWN },
+    'Without Consul the claim stays beside a running primary',
+    { ...blind, leads: true },
     { do: 'nothing', why: 'Consul does not answer' },
   ],
   [
-    'Without the policy the weight stays',
-    { policy: UNKNOWN },
+    'Without the policy the claim stays beside a running primary',
+    { policy: UNKNOWN, waitedMs: 4000, leads: true },
+    { do: 'nothing', why: 'Consul does not answer' },
+  ],
+  [
+    'Without Consul and without a primary here: another machine may lead',
+    { ...blind, leads: false },
+    { do: 'write', why: 'no primary runs on this machine', file: NONE, closeConnections: true },
+  ],
+  [
+    'Without the policy and without a primary here',
+    { policy: UNKNOWN, waitedMs: 4000, leads: false },
+    { do: 'write', why: 'no primary runs on this machine', file: NONE, closeConnections: true },
+  ],
+  [
+    "Without both for as long as an election of Consul's leader takes: the claim stays",
+    { ...blind, leads: false, waitedMs: 3999 },
+    { do: 'nothing', why: 'no primary runs on this machine' },
+  ],
+  [
+    'Fixed placement: without both the address stays by priority',
+    { ...blind, file: LIGHT },
     { do: 'nothing', why: 'Consul does not answer' },
   ],
   [
@@ -170,6 +194,8 @@ const anyFacts: fc.Arbitrary<VirtualIpWeightFacts> = fc.record({
   leadership: fc.oneof(leadership, unknown),
   fenced: fc.boolean(),
   file,
+  leads: fc.option(fc.boolean()),
+  waitedMs: fc.constantFrom(0, 4000),
 })
 
 test('virtual-ip-weight: what was written is not written again', () => {
@@ -198,7 +224,8 @@ test('virtual-ip-weight: by the same news one machine claims the address, and th
       (news, files) => {
         const weights = NODES.map((name, index) => {
           const before = files[index] ?? null
-          return decideVirtualIpWeight({ node: name, ...news, fenced: false, file: before }).file ?? before
+          const facts = { ...base, node: name, ...news, file: before }
+          return decideVirtualIpWeight(facts).file ?? before
         })
         const those = (weight: string): string[] => NODES.filter((_name, index) => weights[index] === weight)
         if (news.policy === 'fixed') return assert.deepEqual(those(LIGHT), NODES)
