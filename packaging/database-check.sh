@@ -6,13 +6,16 @@ unit=$1
 data=$2
 shift 2
 
+# For the watchdog, which starts no program to see it: Consul runs its checks. Since the boot, in seconds.
+read -r now _ </proc/uptime
+{ echo "${now%%.*}" >/run/understudy/check/heartbeat; } 2>/dev/null
+
 # Has the database been away for less than 5 s, and is systemd starting it? After that a failover is quicker.
 is_restarting() {
   state=$(systemctl show --property=ActiveState,ActiveExitTimestampMonotonic "$unit")
   case $state in *ActiveState=activating* | *ActiveState=deactivating*) ;; *) return 1 ;; esac
   left=${state##*ActiveExitTimestampMonotonic=}
   left=${left%%[!0-9]*}
-  read -r now _ </proc/uptime
   [ "${left:-0}" -gt 0 ] && [ $((${now%%.*} - left / 1000000)) -lt 5 ]
 }
 

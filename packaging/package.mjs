@@ -65,7 +65,7 @@ try {
   install('CHANGELOG.md', 'usr/share/doc/understudy/changelog')
 
   write('DEBIAN/postinst', renderPostinst(components), 0o755)
-  install('packaging/debian/postrm', 'DEBIAN/postrm', 0o755)
+  for (const script of ['prerm', 'postrm']) install(`packaging/debian/${script}`, `DEBIAN/${script}`, 0o755)
   write('DEBIAN/control', renderControl(components, { version, description }))
 
   const deb = join(top, 'dist', `understudy_${version}_all.deb`)

@@ -1,9 +1,12 @@
+import { writeFileSync } from 'node:fs'
+import { uptime } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Context } from '../consul/handler.ts'
 import { trimHistory } from '../consul/history.ts'
 import type { CheckLine, Component } from '../core/component.ts'
 import { EXIT, explain } from '../core/errors.ts'
 import type { Next } from '../core/reconciler.ts'
+import { postgresqlPaths } from '../postgresql/manifest.ts'
 import { checkLines } from './check-lines.ts'
 import { decideCheck, LOOK_AGAIN_MS, type Looked, looksAgain, type MachinePlan } from './decide-check.ts'
 
@@ -23,6 +26,7 @@ export function checkRun(components: readonly Component<Context>[]) {
   let lines: readonly CheckLine<Context>[] = []
 
   async function observe(context: Context): Promise<{ looked: Looked<Context>[] }> {
+    writeHeartbeat()
     if (lines.length === 0) lines = await checkLines(components)
     const inUnderstudy = lines.filter(({ report }) => report === undefined)
     return { looked: await Promise.all(inUnderstudy.map((line) => look(line, context))) }
@@ -53,6 +57,15 @@ async function reportOwn(lines: readonly CheckLine<Context>[], context: Context)
   const own = lines.filter(({ report }) => report !== undefined)
   const reported = Promise.all(own.map((line) => reportInConsul(line, context)))
   await Promise.race([reported, pause(OWN_CHECK_MS, undefined, { ref: false })])
+}
+
+/** As `database-check` does every second: where a hung disk stops that one, the watchdog must not end the agent. */
+function writeHeartbeat(): void {
+  try {
+    writeFileSync(postgresqlPaths.heartbeat, `${Math.floor(uptime())}\n`)
+  } catch {
+    // The check goes on: it has more to do than this.
+  }
 }
 
 /** What is only for convenience must not cost the machine its check; the next run tries again. */

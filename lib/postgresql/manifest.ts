@@ -38,6 +38,8 @@ export const postgresqlPaths = {
   cloneLock: `${run}/postgresql/clone`,
   /** Lies there while this machine's database is stopped because it was cut off. */
   fenced: `${run}/database/fenced`,
+  /** When Consul last ran a check, in seconds since the boot: the watchdog reads it. */
+  heartbeat: `${run}/check/heartbeat`,
   /** How often and why a rejoin has failed. */
   rejoinFailed: `${run}/database/rejoin-failed.json`,
   repmgrConfig: '/etc/repmgr.conf',
@@ -71,6 +73,8 @@ export const postgresqlUnits = {
   follow: 'understudy-follow.service',
   rejoin: 'understudy-rejoin.service',
   fence: 'understudy-fence.service',
+  /** Starts the fence where Consul's agent, which starts everything else, runs no checks any more. */
+  watchdog: 'understudy-watchdog.timer',
   /** What a fence starts: clients are held back and the virtual IP is given up. */
   withdraw: 'understudy-withdraw.service',
 } as const
@@ -104,6 +108,7 @@ export const postgresql: Component<Context, Joining> = /* @__PURE__ */ describe(
       path: postgresqlPaths.fenced,
       holds: 'exists while the database is stopped because the machine was cut off',
     },
+    { path: postgresqlPaths.heartbeat, holds: 'when Consul last ran a check, in seconds since the boot' },
     { path: postgresqlPaths.rejoinFailed, holds: 'how often, since when and why rejoin has failed' },
   ],
   ports: [{ port: '5432/tcp', what: 'PostgreSQL', from: "the members' network, by `pg_hba.conf`" }],
@@ -163,19 +168,27 @@ export const postgresql: Component<Context, Joining> = /* @__PURE__ */ describe(
       calledBy: 'the check `postgresql`, every second',
       does: 'checks whether the database answers',
     },
+    {
+      name: 'watchdog',
+      user: 'root',
+      calledBy: 'understudy-watchdog.timer, every 10 s',
+      does: "starts the fence where Consul's agent runs no checks, and ends an agent that hangs",
+    },
   ],
-  daemons: [postgresqlUnits.repmgrd],
+  daemons: [postgresqlUnits.repmgrd, postgresqlUnits.watchdog],
   package: {
     depends: [
       { package: 'postgresql', program: '/usr/bin/pg_lsclusters' },
+      { package: 'procps', program: '/usr/bin/pgrep' },
       { package: 'repmgr', program: '/usr/bin/repmgr' },
     ],
     units: [
       ...['understudy-failover.service', 'understudy-fence.service', 'understudy-follow.service'],
       ...['understudy-rejoin.service', 'understudy-repmgrd.service', 'understudy-withdraw.service'],
+      ...['understudy-watchdog.service', postgresqlUnits.watchdog],
     ],
     dropIns: [{ unit: 'postgresql@.service', file: 'postgresql@.service.conf', as: 'understudy.conf' }],
-    scripts: ['database-changed', 'database-check', 'leader-released'],
+    scripts: ['database-changed', 'database-check', 'leader-released', 'watchdog'],
     tmpfiles: [
       'd /run/understudy/postgresql 0750 postgres postgres',
       'd /run/understudy/database 0755 postgres postgres',

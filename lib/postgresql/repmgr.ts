@@ -16,9 +16,11 @@ export function configureRepmgr(settings: Settings): void {
   replaceFile(postgresqlPaths.repmgrConfig, renderRepmgr({ ...settings, port, priority }))
 }
 
-/** Makes repmgrd run with these settings. */
-export const startRepmgrd = (): Promise<void> =>
-  ensureRunning(postgresqlUnits.repmgrd, [postgresqlPaths.repmgrConfig])
+/** Makes repmgrd run with these settings, and the watchdog. */
+export async function startRepmgrd(): Promise<void> {
+  await ensureRunning(postgresqlUnits.repmgrd, [postgresqlPaths.repmgrConfig])
+  await ensureRunning(postgresqlUnits.watchdog, [])
+}
 
 /** Writes the first machine into repmgr's metadata (and creates its extension). */
 export async function registerPrimary(as: SystemUser): Promise<void> {

@@ -63,6 +63,7 @@ describe('the package', () => {
       'pgbouncer',
       'polkitd',
       'postgresql',
+      'procps',
       'repmgr',
       'syncthing (>= 1.19)',
       'systemd',
@@ -125,7 +126,7 @@ describe('the package', () => {
   test('has scripts that a shell understands', () => {
     const control = join(extracted, 'control')
     dpkg('--control', deb, control)
-    for (const script of ['postinst', 'postrm']) execFileSync('sh', ['-n', join(control, script)])
+    for (const script of ['postinst', 'prerm', 'postrm']) execFileSync('sh', ['-n', join(control, script)])
   })
 })
 
@@ -168,6 +169,7 @@ describe('what is named exists', () => {
     )
     const expected = [
       ...['failover', 'fence', 'files', 'follow', 'pooler', 'rejoin', 'start-gate', 'virtual-ip-weight'],
+      'watchdog',
     ]
     assert.deepEqual(named.sort(), expected)
     for (const name of named) assert.ok(handlers.includes(name), name)
@@ -190,7 +192,7 @@ describe('what is named exists', () => {
       ...shellHandlers.map((name) => `packaging/${name}.sh`),
       ...readdirSync(join(repository, 'packaging/systemd')).map((file) => `packaging/systemd/${file}`),
     ]
-    const named = files.flatMap((file) => matches(read(file), /\b(understudy-[a-z]+\.service)\b/g))
+    const named = files.flatMap((file) => matches(read(file), /\b(understudy-[a-z]+\.(?:service|timer))\b/g))
     for (const unit of components.flatMap(({ package: packaged }) => packaged.units ?? [])) {
       assert.ok(named.includes(unit), unit)
     }

@@ -39,6 +39,7 @@ export const shellHandlers = [
   'database-check',
   'files-changed',
   'leader-released',
+  'watchdog',
 ] as const
 
 /** How a process ended. */

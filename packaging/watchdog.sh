@@ -1,0 +1,37 @@
+#!/bin/sh
+# Called by: understudy-watchdog.timer every 10 s, as root. For a machine whose Consul agent is away or hangs, so that nothing else of
+# ours runs there.
+# argv: none. stdin: nothing.
+# Exit codes (systemd only keeps them): 0 done, or nothing to do; else systemd did not do it.
+if [ "$1" = --help ]; then
+  echo 'watchdog: fences a primary whose Consul agent runs no checks any more, and ends an agent that hangs.'
+  exit 0
+fi
+heartbeat=/run/understudy/check/heartbeat
+# Since the boot Consul has run no check, and nothing of this machine leads.
+[ -e "$heartbeat" ] || exit 0
+read -r beat <"$heartbeat"
+if [ -z "$beat" ]; then
+  # It is being written just now.
+  sleep 1
+  read -r beat <"$heartbeat"
+fi
+read -r now _ </proc/uptime
+now=${now%%.*}
+silent=$((now - ${beat:-0}))
+[ "$silent" -ge 10 ] || exit 0
+
+# A standby that does not claim the virtual IP has nothing to give up. Only a primary has a walwriter.
+read -r weight </run/understudy/keepalived/weight
+if [ "$weight" = 100 ] || pgrep --full '^postgres: .*walwriter' >/dev/null; then
+  systemctl start --no-block understudy-fence.service
+fi
+
+# An agent that has run for a minute and checked nothing in that time hangs: one that was stopped by a person is left alone.
+[ "$silent" -ge 60 ] || exit 0
+state=$(systemctl show --property=ActiveState,ActiveEnterTimestampMonotonic consul.service)
+case $state in *ActiveState=active*) ;; *) exit 0 ;; esac
+since=${state##*ActiveEnterTimestampMonotonic=}
+since=${since%%[!0-9]*}
+[ $((now - ${since:-0} / 1000000)) -ge 60 ] || exit 0
+exec systemctl kill --kill-whom=main --signal=KILL consul.service
