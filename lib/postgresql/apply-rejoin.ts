@@ -12,15 +12,21 @@ import { withDatabase } from './client.ts'
 import { cloneStandby } from './clone.ts'
 import { renderConninfo } from './config-conninfo.ts'
 import { SESSION_OPTIONS } from './config-session.ts'
-import { makeStandby, markRewind, unmarkRewind } from './data-directory.ts'
+import { makeStandby, markRewind, type Upstream, unmarkRewind } from './data-directory.ts'
+import { parseHistory } from './decide-lineage.ts'
 import type { RejoinPlan } from './decide-rejoin.ts'
 import { postgresqlPaths, postgresqlUnits } from './manifest.ts'
+import { readOffer } from './observe-lineage.ts'
+import { endOfWal, readOwnWal } from './observe-own-wal.ts'
 import { resumeRestoreCommand } from './restore-command.ts'
 
 /** How long a rewind may take: it reads the WAL since the divergence and copies what has changed. */
 const REWIND_MS = 3600 * 1000
 /** How long PostgreSQL may take to start: it replays WAL first. */
 const START_MS = 120_000
+
+/** How long the primary may take to say where it left which timeline: as long as for a standby that asks. */
+const OFFER_MS = 3000
 
 /** A checkpoint of a new primary, which has replayed most of it; after that the machine is cloned. */
 const CHECKPOINT_MS = 60_000
@@ -73,6 +79,9 @@ async function makeMember(plan: RejoinPlan, context: Context): Promise<void> {
 
 async function rewind(settings: Settings, primary: Primary): Promise<void> {
   const version = settings.postgresqlVersion
+  const upstream = { host: primary.address, port: primary.port }
+  if (await isBeginning(version, upstream))
+    return makeStandby(postgresqlPaths.data(version), settings, upstream)
   const source = renderConninfo({
     host: primary.address,
     port: primary.port,
@@ -92,8 +101,19 @@ async function rewind(settings: Settings, primary: Primary): Promise<void> {
     ],
     { timeoutMs: REWIND_MS, env: { PGOPTIONS: SESSION_OPTIONS } },
   )
-  makeStandby(postgresqlPaths.data(version), settings, { host: primary.address, port: primary.port })
+  makeStandby(postgresqlPaths.data(version), settings, upstream)
   unmarkRewind(version)
+}
+
+/**
+ * Does the stopped database end before the primary left its timeline, as data that went back in time does? Then it can stream as it
+ * is. pg_rewind would first recover it, and write a checkpoint where the primary has something else.
+ */
+async function isBeginning(version: number, primary: Upstream): Promise<boolean> {
+  const { history } = await readOffer(primary, OFFER_MS)
+  const own = await readOwnWal(version)
+  const fork = parseHistory(history).get(own.timeline)
+  return fork !== undefined && (await endOfWal(version, own, fork)).lsn < fork
 }
 
 async function clone(settings: Settings, primary: Primary): Promise<void> {

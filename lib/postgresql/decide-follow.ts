@@ -53,7 +53,7 @@ export function decideFollow(facts: FollowFacts): FollowPlan {
   if (unpublished) return { do: 'rejoin', why: 'this standby was promoted once, but perhaps never published' }
   const right = upstream === primary.address
   if (right && streaming) return { do: 'nothing', why: `follows ${primary.node}` }
-  if (lineage === 'diverged')
+  if (lineage === 'diverged' || lineage === 'ahead')
     return { do: 'rejoin', why: `this standby has WAL that ${primary.node} does not have` }
   if (lineage === 'behind')
     return { do: 'rejoin', why: `${primary.node} no longer has the WAL that this standby needs` }

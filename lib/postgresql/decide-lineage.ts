@@ -6,6 +6,10 @@ export interface Position {
   lsn: bigint
 }
 
+/** Does a database at the first position lack WAL up to the second? A later timeline is never older: it was published later. */
+export const isOlder = (one: Position, than: Position): boolean =>
+  one.timeline < than.timeline || (one.timeline === than.timeline && one.lsn < than.lsn)
+
 /** What a primary says about the WAL it has. */
 export interface Offer {
   timeline: number
@@ -13,16 +17,24 @@ export interface Offer {
   history: string
   /** The oldest position whose WAL it still has. */
   oldest: bigint
+  /** Up to where it has written WAL to disk. */
+  end: bigint
 }
 
 /**
  * `follows`: the standby can stream from the primary. `diverged`: it has WAL that the primary does not have, and must be rewound.
+ * `ahead`: the same on the primary's own timeline, where pg_rewind sees no difference, so that only a clone helps.
  * `behind`: the primary no longer has the WAL that the standby needs next, so that only a clone helps.
  */
-export type Lineage = 'follows' | 'diverged' | 'behind'
+export type Lineage = 'follows' | 'diverged' | 'ahead' | 'behind'
 
-/** Can a standby at this position continue with this primary? */
-export function lineageOf(own: Position, offer: Offer): Lineage {
+/**
+ * Can a standby continue with this primary?
+ * @param replayed what it has replayed. What it has received may end inside a record that a primary which has crashed writes anew:
+ * that is no difference. A record that it has replayed was whole on the primary's disk before.
+ */
+export function lineageOf(own: Position, replayed: bigint, offer: Offer): Lineage {
+  if (own.timeline === offer.timeline && replayed > offer.end) return 'ahead'
   if (own.timeline !== offer.timeline) {
     const fork = parseHistory(offer.history).get(own.timeline)
     if (fork === undefined || own.lsn > fork) return 'diverged'

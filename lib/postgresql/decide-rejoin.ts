@@ -62,6 +62,8 @@ export function decideRejoin(facts: RejoinFacts): RejoinPlan {
   if (local !== UNKNOWN && local.role === 'standby') {
     if (lineage === 'diverged')
       return { do: 'rewind', why: `this standby has WAL that ${primary.node} does not have`, primary }
+    if (lineage === 'ahead')
+      return { do: 'clone', why: `this standby is ahead of ${primary.node} on its timeline`, primary }
     if (lineage === 'behind')
       return { do: 'clone', why: `${primary.node} no longer has the WAL that this standby needs`, primary }
     return { do: 'nothing', why: 'PostgreSQL runs as a standby' }

@@ -9,3 +9,7 @@ export function parseLsn(text: string): bigint {
     throw new TypeError(`not a position in the write-ahead log: ${text}`)
   return (BigInt(`0x${high}`) << 32n) | BigInt(`0x${low}`)
 }
+
+/** Such a number as PostgreSQL prints it. */
+export const formatLsn = (lsn: bigint): string =>
+  `${(lsn >> 32n).toString(16)}/${(lsn & 0xffffffffn).toString(16)}`.toUpperCase()

@@ -1,12 +1,13 @@
 import type { Context } from '../consul/handler.ts'
 import { currentPrimary } from '../consul/leadership.ts'
 import { readLeadership } from '../consul/observe-leadership.ts'
-import { orUnknown, UNKNOWN } from '../core/unknown.ts'
+import { orUnknown, UNKNOWN, type Unknown } from '../core/unknown.ts'
 import { type Connection, withDatabase } from './client.ts'
 import { inspectData } from './data-directory.ts'
 import { localDatabase, nobodyListens, readRole } from './database.ts'
 import type { FollowFacts, Replication } from './decide-follow.ts'
-import { readLineage } from './observe-lineage.ts'
+import { lineageOf } from './decide-lineage.ts'
+import { readOffer } from './observe-lineage.ts'
 
 /** How long a database may take to answer: longer than a new primary is busy with its promotion. */
 const DATABASE_MS = 3000
@@ -57,7 +58,9 @@ export async function observeLineage({
   if (!primary || primary.node === node) return null
   const own = { timeline: local.timeline, lsn: local.receivedLsn }
   // A primary that does not answer the question must not keep a standby from trying: PostgreSQL refuses what does not fit.
-  return readLineage(own, { host: primary.address, port: primary.port }, DATABASE_MS).catch(() => UNKNOWN)
+  const upstream = { host: primary.address, port: primary.port }
+  const offer = await readOffer(upstream, DATABASE_MS).catch((): Unknown => UNKNOWN)
+  return offer === UNKNOWN ? UNKNOWN : lineageOf(own, local.replayedLsn, offer)
 }
 
 /** Where a database gets its WAL from. */

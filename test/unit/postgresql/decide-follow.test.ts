@@ -106,6 +106,11 @@ const cases: readonly Case<FollowFacts, FollowPlan>[] = [
     { do: 'rejoin', why: 'this standby has WAL that n2 does not have' },
   ],
   [
+    'We are ahead of the primary on its own timeline',
+    { lineage: 'ahead' },
+    { do: 'rejoin', why: 'this standby has WAL that n2 does not have' },
+  ],
+  [
     'The new primary has already removed what we need next',
     { lineage: 'behind' },
     { do: 'rejoin', why: 'n2 no longer has the WAL that this standby needs' },

@@ -14,13 +14,14 @@ const HISTORY = [
   '\n2\t0/5000060\tno recovery target specified\n',
   '\n3\t0/7000100\tno recovery target specified\n',
 ].join('')
-const offer: Offer = { timeline: 4, history: HISTORY, oldest: 0x3000000n }
+const offer: Offer = { timeline: 4, history: HISTORY, oldest: 0x3000000n, end: 0x8000000n }
 
 const cases: readonly (readonly [
   caption: string,
   own: Position,
   lineage: Lineage,
   offer?: Partial<Offer>,
+  replayed?: bigint,
 ])[] = [
   ['on its timeline', { timeline: 4, lsn: 0x7000200n }, 'follows'],
   ['where its timeline begins', { timeline: 3, lsn: 0x7000100n }, 'follows'],
@@ -65,6 +66,26 @@ const cases: readonly (readonly [
     'diverged',
     { timeline: 1, history: '' },
   ],
+  ['at the end of the primary', { timeline: 4, lsn: 0x8000000n }, 'follows'],
+  [
+    'a byte further than a primary that went back in time',
+    { timeline: 4, lsn: 0x8000001n },
+    'ahead',
+    {},
+    0x8000001n,
+  ],
+  [
+    'received a part of a record that the primary, after a crash, writes anew',
+    { timeline: 4, lsn: 0x8000100n },
+    'follows',
+    {},
+    0x8000000n,
+  ],
+  [
+    'further than the primary on a timeline that the primary has left: the fork decides',
+    { timeline: 3, lsn: 0x9000000n },
+    'diverged',
+  ],
   [
     'a position whose low half alone would be earlier',
     { timeline: 1, lsn: 0x1_0000_0010n },
@@ -74,8 +95,9 @@ const cases: readonly (readonly [
 ]
 
 describe('can a standby go on with a primary', () => {
-  for (const [caption, own, lineage, difference] of cases)
-    test(`${lineage}: ${caption}`, () => assert.equal(lineageOf(own, { ...offer, ...difference }), lineage))
+  for (const [caption, own, lineage, difference, replayed = own.lsn] of cases)
+    test(`${lineage}: ${caption}`, () =>
+      assert.equal(lineageOf(own, replayed, { ...offer, ...difference }), lineage))
 })
 
 describe('the history of a timeline', () => {

@@ -100,6 +100,11 @@ const cases: readonly Case<RejoinFacts, RejoinPlan>[] = [
     { do: 'rewind', why: 'this standby has WAL that n2 does not have', primary },
   ],
   [
+    'A standby is ahead of a primary that went back in time: pg_rewind sees no difference on one timeline',
+    { standbySignal: true, local: standby, lineage: 'ahead' },
+    { do: 'clone', why: 'this standby is ahead of n2 on its timeline', primary },
+  ],
+  [
     'The primary no longer has what a standby needs next: there is nothing to rewind to',
     { standbySignal: true, local: standby, lineage: 'behind' },
     { do: 'clone', why: 'n2 no longer has the WAL that this standby needs', primary },

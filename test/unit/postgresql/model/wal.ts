@@ -33,6 +33,8 @@ export function lineage(own: Wal, primary: Wal): Lineage {
     const before = primary[index - 1]?.timeline
     return before === undefined || before === timeline ? [] : [`${before}\t0/${index.toString(16)}\ta test\n`]
   })
-  const offer = { timeline: timelineOf(primary), history: history.join(''), oldest: 0n }
-  return lineageOf({ timeline: timelineOf(own), lsn: BigInt(own.length) }, offer)
+  const end = BigInt(primary.length)
+  const offer = { timeline: timelineOf(primary), history: history.join(''), oldest: 0n, end }
+  const lsn = BigInt(own.length)
+  return lineageOf({ timeline: timelineOf(own), lsn }, lsn, offer)
 }
