@@ -7,6 +7,8 @@ import { withDatabase } from './client.ts'
 import { parseSynchronous } from './config-synchronous.ts'
 import { localDatabase, readRole } from './database.ts'
 import type { FenceFacts } from './decide-fence.ts'
+import { type StreamingMember, sortStreams } from './decide-streams.ts'
+import { readStreams } from './observe-streams.ts'
 
 /** How long the local database may take to answer: part of the time in which a primary that is cut off is fenced. */
 const DATABASE_MS = 2000
@@ -21,14 +23,21 @@ export async function observeFence({ settings, consul }: Context, { elapsedMs }:
     orUnknown(
       withDatabase(target, DATABASE_MS, async (own) => {
         const role = await readRole(own)
-        const [row] = await own.query<{ members: number; streaming: string[]; rule: string }>(
-          `select (select count(*)::int from repmgr.nodes) as members,
-             array(select distinct application_name from pg_stat_replication
-                   where state = 'streaming' and application_name in (select node_name from repmgr.nodes)
-                   order by 1) as streaming,
-             current_setting('synchronous_standby_names') as rule`,
+        // As repmgr knows them: Consul may be silent.
+        const members = await own.query<StreamingMember>(
+          `select node_name as node, node_id as "repmgrId",
+             substring(conninfo from 'host=([^ ]+)') as address from repmgr.nodes`,
         )
-        return { role, ...row }
+        const [rule] = await own.query<{ text: string }>(
+          `select current_setting('synchronous_standby_names') as text`,
+        )
+        const { standbys } = sortStreams(await readStreams(own), members)
+        return {
+          role,
+          members: members.length,
+          streaming: standbys.filter(({ streaming }) => streaming).map(({ name }) => name),
+          rule: rule?.text,
+        }
       }),
     ),
   ])
