@@ -6,6 +6,7 @@ import { explain } from '../core/errors.ts'
 import { log } from '../core/log.ts'
 import { queueUnit } from '../core/systemd.ts'
 import { orUnknown, UNKNOWN } from '../core/unknown.ts'
+import { markStale, unmarkStale } from './data-directory.ts'
 import type { StartGatePlan } from './decide-start-gate.ts'
 import { unmarkFenced } from './fence-marker.ts'
 import { postgresqlUnits } from './manifest.ts'
@@ -20,10 +21,14 @@ const SESSION_AGAIN_MS = 500
  * where Consul does not answer.
  */
 export async function applyStartGate(plan: StartGatePlan, { settings, consul }: Context): Promise<void> {
-  const { node } = settings
+  const { node, postgresqlVersion } = settings
   switch (plan.do) {
     case 'allow':
+      unmarkStale(postgresqlVersion)
       return unmarkFenced()
+    case 'stale':
+      markStale(postgresqlVersion, plan.why)
+      return
     case 'refuse':
       // A lock that an earlier look took would keep the primary from taking it.
       await orUnknown(dropStartSessions(consul, node))

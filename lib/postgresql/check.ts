@@ -1,13 +1,20 @@
 import { readable } from '../consul/check-documents.ts'
 import type { Context } from '../consul/handler.ts'
 import { consulKeys } from '../consul/manifest.ts'
+import { readText } from '../core/atomic-files.ts'
 import type { CheckLine } from '../core/component.ts'
 import { readFailure } from '../core/failure.ts'
 import { queueUnit } from '../core/systemd.ts'
 import { UNKNOWN, unknownOnFailure } from '../core/unknown.ts'
 import { withDatabase } from './client.ts'
 import { localDatabase } from './database.ts'
-import { type DatabaseCheckPlan, decideDatabaseCheck, decideRejoinCheck } from './decide-check.ts'
+import {
+  type DatabaseCheckPlan,
+  decideDatabaseCheck,
+  decideRejoinCheck,
+  decideStaleCheck,
+  decideStrangerCheck,
+} from './decide-check.ts'
 import type { Replication } from './decide-follow.ts'
 import { decideSettingsCheck, type SettingFacts } from './decide-settings.ts'
 import { postgresqlKeys, postgresqlPaths, postgresqlUnits } from './manifest.ts'
@@ -47,5 +54,28 @@ const settings: CheckLine<Context, SettingFacts> = {
   apply: async () => {},
 }
 
+const stale: CheckLine<Context, Parameters<typeof decideStaleCheck>[0]> = {
+  name: 'data',
+  observe: async ({ settings }) => ({
+    reason: readText(postgresqlPaths.staleMarker(settings.postgresqlVersion)),
+  }),
+  decide: decideStaleCheck,
+  apply: async () => {},
+}
+
+const stranger: CheckLine<Context, Parameters<typeof decideStrangerCheck>[0]> = {
+  name: 'stranger',
+  observe: async () => ({ ended: readFailure(postgresqlPaths.stranger), nowMs: Date.now() }),
+  decide: decideStrangerCheck,
+  apply: async () => {},
+}
+
 /** This component's lines of the periodic check. A failed rejoin first: of several lines the status shows only the first. */
-export const lines = [rejoin, database, settings, readable('databases', postgresqlKeys.nodes)]
+export const lines = [
+  rejoin,
+  stale,
+  stranger,
+  database,
+  settings,
+  readable('databases', postgresqlKeys.nodes),
+]

@@ -1,6 +1,6 @@
 import { appendFileSync, existsSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { readText, syncToDisk } from '../core/atomic-files.ts'
+import { readText, replaceFile, syncToDisk } from '../core/atomic-files.ts'
 import type { Unknown } from '../core/unknown.ts'
 import { slotName, standbyLines } from './config.ts'
 import { repmgrConninfo } from './config-repmgr.ts'
@@ -58,6 +58,13 @@ export const unmarkRewind = (version: number): void =>
   rmSync(postgresqlPaths.rewindMarker(version), { force: true })
 export const unmarkPromotion = (version: number): void =>
   rmSync(postgresqlPaths.promotionMarker(version), { force: true })
+
+/** Marks data that is older than what was confirmed, for the check. @param why a sentence for the operator. */
+export const markStale = (version: number, why: string): boolean =>
+  replaceFile(postgresqlPaths.staleMarker(version), `${why}\n`)
+
+export const unmarkStale = (version: number): void =>
+  rmSync(postgresqlPaths.staleMarker(version), { force: true })
 
 export interface Upstream {
   host: string

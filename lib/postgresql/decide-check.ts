@@ -56,3 +56,20 @@ export function decideRejoinCheck({ failure }: { failure: Failure | null }): Che
   const why = `rejoin has failed ${failure.count} times since ${failure.since}: ${failure.reason}`
   return { do: 'nothing', why, problems: [why] }
 }
+
+/** Data that went back in time needs the operator, unless a standby takes over. @param facts.reason what the start gate has left. */
+export function decideStaleCheck({ reason }: { reason: string | null }): CheckPlan {
+  if (reason === null)
+    return { do: 'nothing', why: 'the data is not older than what was confirmed', problems: [] }
+  return { do: 'nothing', why: reason.trim(), problems: [reason.trim()] }
+}
+
+/** The upkeep looks at least every 15 s, and whatever was ended comes back within some seconds: two runs, and some delay. */
+export const STRANGER_MS = 60_000
+
+/** A stream under the name of a member that is not the member's own. @param facts.ended the last one that the upkeep has ended. */
+export function decideStrangerCheck({ ended, nowMs }: { ended: Failure | null; nowMs: number }): CheckPlan {
+  if (ended === null || nowMs - Date.parse(ended.last) > STRANGER_MS)
+    return { do: 'nothing', why: 'only members stream under their names', problems: [] }
+  return { do: 'nothing', why: ended.reason, problems: [ended.reason] }
+}

@@ -2,6 +2,8 @@ import type { Entry } from '../consul/entry.ts'
 import type { Leadership } from '../consul/leadership.ts'
 import type { Leader } from '../consul/manifest.ts'
 import { UNKNOWN, type Unknown } from '../core/unknown.ts'
+import { isOlder, type Position } from './decide-lineage.ts'
+import { formatLsn } from './lsn.ts'
 
 /** What else Consul holds of the cluster. `join` writes the settings first, and members only after the first primary. */
 export interface ClusterTraces {
@@ -11,6 +13,23 @@ export interface ClusterTraces {
   /** An election rule. */
   sync: boolean
 }
+
+/** What this machine's data is compared with before it leads again. */
+export interface StartEvidence {
+  /** Where the data of this machine ends, or the highest of `found` if it goes that far; unknown if it could not be read in time. */
+  own: Position | Unknown
+  /** Who has what: Consul, and the standbys that answer. */
+  found: readonly Finding[]
+  /** The other members that have not said what they have. */
+  silent: readonly string[]
+}
+
+export interface Finding extends Position {
+  who: string
+}
+
+/** How long a start waits for the other members to say what they have: as long as a machine of a whole site that boots is later. */
+export const SILENT_MEMBER_MS = 10_000
 
 export interface StartGateFacts {
   /** The database that starts is the cluster's, not another one on this machine. */
@@ -23,17 +42,26 @@ export interface StartGateFacts {
   ownSessions: readonly string[] | Unknown
   /** Read only if no primary is published. */
   traces: ClusterTraces | Unknown | null
+  /** Read only if this machine would take the free lock: a restart in place, under a lock that it still holds, loses nothing. */
+  evidence: StartEvidence | Unknown | null
+  /** Since this run began. */
+  waitedMs: number
 }
 
-/** `allow` starts; `lock` takes the lock first; `refuse` does not start and rejoins instead; `wait` looks again. */
+/**
+ * `allow` starts; `lock` takes the lock first; `refuse` does not start and rejoins instead; `wait` looks again; so does `stale`, and
+ * leaves the lock to a machine that has what this one lacks.
+ */
 export type StartGatePlan =
-  | { do: 'nothing' | 'allow' | 'refuse'; why: string }
+  | { do: 'nothing' | 'allow' | 'refuse' | 'stale'; why: string }
   /** `withdraw`: nobody says that this machine still leads, so it gives up the virtual IP. */
   | { do: 'wait'; why: string; withdraw?: true }
   /** Only if the lock is as it was seen: its ModifyIndex, 0 where it was never taken. */
   | { do: 'lock'; why: string; modifyIndex: number }
 
 const NO_ANSWER = 'Consul does not say who is the primary'
+const ACCEPT =
+  'It leads again when the newer data is back; see "Data that went back in time" in docs/operator/operations.md'
 const RESTORE = 'restore a snapshot of Consul (consul snapshot restore), then PostgreSQL starts by itself'
 
 /** PostgreSQL starts as a primary only if Consul says that this machine is the primary and holds the lock. */
@@ -44,6 +72,8 @@ export function decideStartGate({
   leadership,
   ownSessions,
   traces,
+  evidence,
+  waitedMs,
 }: StartGateFacts): StartGatePlan {
   if (!ours) return { do: 'nothing', why: 'this database does not belong to the cluster' }
   if (standbySignal) return { do: 'allow', why: 'it starts as a standby' }
@@ -52,15 +82,46 @@ export function decideStartGate({
   if (!primary) return decideUnpublished(node, leader, traces)
   if (primary.node !== node) return { do: 'refuse', why: `${primary.node} is the primary` }
   if (!leader?.session)
-    return {
-      do: 'lock',
-      why: 'this machine is the primary and the lock is free',
-      modifyIndex: leader?.modifyIndex ?? 0,
-    }
+    return (
+      decideStale(evidence, waitedMs) ?? {
+        do: 'lock',
+        why: 'this machine is the primary and the lock is free',
+        modifyIndex: leader?.modifyIndex ?? 0,
+      }
+    )
   if (ownSessions.includes(leader.session))
     return { do: 'allow', why: 'this machine is the primary and holds the lock' }
   return { do: 'wait', why: `${leader.value.node} has taken the lock` }
 }
+
+/** Why data that may have gone back in time does not lead, or null. */
+function decideStale(evidence: StartGateFacts['evidence'], waitedMs: number): StartGatePlan | null {
+  if (evidence === UNKNOWN || evidence === null)
+    return { do: 'wait', why: 'it is not known whether this data has everything that was confirmed' }
+  const { own, found, silent } = evidence
+  const newest = newestOf(found)
+  if (own === UNKNOWN)
+    return { do: 'wait', why: `the end of this data could not be read in time; ${sayFinding(newest)}` }
+  if (newest !== null && isOlder(own, newest))
+    return {
+      do: 'stale',
+      why: `this data is older than what was confirmed: it ends at ${sayPosition(own)}, and ${sayFinding(newest)}. ${ACCEPT}`,
+    }
+  if (silent.length > 0 && waitedMs < SILENT_MEMBER_MS)
+    return { do: 'wait', why: `not known yet: how far ${silent.join(' and ')} came` }
+  return null
+}
+
+/** The latest of all findings, or null if there are none. */
+export const newestOf = (found: readonly Finding[]): Finding | null =>
+  found.reduce<Finding | null>(
+    (newest, one) => (newest === null || isOlder(newest, one) ? one : newest),
+    null,
+  )
+
+const sayPosition = ({ timeline, lsn }: Position): string => `${formatLsn(lsn)} on timeline ${timeline}`
+const sayFinding = (finding: Finding | null): string =>
+  finding === null ? 'nothing is known of it' : `${finding.who} has ${sayPosition(finding)}`
 
 /**
  * No primary is published: this is the first machine before the end of its join, or Consul has lost the document. In the second

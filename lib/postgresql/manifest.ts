@@ -23,10 +23,23 @@ const sync = v.object({
 })
 export type Sync = v.InferOutput<typeof sync>
 
+const confirmed = v.object({
+  schema: v.literal(1),
+  /** The primary that wrote it. */
+  node: name,
+  timeline: count,
+  /** End of a record of the write-ahead log, as PostgreSQL prints a position. */
+  lsn: v.pipe(v.string(), v.regex(/^[0-9A-Fa-f]{1,8}\/[0-9A-Fa-f]{1,8}$/, 'not a position in the log')),
+  /** How many standbys had it on disk: as many as commits wait for. 0: the primary alone had it. */
+  standbys: count,
+})
+export type Confirmed = v.InferOutput<typeof confirmed>
+
 export const postgresqlKeys = {
   nodes: key('postgresql/nodes/', postgresqlNode),
   node: (nodeName: string) => key(`postgresql/nodes/${nodeName}`, postgresqlNode),
   sync: key('postgresql/sync', sync),
+  confirmed: key('postgresql/confirmed', confirmed),
 } as const
 
 export const postgresqlPaths = {
@@ -42,6 +55,8 @@ export const postgresqlPaths = {
   heartbeat: `${run}/check/heartbeat`,
   /** How often and why a rejoin has failed. */
   rejoinFailed: `${run}/database/rejoin-failed.json`,
+  /** When and why a stream under a member's name was last ended. */
+  stranger: `${run}/database/stranger.json`,
   repmgrConfig: '/etc/repmgr.conf',
   /** Directory of the Unix sockets of PostgreSQL and PgBouncer on Debian. */
   sockets: '/var/run/postgresql',
@@ -59,6 +74,8 @@ export const postgresqlPaths = {
   promotionMarker: (version: number): string => `/var/lib/postgresql/${version}/main.promoting`,
   /** Holds restore_command while an election has switched it off; empty if a configuration file sets it. */
   suspendedRestoreCommand: (version: number): string => `/var/lib/postgresql/${version}/main.restore_command`,
+  /** Lies there while the data is older than what was confirmed, with the reason. */
+  staleMarker: (version: number): string => `/var/lib/postgresql/${version}/main.stale`,
   /** Configuration of repmgr for the time of a copy. */
   cloneConfig: (version: number): string => `/var/lib/postgresql/${version}/main.incoming.repmgr.conf`,
   /** What the copy replaced; removed once the new directory is in place. */
@@ -91,6 +108,11 @@ export const postgresql: Component<Context, Joining> = /* @__PURE__ */ describe(
       holds: 'the sync document: the voters, and how many of them an election needs',
       writtenBy: '`failover`',
     },
+    {
+      key: 'postgresql/confirmed',
+      holds: 'how far commits are confirmed: timeline, position, number of standbys',
+      writtenBy: '`failover`',
+    },
   ],
   paths: postgresqlPaths,
   filesAbout: [
@@ -110,6 +132,7 @@ export const postgresql: Component<Context, Joining> = /* @__PURE__ */ describe(
     },
     { path: postgresqlPaths.heartbeat, holds: 'when Consul last ran a check, in seconds since the boot' },
     { path: postgresqlPaths.rejoinFailed, holds: 'how often, since when and why rejoin has failed' },
+    { path: postgresqlPaths.stranger, holds: "when and why a stream under a member's name was last ended" },
   ],
   ports: [{ port: '5432/tcp', what: 'PostgreSQL', from: "the members' network, by `pg_hba.conf`" }],
   handlers: [

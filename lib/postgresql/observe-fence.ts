@@ -7,8 +7,8 @@ import { withDatabase } from './client.ts'
 import { parseSynchronous } from './config-synchronous.ts'
 import { localDatabase, readRole } from './database.ts'
 import type { FenceFacts } from './decide-fence.ts'
-import { type StreamingMember, sortStreams } from './decide-streams.ts'
-import { readStreams } from './observe-streams.ts'
+import { sortStreams } from './decide-streams.ts'
+import { readRegistered, readStreams } from './observe-streams.ts'
 
 /** How long the local database may take to answer: part of the time in which a primary that is cut off is fenced. */
 const DATABASE_MS = 2000
@@ -23,11 +23,7 @@ export async function observeFence({ settings, consul }: Context, { elapsedMs }:
     orUnknown(
       withDatabase(target, DATABASE_MS, async (own) => {
         const role = await readRole(own)
-        // As repmgr knows them: Consul may be silent.
-        const members = await own.query<StreamingMember>(
-          `select node_name as node, node_id as "repmgrId",
-             substring(conninfo from 'host=([^ ]+)') as address from repmgr.nodes`,
-        )
+        const members = await readRegistered(own)
         const [rule] = await own.query<{ text: string }>(
           `select current_setting('synchronous_standby_names') as text`,
         )

@@ -4,34 +4,93 @@ import { consulKeys } from '../consul/manifest.ts'
 import { readLeadership } from '../consul/observe-leadership.ts'
 import { readSessions } from '../consul/session.ts'
 import type { Run } from '../core/reconciler.ts'
-import { orUnknown, UNKNOWN } from '../core/unknown.ts'
+import { orUnknown, UNKNOWN, type Unknown, unknownOnFailure } from '../core/unknown.ts'
 import { inspectData } from './data-directory.ts'
-import type { ClusterTraces, StartGateFacts } from './decide-start-gate.ts'
+import { remoteDatabase } from './database.ts'
+import { positionOf } from './decide-confirmed.ts'
+import type { Position } from './decide-lineage.ts'
+import { type ClusterTraces, newestOf, type StartEvidence, type StartGateFacts } from './decide-start-gate.ts'
+import type { DatabaseAnswer } from './decide-status.ts'
 import { postgresqlKeys } from './manifest.ts'
+import { readMembers } from './observe-failover.ts'
+import { endOfWal, readOwnWal } from './observe-own-wal.ts'
+import { askPostgresql, useMonitorPassword } from './observe-status.ts'
+
+/** How long the database of another member may take to say what it has: it may be busy with its own start. */
+const MEMBER_MS = 1000
 
 /** What PostgreSQL would start as, and who is the primary. */
 export async function observeStartGate(
-  { settings, consul }: Context,
-  _run: Run,
+  context: Context,
+  { elapsedMs }: Run,
   starting: { version: number; cluster: string },
 ): Promise<StartGateFacts> {
+  const { settings, consul } = context
   const { node, postgresqlVersion } = settings
   const ours = starting.version === postgresqlVersion && starting.cluster === 'main'
-  if (!ours)
-    return { ours, node, standbySignal: false, leadership: UNKNOWN, ownSessions: UNKNOWN, traces: null }
+  const waitedMs = elapsedMs
+  if (!ours) {
+    const notAsked = { leadership: UNKNOWN, ownSessions: UNKNOWN, traces: null, evidence: null } as const
+    return { ours, node, standbySignal: false, ...notAsked, waitedMs }
+  }
   const [leadership, sessions] = await Promise.all([
     orUnknown(readLeadership(consul)),
     orUnknown(readSessions(consul, node)),
   ])
+  const { standbySignal } = inspectData(postgresqlVersion, { role: 'down' })
+  const led = leadership === UNKNOWN || leadership.leader?.session ? null : leadership.primary
+  const wouldLock = !standbySignal && led?.node === node
   return {
     ours,
     node,
-    standbySignal: inspectData(postgresqlVersion, { role: 'down' }).standbySignal,
+    standbySignal,
     leadership,
     ownSessions: sessions === UNKNOWN ? UNKNOWN : sessions.own,
     traces:
       leadership !== UNKNOWN && leadership.primary === null ? await orUnknown(readTraces(consul)) : null,
+    evidence: wouldLock ? await orUnknown(readEvidence(context, led.timeline)) : null,
+    waitedMs,
   }
+}
+
+/** What was confirmed, by Consul and by the other members, and how far this machine's own data goes. */
+async function readEvidence(context: Context, published: number): Promise<StartEvidence> {
+  const { settings, consul } = context
+  useMonitorPassword()
+  const [confirmed, members] = await Promise.all([consul.get(postgresqlKeys.confirmed), readMembers(context)])
+  const others = members.filter(({ node }) => node !== settings.node)
+  const answers = await Promise.all(
+    others.map(
+      async ({ node, address, port }): Promise<{ node: string; database: DatabaseAnswer | Unknown }> => ({
+        node,
+        database:
+          address === null
+            ? UNKNOWN
+            : await unknownOnFailure(askPostgresql(remoteDatabase(address, port), MEMBER_MS)),
+      }),
+    ),
+  )
+  const found = [
+    { who: 'the published primary', timeline: published, lsn: 0n },
+    ...(confirmed === null ? [] : [{ who: 'Consul', ...positionOf(confirmed.value) }]),
+    ...answers.flatMap(({ node, database }) =>
+      // A later timeline than the published one is a promotion that was never published: nothing was confirmed there.
+      database !== UNKNOWN && database.role === 'standby' && database.timeline <= published
+        ? [{ who: node, timeline: database.timeline, lsn: database.position }]
+        : [],
+    ),
+  ]
+  const silent = answers.flatMap(({ node, database }) =>
+    database === UNKNOWN || database.role === 'down' ? [node] : [],
+  )
+  return { own: await readOwn(settings.postgresqlVersion, newestOf(found)), found, silent }
+}
+
+/** Where the data ends, or the position wanted if it goes that far. Of a stopped database, so that it stays as it is. */
+async function readOwn(version: number, wanted: Position | null): Promise<Position | Unknown> {
+  const own = await readOwnWal(version)
+  if (wanted === null || wanted.timeline !== own.timeline) return { timeline: own.timeline, lsn: own.least }
+  return unknownOnFailure(endOfWal(version, own, wanted.lsn))
 }
 
 async function readTraces(consul: Consul): Promise<ClusterTraces> {

@@ -1,5 +1,5 @@
 import type { Connection } from './client.ts'
-import type { Stream } from './decide-streams.ts'
+import type { Stream, StreamingMember } from './decide-streams.ts'
 import { parseLsn } from './lsn.ts'
 
 /** All connections that receive WAL from this database. It takes a superuser, or a member of pg_monitor. */
@@ -18,3 +18,10 @@ export async function readStreams(connection: Connection): Promise<Stream[]> {
     replayed: replayed === null ? null : parseLsn(replayed),
   }))
 }
+
+/** The members as repmgr knows them, also where Consul is silent or has lost a document. */
+export const readRegistered = (connection: Connection): Promise<StreamingMember[]> =>
+  connection.query<StreamingMember>(
+    `select node_name as node, node_id as "repmgrId", substring(conninfo from 'host=([^ ]+)') as address
+     from repmgr.nodes order by 1`,
+  )

@@ -10,9 +10,12 @@ import type { Connection } from './client.ts'
 import { parseSynchronous } from './config-synchronous.ts'
 import { type CommitRule, NO_WAIT, NOBODY } from './decide-durability.ts'
 import { holdsLock } from './decide-failover.ts'
+import { type Stranger, type Stream, type StreamingMember, sortStreams } from './decide-streams.ts'
 import type { UnderLock, UpkeepFacts } from './decide-upkeep.ts'
+import { parseLsn } from './lsn.ts'
 import { postgresqlKeys, type Sync } from './manifest.ts'
 import { readMembers } from './observe-failover.ts'
+import { readRegistered, readStreams } from './observe-streams.ts'
 
 /** How long busy standbys may take to reach a position that the primary had a moment ago. */
 const LEVEL_MS = 1000
@@ -30,22 +33,27 @@ export async function observeUpkeep(
   own: Connection,
   context: Context,
 ): Promise<
-  { holder: LockHolder | null } & Pick<UpkeepFacts, 'commit' | 'fileDiffers' | 'streaming' | 'level'>
+  { holder: LockHolder | null } & Pick<UpkeepFacts, 'commit' | 'fileDiffers' | 'streaming' | 'level'> &
+    Pick<Standbys, 'strangers' | 'replayed'>
 > {
   const underLock = await readUnderLock(context)
-  if (underLock === null)
-    return { holder: null, commit: NO_WAIT, fileDiffers: false, streaming: [], level: [] }
+  if (underLock === null) return { holder: null, commit: NO_WAIT, fileDiffers: false, ...NO_STANDBYS }
   const rule = await readCommitRule(own)
-  const listed = underLock.members.map(({ node }) => node)
   // A document that is lost is no leave: commits go on waiting as in a cluster that has this machine.
-  const unlisted = await readUnlisted(own, listed)
-  const members = [...underLock.members, ...unlisted.map((node) => ({ node, healthy: false }))]
-  const standbys = await readStandbys(own, [...listed, ...unlisted])
-  return { holder: { ...underLock, members }, ...rule, ...standbys }
+  const listed = underLock.members.map(({ node }) => node)
+  const registered = await readRegistered(own)
+  const unlisted = registered.filter(({ node }) => !listed.includes(node))
+  const members = [...underLock.members, ...unlisted.map((member) => ({ ...member, healthy: false }))]
+  return { holder: { ...underLock, members }, ...rule, ...(await readStandbys(own, members)) }
 }
 
 /** What Consul says now; null if this machine does not hold the lock as the published primary, or Consul does not answer. */
-async function readUnderLock({ settings, consul }: Context): Promise<LockHolder | null> {
+async function readUnderLock({
+  settings,
+  consul,
+}: Context): Promise<
+  (LockHolder & { members: readonly (StreamingMember & UnderLock['members'][number])[] }) | null
+> {
   const { node } = settings
   const [leadership, sessions, members, config, sync] = await Promise.all([
     orUnknown(readLeadership(consul)),
@@ -75,28 +83,34 @@ async function readCommitRule(own: Connection): Promise<{ commit: CommitRule; fi
   return { commit: parseSynchronous(row.now), fileDiffers: (row.file ?? '') !== row.now }
 }
 
-/** Machines that are registered with repmgr and missing from the list of members in Consul. */
-async function readUnlisted(own: Connection, members: readonly string[]): Promise<string[]> {
-  const rows = await own.query<{ name: string }>('select node_name as name from repmgr.nodes order by 1')
-  return rows.map(({ name }) => name).filter((name) => !members.includes(name))
+interface Standbys {
+  streaming: string[]
+  level: string[]
+  /** What uses the name of a member. */
+  strangers: readonly Stranger[]
+  replayed: { name: string; lsn: bigint }[]
 }
 
+const NO_STANDBYS: Standbys = { streaming: [], level: [], strangers: [], replayed: [] }
+
 /** Which of the members stream, and which of those have on disk everything that is written by now. */
-async function readStandbys(
-  own: Connection,
-  members: readonly string[],
-): Promise<{ streaming: string[]; level: string[] }> {
+async function readStandbys(own: Connection, members: readonly StreamingMember[]): Promise<Standbys> {
   const [row] = await own.query<{ lsn: string }>('select pg_current_wal_flush_lsn()::text as lsn')
+  const written = parseLsn(row?.lsn ?? '')
   const deadline = performance.now() + LEVEL_MS
   for (;;) {
-    const rows = await own.query<{ name: string; level: boolean }>(
-      `select application_name as name, bool_or(flush_lsn >= $2::pg_lsn) as level from pg_stat_replication
-       where state = 'streaming' and application_name = any($1) group by 1 order by 1`,
-      [members, row?.lsn ?? null],
-    )
-    const level = rows.filter((standby) => standby.level)
-    if (level.length === rows.length || performance.now() > deadline)
-      return { streaming: rows.map(({ name }) => name), level: level.map(({ name }) => name) }
+    const { standbys, strangers } = sortStreams(await readStreams(own), members)
+    const caughtUp = standbys.filter(({ streaming }) => streaming)
+    const level = caughtUp.filter(({ flushed }) => flushed !== null && flushed >= written)
+    if (level.length === caughtUp.length || strangers.length > 0 || performance.now() > deadline)
+      return {
+        streaming: namesOf(caughtUp),
+        level: namesOf(level),
+        strangers,
+        replayed: caughtUp.map(({ name, replayed }) => ({ name, lsn: replayed ?? 0n })),
+      }
     await pause(LOOK_AGAIN_MS)
   }
 }
+
+const namesOf = (streams: readonly Stream[]): string[] => streams.map(({ name }) => name).sort()

@@ -1,8 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Context } from '../consul/handler.ts'
 import { EXIT, explain, UnderstudyError } from '../core/errors.ts'
+import { recordFailure } from '../core/failure.ts'
 import { log } from '../core/log.ts'
 import { restoreCommitRule } from './apply-commit-rule.ts'
+import { recordConfirmed } from './apply-confirmed.ts'
 import { applyUpkeep, keepMetadata, keepSlots } from './apply-upkeep.ts'
 import { withDatabase } from './client.ts'
 import { renderSynchronous } from './config-synchronous.ts'
@@ -15,6 +17,7 @@ import {
   type UpkeepFacts,
   type UpkeepPlan,
 } from './decide-upkeep.ts'
+import { postgresqlPaths } from './manifest.ts'
 import { observeUpkeep } from './observe-upkeep.ts'
 
 /** The bookkeeping takes milliseconds; this ends it on a database that hangs. */
@@ -44,7 +47,12 @@ export async function keepUpPrimary(context: Context): Promise<'done' | 'lost'> 
     let failed: UpkeepFacts['failed'] = null
     let proven: CommitRule | null = null
     for (;;) {
-      const { holder, ...seen } = await observeUpkeep(own, context)
+      const { holder, strangers, replayed, ...seen } = await observeUpkeep(own, context)
+      for (const { pid, why } of strangers) {
+        log('failover', { do: 'end', why })
+        recordFailure(postgresqlPaths.stranger, why, Date.now())
+        await own.query('select pg_terminate_backend($1)', [pid])
+      }
       const now = performance.now()
       const withoutStandbyMs = now - streamedAt
       if (seen.streaming.length > 0) streamedAt = now
@@ -52,8 +60,11 @@ export async function keepUpPrimary(context: Context): Promise<'done' | 'lost'> 
         ...{ node, underLock: holder, ...seen, withoutStandbyMs, failed, elapsedMs: now - started },
         proven: proven !== null && sameCommit(proven, seen.commit),
       })
-      if (plan.do === 'done') return plan.do
       if (plan.do === 'lost' || holder === null) return 'lost'
+      if (plan.do === 'done') {
+        await recordConfirmed(own, context, holder.session, { commit: seen.commit, replayed })
+        return plan.do
+      }
       if (plan.do === 'wait') {
         failed = null
         await pause(plan.afterMs)

@@ -5,6 +5,9 @@ import {
   type DatabaseCheckPlan,
   decideDatabaseCheck,
   decideRejoinCheck,
+  decideStaleCheck,
+  decideStrangerCheck,
+  STRANGER_MS,
 } from '../../../lib/postgresql/decide-check.ts'
 import type { Replication } from '../../../lib/postgresql/decide-follow.ts'
 import { leadOfN1, leadOfN2, lock, lockReleased, lockTaken, published } from '../support/documents.ts'
@@ -138,3 +141,30 @@ describe('the check of rejoin', () =>
     ['The last one did not fail', {}, { do: 'nothing', why: 'did not fail', problems: [] }],
     ['It goes on failing', { failure }, { do: 'nothing', why: failed, problems: [failed] }],
   ]))
+
+const older = 'this data is older than what was confirmed'
+describe('the check of the data', () =>
+  table<Parameters<typeof decideStaleCheck>[0], CheckPlan>(decideStaleCheck, { reason: null }, [
+    ['The start gate has nothing against it', {}, { do: 'nothing', why: 'is not older', problems: [] }],
+    ['It went back in time', { reason: `${older}\n` }, { do: 'nothing', why: older, problems: [older] }],
+  ]))
+
+const stranger = 'something at 10.77.0.12 streams as n2 without its slot'
+const ended = { ...failure, reason: stranger }
+const endedMs = Date.parse(ended.last)
+const onlyMembers = { do: 'nothing', why: 'only members', problems: [] } as const
+describe('the check of the streams', () =>
+  table<Parameters<typeof decideStrangerCheck>[0], CheckPlan>(
+    decideStrangerCheck,
+    { ended: null, nowMs: endedMs },
+    [
+      ['Only members stream', {}, onlyMembers],
+      ['A stranger was ended', { ended }, { do: 'nothing', why: stranger, problems: [stranger] }],
+      [
+        'It may come back',
+        { ended, nowMs: endedMs + STRANGER_MS },
+        { do: 'nothing', why: stranger, problems: [stranger] },
+      ],
+      ['It has not come back', { ended, nowMs: endedMs + STRANGER_MS + 1 }, onlyMembers],
+    ],
+  ))

@@ -5,6 +5,9 @@ import type { Leadership } from '../../../lib/consul/leadership.ts'
 import { UNKNOWN } from '../../../lib/core/unknown.ts'
 import {
   decideStartGate,
+  type Finding,
+  SILENT_MEMBER_MS,
+  type StartEvidence,
   type StartGateFacts,
   type StartGatePlan,
 } from '../../../lib/postgresql/decide-start-gate.ts'
@@ -19,7 +22,17 @@ const base: StartGateFacts = {
   leadership: lockReleased,
   ownSessions: [],
   traces: null,
+  evidence: { own: { timeline: 3, lsn: 500n }, found: [], silent: [] },
+  waitedMs: 0,
 }
+/** The end of our data, and what the others have. */
+const evidence = (
+  own: readonly [timeline: number, lsn: bigint],
+  found: readonly Finding[],
+  silent: readonly string[] = [],
+): StartEvidence => ({ own: { timeline: own[0], lsn: own[1] }, found, silent })
+const consulHas = (timeline: number, lsn: bigint): Finding => ({ who: 'Consul', timeline, lsn })
+const n2Has = (timeline: number, lsn: bigint): Finding => ({ who: 'n2', timeline, lsn })
 
 const none: Leadership = { leader: null, primary: null }
 /** The cluster has its settings, and nothing that only a primary can have brought about. */
@@ -35,6 +48,65 @@ const cases: readonly Case<StartGateFacts, StartGatePlan>[] = [
     'The published primary was never locked in',
     { leadership: { leader: null, primary: published('n1', 3, 7) } },
     { do: 'lock', why: 'the lock is free', modifyIndex: 0 },
+  ],
+  [
+    'Its data ends where Consul says that commits are confirmed',
+    { evidence: evidence([3, 500n], [consulHas(3, 500n)]) },
+    { do: 'lock', why: 'the lock is free', modifyIndex: 107 },
+  ],
+  [
+    'Its data lacks a byte of what is confirmed',
+    { evidence: evidence([3, 499n], [consulHas(3, 500n), n2Has(3, 400n)]) },
+    {
+      do: 'stale',
+      why: 'this data is older than what was confirmed: it ends at 0/1F3 on timeline 3, and Consul has 0/1F4 on timeline 3',
+    },
+  ],
+  [
+    'A standby has more than it and than Consul has recorded',
+    { evidence: evidence([3, 500n], [consulHas(3, 400n), n2Has(3, 501n)]) },
+    { do: 'stale', why: 'n2 has 0/1F5 on timeline 3' },
+  ],
+  [
+    'It is older, whoever else is silent: it does not wait for that',
+    { evidence: evidence([3, 500n], [n2Has(3, 501n)], ['n3']) },
+    { do: 'stale', why: 'n2 has 0/1F5 on timeline 3' },
+  ],
+  [
+    'Its data is from before its own promotion',
+    { evidence: evidence([2, 900n], [{ who: 'the published primary', timeline: 3, lsn: 0n }]) },
+    { do: 'stale', why: 'it ends at 0/384 on timeline 2, and the published primary has 0/0 on timeline 3' },
+  ],
+  [
+    'It was promoted since the position was recorded',
+    { evidence: evidence([3, 100n], [consulHas(2, 900n)]) },
+    { do: 'lock', why: 'the lock is free', modifyIndex: 107 },
+  ],
+  [
+    'A member has not said yet how far it came',
+    { evidence: evidence([3, 500n], [consulHas(3, 400n)], ['n2', 'n3']), waitedMs: SILENT_MEMBER_MS - 1 },
+    { do: 'wait', why: 'how far n2 and n3 came' },
+  ],
+  [
+    'The members have had their time: what Consul has recorded decides',
+    { evidence: evidence([3, 500n], [consulHas(3, 400n)], ['n2', 'n3']), waitedMs: SILENT_MEMBER_MS },
+    { do: 'lock', why: 'the lock is free', modifyIndex: 107 },
+  ],
+  [
+    'The end of its data could not be read in time',
+    { evidence: { own: UNKNOWN, found: [consulHas(3, 400n)], silent: [] }, waitedMs: SILENT_MEMBER_MS },
+    { do: 'wait', why: 'could not be read in time; Consul has 0/190' },
+  ],
+  [
+    'Consul does not say what is confirmed',
+    { evidence: UNKNOWN, waitedMs: SILENT_MEMBER_MS },
+    { do: 'wait', why: 'not known whether this data has everything' },
+  ],
+  ['It was not asked', { evidence: null }, { do: 'wait', why: 'not known whether this data' }],
+  [
+    'It holds its lock still, and nothing was asked',
+    { leadership: leadOfN1, ownSessions: ['session-n1'], evidence: null },
+    { do: 'allow', why: 'holds the lock' },
   ],
   [
     'It has the lock: start',
@@ -158,12 +230,37 @@ test('start gate: a published cluster lets nobody start as a primary but the pub
   })
   fc.assert(
     fc.property(facts, ({ node, leadership, ownSessions, ...rest }) => {
-      const plan = decideStartGate({ ours: true, node, leadership, ownSessions, traces: null, ...rest })
+      const plan = decideStartGate({
+        ours: true,
+        node,
+        leadership,
+        ownSessions,
+        traces: null,
+        evidence: null,
+        waitedMs: 0,
+        ...rest,
+      })
       if (plan.do !== 'allow') return
       assert.ok(leadership !== UNKNOWN && ownSessions !== UNKNOWN)
       assert.equal(leadership.primary.node, node)
       assert.ok(leadership.leader?.session && ownSessions.includes(leadership.leader.session))
     }),
     { numRuns: 500 },
+  )
+})
+
+test('start gate: it takes the lock only with data that has all that is confirmed, and always in the end if it has', () => {
+  const position = fc.record({ timeline: fc.integer({ min: 1, max: 3 }), lsn: fc.bigInt(0n, 3n) })
+  const found = fc.array(position.map((one) => ({ who: 'one', ...one })))
+  fc.assert(
+    fc.property(position, found, fc.subarray(['n2', 'n3']), fc.boolean(), (own, all, silent, late) => {
+      const waitedMs = late ? SILENT_MEMBER_MS : 0
+      const plan = decideStartGate({ ...base, evidence: { own, found: all, silent }, waitedMs })
+      const older = all.some(
+        (one) => own.timeline < one.timeline || (own.timeline === one.timeline && own.lsn < one.lsn),
+      )
+      assert.equal(plan.do, older ? 'stale' : silent.length > 0 && !late ? 'wait' : 'lock')
+    }),
+    { numRuns: 1000 },
   )
 })

@@ -6,7 +6,7 @@ import { keepMetadata } from '../../../lib/postgresql/apply-upkeep.ts'
 import { type Target, withDatabase } from '../../../lib/postgresql/client.ts'
 import { probe, readRole } from '../../../lib/postgresql/database.ts'
 import { unsafeOf } from '../../../lib/postgresql/decide-settings.ts'
-import { readLineage } from '../../../lib/postgresql/observe-lineage.ts'
+import { readOffer } from '../../../lib/postgresql/observe-lineage.ts'
 import { readCommitSettings } from '../../../lib/postgresql/observe-settings.ts'
 import { askPostgresql } from '../../../lib/postgresql/observe-status.ts'
 import { setAndReload } from '../../../lib/postgresql/setting.ts'
@@ -76,9 +76,9 @@ for (const { name, bin } of releases)
 
     test('whether a standby can go on with this primary', async () => {
       const { host, port } = server.target
-      const own = { timeline: 1, lsn: 0x3000000n }
-      const found = await readLineage(own, { host, port }, ASK_MS)
-      assert.equal(typeof found, 'string', JSON.stringify(found))
+      const offer = await readOffer({ host, port }, ASK_MS)
+      assert.equal(offer.timeline, 1)
+      assert.ok(offer.oldest <= offer.end)
     })
 
     test('slots', async () => {

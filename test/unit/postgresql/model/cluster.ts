@@ -20,8 +20,14 @@ import {
 import { decideFence, FENCE_AFTER_MS } from '../../../../lib/postgresql/decide-fence.ts'
 import { decideFollow, type FollowFacts } from '../../../../lib/postgresql/decide-follow.ts'
 import type { Lineage } from '../../../../lib/postgresql/decide-lineage.ts'
+
 import { decideRejoin, isUnpublished } from '../../../../lib/postgresql/decide-rejoin.ts'
-import { decideStartGate } from '../../../../lib/postgresql/decide-start-gate.ts'
+import {
+  decideStartGate,
+  SILENT_MEMBER_MS,
+  type StartEvidence,
+} from '../../../../lib/postgresql/decide-start-gate.ts'
+
 import type { LocalDatabase, ProbedDatabase } from '../../../../lib/postgresql/role.ts'
 import { published } from '../../support/documents.ts'
 import { ConsulModel } from './consul.ts'
@@ -244,7 +250,22 @@ export class Cluster {
       leadership: away ? UNKNOWN : this.consul.leadership,
       ownSessions: away ? UNKNOWN : this.consul.own(node),
       traces: null,
+      evidence: this.#evidence(self),
+      waitedMs: SILENT_MEMBER_MS,
     })
+  }
+
+  /** What the standbys that answer have, where their timeline was published. */
+  #evidence(self: Machine): StartEvidence {
+    const { timeline } = this.consul.leadership.primary ?? assert.fail('nobody is published')
+    const found = this.machines.flatMap((other) => {
+      const probed = this.probe(self, other)
+      return probed !== UNKNOWN && probed.role === 'standby' && probed.timeline <= timeline
+        ? [{ who: other.node, timeline: probed.timeline, lsn: probed.receivedLsn }]
+        : []
+    })
+    const own = { timeline: timelineOf(self.wal), lsn: BigInt(self.wal.length) }
+    return { own, found: [{ who: 'Consul', timeline, lsn: 0n }, ...found], silent: [] }
   }
 
   start(self: Machine): void {
