@@ -15,7 +15,7 @@ const N2_OR_N3: CommitRule = { standbys: ['n2', 'n3'], count: 1 }
 const ABSENT: CommitRule = { standbys: ['n4', 'n5'], count: 1 }
 
 /** How long a client may be held by a change; on this computer's two cores much else may be running. */
-const HELD_MS = 300
+const HELD_MS = 500
 /** A standby answers within this time. */
 const ANSWER_MS = 500
 
