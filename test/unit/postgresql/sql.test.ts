@@ -2,8 +2,10 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { waitFor } from '../../../lib/core/wait.ts'
+import { proveCommitsWait } from '../../../lib/postgresql/apply-commit-rule.ts'
 import { keepMetadata } from '../../../lib/postgresql/apply-upkeep.ts'
 import { type Target, withDatabase } from '../../../lib/postgresql/client.ts'
+import { renderSynchronous } from '../../../lib/postgresql/config-synchronous.ts'
 import { probe, readRole } from '../../../lib/postgresql/database.ts'
 import { unsafeOf } from '../../../lib/postgresql/decide-settings.ts'
 import { readOffer } from '../../../lib/postgresql/observe-lineage.ts'
@@ -163,5 +165,26 @@ for (const { name, bin } of releases)
         return row?.count === '5' || null
       })
       assert.deepEqual(await unsafe(standby), [])
+    })
+
+    test('a standby that is promoted: its commits wait from the beginning, by what was set before', async () => {
+      await standby.connected(async (own) => {
+        await setAndReload(own, {
+          primary_conninfo: '',
+          synchronous_standby_names: renderSynchronous({ standbys: ['n1', 'n3'], count: 1 }),
+        })
+        await own.query('select pg_promote(false)')
+        await waitFor(
+          'it to be promoted',
+          ASK_MS,
+          async () => (await readRole(own)).role === 'primary' || null,
+          20,
+        )
+      })
+      await proveCommitsWait(standby.target)
+      assert.deepEqual(await probe(as('understudy_monitor', standby), ASK_MS), {
+        role: 'primary',
+        timeline: 2,
+      })
     })
   })
