@@ -43,7 +43,7 @@ const later = (one: bigint, other: bigint): bigint => (one > other ? one : other
  * before; its recovery then goes by the timeline of the minimum recovery point (CreateEndOfRecoveryRecord in xlog.c).
  * @throws {TypeError} on anything else.
  */
-function parseControlData(text: string): { timeline: number; checkpoint: bigint; redo: bigint } {
+export function parseControlData(text: string): { timeline: number; checkpoint: bigint; redo: bigint } {
   const field = (label: string): string =>
     text
       .split('\n')
