@@ -70,10 +70,13 @@ const stranger: CheckLine<Context, Parameters<typeof decideStrangerCheck>[0]> = 
   apply: async () => {},
 }
 
-/** This component's lines of the periodic check. A failed rejoin first: of several lines the status shows only the first. */
+/**
+ * This component's lines of the periodic check. Old data and a failed rejoin first: of several lines the status shows only the first,
+ * and a machine whose data is old cannot rejoin as the primary.
+ */
 export const lines = [
-  rejoin,
   stale,
+  rejoin,
   stranger,
   database,
   settings,
