@@ -6,9 +6,9 @@ unit=$1
 data=$2
 shift 2
 
-# For the watchdog, which starts no program to see it: Consul runs its checks. Since the boot, in seconds.
+# For the watchdog, which starts no program to see it: Consul runs its checks. Since the boot, in seconds, and never empty (1<>).
 read -r now _ </proc/uptime
-{ echo "${now%%.*}" >/run/understudy/check/heartbeat; } 2>/dev/null
+{ echo "${now%%.*}" 1<>/run/understudy/check/heartbeat; } 2>/dev/null
 
 # Has the database been away for less than 5 s, and is systemd starting it? After that a failover is quicker.
 is_restarting() {
@@ -25,6 +25,11 @@ if ! pg_isready --quiet --timeout=1 --host=/var/run/postgresql --username=unders
     exit 1
   fi
   echo 'PostgreSQL does not accept connections'
+  exit 2
+fi
+# The periodic check has seen that no commit ends. Before anything touches that disk.
+if [ -e /run/understudy/check/disk-hangs ]; then
+  echo "the disk of $data hangs"
   exit 2
 fi
 # A database whose disk is full still answers, but takes no more writes: it needs room for two segments of WAL.

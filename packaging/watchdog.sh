@@ -9,16 +9,11 @@ if [ "$1" = --help ]; then
 fi
 heartbeat=/run/understudy/check/heartbeat
 # Since the boot Consul has run no check, and nothing of this machine leads.
-[ -e "$heartbeat" ] || exit 0
+[ -s "$heartbeat" ] || exit 0
 read -r beat <"$heartbeat"
-if [ -z "$beat" ]; then
-  # It is being written just now.
-  sleep 1
-  read -r beat <"$heartbeat"
-fi
 read -r now _ </proc/uptime
 now=${now%%.*}
-silent=$((now - ${beat:-0}))
+silent=$((now - beat))
 [ "$silent" -ge 10 ] || exit 0
 
 # A standby that does not claim the virtual IP has nothing to give up. Only a primary has a walwriter.

@@ -1,9 +1,10 @@
+import { answering } from '../core/answering.ts'
 import type { CheckLine } from '../core/component.ts'
 import { orUnknown, UNKNOWN } from '../core/unknown.ts'
 import { readable } from './check-documents.ts'
 import { type AgentFacts, type AgentPlan, decideAgent } from './decide-agent.ts'
 import type { Context } from './handler.ts'
-import { consulKeys } from './manifest.ts'
+import { consulKeys, consulUnits } from './manifest.ts'
 import { readLeadership } from './observe-leadership.ts'
 import { repairedBy } from './repair.ts'
 import { serviceTag } from './service-tag.ts'
@@ -25,5 +26,18 @@ const agent: CheckLine<Context, AgentFacts, AgentPlan> = {
   },
 }
 
+/** Nothing of Consul ends by itself where the disk of its leader hangs: heartbeats go on, and no write is ever done. */
+const writes = answering<Context>(consulUnits.agent, async ({ settings, consul }) => {
+  const leader = await orUnknown(consul.leader())
+  if (leader === UNKNOWN || !leader?.startsWith(`${settings.address}:`)) return true
+  const written = { schema: 1, node: settings.node, at: new Date().toISOString() } as const
+  return (await orUnknown(consul.set(consulKeys.written, written))) !== UNKNOWN
+})
+
 /** This component's lines of the periodic check. */
-export const lines = [agent, repairedBy(serviceTag, 'lead-changed'), readable('members', consulKeys.nodes)]
+export const lines = [
+  agent,
+  writes,
+  repairedBy(serviceTag, 'lead-changed'),
+  readable('members', consulKeys.nodes),
+]

@@ -27,6 +27,7 @@ export const consulKeys = {
   node: (nodeName: string) => key(`nodes/${nodeName}`, schemas.node),
   leader: key('postgresql/leader', schemas.leader),
   primary: key('postgresql/primary', schemas.primary),
+  written: key('written', schemas.written),
   histories: key('history/', schemas.history),
   history: (at: string, nodeName: string, event: string) =>
     key(`history/${at}-${nodeName}-${event}`, schemas.history),
@@ -68,6 +69,11 @@ export const consul: Component<Context, Joining> = /* @__PURE__ */ describe(() =
       key: 'postgresql/primary',
       holds: 'the published primary: node, address, port, timeline, epoch',
       writtenBy: 'first join, `failover`',
+    },
+    {
+      key: 'written',
+      holds: "when Consul's leader last wrote something, as a proof that it can",
+      writtenBy: '`check`',
     },
     { key: 'history/TIME-NODE-EVENT', holds: 'what happened; the newest 200', writtenBy: 'several handlers' },
   ],
@@ -124,6 +130,7 @@ export const consul: Component<Context, Joining> = /* @__PURE__ */ describe(() =
       'd /run/understudy/check 0755 consul consul',
       'd /var/lib/understudy 0755 root root',
     ],
+    polkit: [{ user: 'consul', verb: 'kill', units: [consulUnits.agent] }],
     users: ['addgroup --system --quiet understudy', 'adduser --quiet consul understudy'],
   },
   consul: (settings) => definitionsOf(definitions, settings),

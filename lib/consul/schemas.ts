@@ -79,3 +79,5 @@ export const history = v.object({
   message: v.string(),
   details: v.optional(v.record(v.string(), v.unknown())),
 })
+
+export const written = v.object({ schema: v.literal(1), node: name, at: time })

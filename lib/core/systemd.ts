@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs'
+import { readText } from './atomic-files.ts'
 import { stdoutOf } from './exec.ts'
 import { execQuick } from './exec-quick.ts'
 
@@ -39,6 +40,18 @@ export async function stopHard(name: string): Promise<void> {
     await systemctl(['kill', '--signal=KILL', name], ASK_MS)
     await unit('stop', name, KILLED_MS)
   }
+}
+
+/** Kills the main process of a unit and does not wait for its end: it may wait for a disk. What is left of the unit, systemd ends. */
+export async function killUnit(name: string): Promise<void> {
+  await systemctl(['kill', '--kill-whom=main', '--signal=KILL', name], ASK_MS)
+}
+
+/** Is the main process of a unit stopped, as by SIGSTOP? */
+export async function isStopped(name: string): Promise<boolean> {
+  const pid = (await systemctl(['show', '--property=MainPID', '--value', name], ASK_MS)).trim()
+  // proc_pid_stat(5): the state follows the name in parentheses.
+  return /\) [Tt] /.test(readText(`/proc/${pid}/stat`) ?? '')
 }
 
 /** What systemd calls the states of these units: active, inactive, failed, activating, ... By the names they were asked by. */

@@ -1,5 +1,7 @@
 import type { Context } from '../consul/handler.ts'
+import { answering } from '../core/answering.ts'
 import type { CheckLine } from '../core/component.ts'
+import { EXIT, type UnderstudyError } from '../core/errors.ts'
 import { queueUnit } from '../core/systemd.ts'
 import { orUnknown, UNKNOWN } from '../core/unknown.ts'
 import { readAway, writeAway } from './away.ts'
@@ -34,5 +36,17 @@ const files: CheckLine<Context, FilesCheckFacts, FilesCheckPlan> = {
   },
 }
 
+/** Any answer of its API will do. The kernel accepts connections also for a process that is stopped. */
+const syncthing = answering<Context>(filesUnits.syncthing, async () => {
+  if (!replicatesFiles()) return true
+  return localSyncthing(SYNCTHING_MS)
+    .deviceId()
+    .then(
+      () => true,
+      ({ exitCode, cause }: UnderstudyError) =>
+        exitCode !== EXIT.unavailable || (cause as NodeJS.ErrnoException).code === 'ECONNREFUSED',
+    )
+})
+
 /** This component's lines of the periodic check. */
-export const lines = [files]
+export const lines = [files, syncthing]

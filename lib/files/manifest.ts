@@ -128,7 +128,10 @@ export const files: Component<Context, Joining> = /* @__PURE__ */ describe(() =>
       'addgroup --system --quiet understudy-files',
       'adduser --quiet understudy-syncthing understudy-files',
     ],
-    polkit: [{ user: 'consul', verb: 'start', units: [filesUnits.files] }],
+    polkit: [
+      { user: 'consul', verb: 'start', units: [filesUnits.files] },
+      { user: 'consul', verb: 'kill', units: [filesUnits.syncthing] },
+    ],
   },
   consul: (settings) => definitionsOf(definitions, settings),
   check: () => import('./check.ts'),

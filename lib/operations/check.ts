@@ -59,10 +59,13 @@ async function reportOwn(lines: readonly CheckLine<Context>[], context: Context)
   await Promise.race([reported, pause(OWN_CHECK_MS, undefined, { ref: false })])
 }
 
-/** As `database-check` does every second: where a hung disk stops that one, the watchdog must not end the agent. */
+/**
+ * As `database-check` does every second: where a hung disk stops that one, the watchdog must not end the agent. Neither empties nor
+ * makes the file, which belongs to the user consul whoever runs this.
+ */
 function writeHeartbeat(): void {
   try {
-    writeFileSync(postgresqlPaths.heartbeat, `${Math.floor(uptime())}\n`)
+    writeFileSync(postgresqlPaths.heartbeat, `${Math.floor(uptime())}\n`, { flag: 'r+' })
   } catch {
     // The check goes on: it has more to do than this.
   }

@@ -44,6 +44,7 @@ export const pooler: Component<Context, Joining> = /* @__PURE__ */ describe(() =
       'd /run/understudy/pgbouncer 0755 consul consul',
       'f /run/understudy/pgbouncer/databases.ini 0644 consul consul - ;; no primary is known yet',
     ],
+    polkit: [{ user: 'consul', verb: 'kill', units: [poolerUnits.pgbouncer] }],
   },
   consul: (settings) => definitionsOf(definitions, settings),
   check: () => import('./check.ts'),

@@ -1,10 +1,11 @@
 import { readable } from '../consul/check-documents.ts'
 import type { Context } from '../consul/handler.ts'
 import { consulKeys } from '../consul/manifest.ts'
+import { answering } from '../core/answering.ts'
 import { readText } from '../core/atomic-files.ts'
 import type { CheckLine } from '../core/component.ts'
 import { readFailure } from '../core/failure.ts'
-import { queueUnit } from '../core/systemd.ts'
+import { isStopped, queueUnit } from '../core/systemd.ts'
 import { UNKNOWN, unknownOnFailure } from '../core/unknown.ts'
 import { withDatabase } from './client.ts'
 import { localDatabase } from './database.ts'
@@ -17,6 +18,7 @@ import {
 } from './decide-check.ts'
 import type { Replication } from './decide-follow.ts'
 import { decideSettingsCheck, type SettingFacts } from './decide-settings.ts'
+import { disk } from './disk.ts'
 import { postgresqlKeys, postgresqlPaths, postgresqlUnits } from './manifest.ts'
 import { observeReplication } from './observe-follow.ts'
 import { readCommitSettings } from './observe-settings.ts'
@@ -70,6 +72,12 @@ const stranger: CheckLine<Context, Parameters<typeof decideStrangerCheck>[0]> = 
   apply: async () => {},
 }
 
+/** repmgrd has nobody to ask. */
+const repmgrd = answering<Context>(
+  postgresqlUnits.repmgrd,
+  async () => !(await isStopped(postgresqlUnits.repmgrd)),
+)
+
 /**
  * This component's lines of the periodic check. Old data and a failed rejoin first: of several lines the status shows only the first,
  * and a machine whose data is old cannot rejoin as the primary.
@@ -79,6 +87,8 @@ export const lines = [
   rejoin,
   stranger,
   database,
+  disk,
+  repmgrd,
   settings,
   readable('databases', postgresqlKeys.nodes),
 ]

@@ -53,6 +53,8 @@ export const postgresqlPaths = {
   fenced: `${run}/database/fenced`,
   /** When Consul last ran a check, in seconds since the boot: the watchdog reads it. */
   heartbeat: `${run}/check/heartbeat`,
+  /** Lies there while the disk under the primary takes no writes. */
+  diskHangs: `${run}/check/disk-hangs`,
   /** How often and why a rejoin has failed. */
   rejoinFailed: `${run}/database/rejoin-failed.json`,
   /** When and why a stream under a member's name was last ended. */
@@ -131,6 +133,7 @@ export const postgresql: Component<Context, Joining> = /* @__PURE__ */ describe(
       holds: 'exists while the database is stopped because the machine was cut off',
     },
     { path: postgresqlPaths.heartbeat, holds: 'when Consul last ran a check, in seconds since the boot' },
+    { path: postgresqlPaths.diskHangs, holds: 'exists while the disk under the primary takes no writes' },
     { path: postgresqlPaths.rejoinFailed, holds: 'how often, since when and why rejoin has failed' },
     { path: postgresqlPaths.stranger, holds: "when and why a stream under a member's name was last ended" },
   ],
@@ -215,6 +218,7 @@ export const postgresql: Component<Context, Joining> = /* @__PURE__ */ describe(
     tmpfiles: [
       'd /run/understudy/postgresql 0750 postgres postgres',
       'd /run/understudy/database 0755 postgres postgres',
+      'f /run/understudy/check/heartbeat 0644 consul consul',
     ],
     polkit: [
       {
@@ -240,6 +244,7 @@ export const postgresql: Component<Context, Joining> = /* @__PURE__ */ describe(
         units: [postgresqlUnits.fence, postgresqlUnits.rejoin, postgresqlUnits.withdraw],
       },
       { user: 'postgres', verb: 'restart', units: [postgresqlUnits.repmgrd] },
+      { user: 'consul', verb: 'kill', units: [postgresqlUnits.repmgrd] },
     ],
   },
   consul(settings) {

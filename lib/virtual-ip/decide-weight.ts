@@ -9,7 +9,7 @@ export const PRIMARY_WEIGHT = 100
  * How long a claim is kept while neither Consul answers nor a primary runs here: an election of Consul's leader takes 1 to 4 s, and a
  * restart of PostgreSQL in place 1 to 2 s.
  */
-const CLAIM_MS = 4000
+export const CLAIM_MS = 4000
 
 /** keepalived treats this weight as a fault and gives the address up, see track_file in keepalived.conf(5). */
 export const NO_CLAIM = -254

@@ -73,6 +73,7 @@ export const virtualIp: Component<Context, Joining> = /* @__PURE__ */ describe((
       'd /run/understudy/keepalived 0755 consul consul',
       'f /run/understudy/keepalived/weight 0644 consul consul - -254',
     ],
+    polkit: [{ user: 'consul', verb: 'kill', units: [virtualIpUnits.keepalived] }],
     users: [
       // Who keepalived runs its notify script as.
       'getent passwd keepalived_script >/dev/null || adduser --system --quiet --no-create-home --home /nonexistent --ingroup understudy keepalived_script',

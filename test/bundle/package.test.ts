@@ -7,11 +7,14 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { runInNewContext } from 'node:vm'
 import { components } from '../../lib/components.ts'
+import { consulUnits } from '../../lib/consul/manifest.ts'
 import { serviceTag } from '../../lib/consul/service-tag.ts'
 import { paths } from '../../lib/core/paths.ts'
 import { filesUnits } from '../../lib/files/manifest.ts'
+import { poolerUnits } from '../../lib/pooler/manifest.ts'
 import { pooler } from '../../lib/pooler/reconciler.ts'
 import { postgresqlUnits } from '../../lib/postgresql/manifest.ts'
+import { virtualIpUnits } from '../../lib/virtual-ip/manifest.ts'
 import { virtualIpWeight } from '../../lib/virtual-ip/weight.ts'
 import manifest from '../../package.json' with { type: 'json' }
 import { renderPolkit, renderTmpfiles } from '../../packaging/render.mjs'
@@ -220,6 +223,12 @@ describe('polkit: who may do what with which unit', () => {
     ['consul', 'start', filesUnits.files],
     ['consul', 'start', postgresqlUnits.follow],
     ['consul', 'start', postgresqlUnits.rejoin],
+    // Daemons that hang.
+    ['consul', 'kill', consulUnits.agent],
+    ['consul', 'kill', virtualIpUnits.keepalived],
+    ['consul', 'kill', poolerUnits.pgbouncer],
+    ['consul', 'kill', filesUnits.syncthing],
+    ['consul', 'kill', postgresqlUnits.repmgrd],
     // repmgrd's child_nodes_disconnect_command.
     ['postgres', 'start', postgresqlUnits.fence],
     ['postgres', 'start', postgresqlUnits.rejoin],

@@ -12,8 +12,8 @@ for (const path of ['check', 'keepalived']) mkdirSync(join(directory, path))
 const asked = join(directory, 'asked')
 
 interface Machine {
-  /** For how long Consul has run no check, in seconds; text: what the heartbeat holds; null: there is none. */
-  silent: number | string | null
+  /** For how long Consul has run no check, in seconds; null: since the boot; none: there is no file. */
+  silent: number | 'none' | null
   weight: string
   /** PostgreSQL runs as a primary. */
   primary: boolean
@@ -31,9 +31,8 @@ const uptime = (): number => Number(readFileSync('/proc/uptime', 'utf8').split('
 async function watch(change: Partial<Machine>): Promise<string[]> {
   const { silent, weight, primary, agent, agentSeconds } = { ...well, ...change }
   const heartbeat = join(directory, 'check/heartbeat')
-  const beat = typeof silent === 'number' ? `${Math.floor(uptime() - silent)}\n` : silent
-  if (beat === null) rmSync(heartbeat, { force: true })
-  else writeFileSync(heartbeat, beat)
+  if (silent === 'none') rmSync(heartbeat, { force: true })
+  else writeFileSync(heartbeat, silent === null ? '' : `${Math.floor(uptime() - silent)}\n`)
   writeFileSync(join(directory, 'keepalived/weight'), `${weight}\n`)
   rmSync(asked, { force: true })
   const since = Math.round((uptime() - agentSeconds) * 1e6)
@@ -60,13 +59,13 @@ const KILL = 'kill --kill-whom=main --signal=KILL consul.service'
 const cases: readonly (readonly [caption: string, change: Partial<Machine>, asked: string[]])[] = [
   ['all is well', {}, []],
   ['since the boot Consul has run no check', { silent: null }, []],
+  ['there is no heartbeat', { silent: 'none' }, []],
   ['an agent is started again: its checks pause for some seconds', { silent: 8 }, []],
   ['the agent of a primary is away', { silent: 11 }, [FENCE]],
   ['a primary that claims no address', { silent: 11, weight: '-254' }, [FENCE]],
   ['no primary, but a claim to the address', { silent: 11, primary: false }, [FENCE]],
   ['the agent of a standby is away', { silent: 11, primary: false, weight: '-254' }, []],
   ['fixed placement: a standby', { silent: 11, primary: false, weight: '0' }, []],
-  ['the heartbeat stays empty', { silent: '' }, [FENCE, KILL]],
   ['the agent hangs', { silent: 61 }, [FENCE, KILL]],
   ['the agent of a standby hangs', { silent: 61, primary: false, weight: '-254' }, [KILL]],
   ['the agent has been stopped', { silent: 61, agent: 'inactive' }, [FENCE]],

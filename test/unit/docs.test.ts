@@ -3,9 +3,11 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { renderConsulAgent } from '../../lib/consul/config.ts'
+import { HUNG_MS } from '../../lib/core/decide-answering.ts'
 import { TAKE_OVER_MS } from '../../lib/postgresql/apply-commit-rule.ts'
 import { renderPostgresql } from '../../lib/postgresql/config.ts'
 import { renderRepmgr } from '../../lib/postgresql/config-repmgr.ts'
+import { STUCK_MS } from '../../lib/postgresql/decide-disk.ts'
 import {
   GIVE_WAY_MS,
   SILENT_AGAIN_MS,
@@ -18,6 +20,7 @@ import { ALONE_AFTER_MS } from '../../lib/postgresql/decide-upkeep.ts'
 import { PROBE_MS } from '../../lib/postgresql/observe-failover.ts'
 import { PRIMARY_PROBE_MS } from '../../lib/postgresql/witness.ts'
 import { renderKeepalived } from '../../lib/virtual-ip/config.ts'
+import { CLAIM_MS } from '../../lib/virtual-ip/decide-weight.ts'
 import { definitions } from './support/definitions.ts'
 
 const page = readFileSync(new URL('../../docs/design/fencing.md', import.meta.url), 'utf8')
@@ -69,6 +72,9 @@ const inEffect: Readonly<Record<string, number>> = {
   FENCE_AFTER_MS,
   ALONE_AFTER_MS,
   TAKE_OVER_MS,
+  CLAIM_MS,
+  STUCK_MS,
+  HUNG_MS,
   wal_sender_timeout: milliseconds(setting(renderPostgresql(5432), 'wal_sender_timeout')),
   wal_retrieve_retry_interval: milliseconds(setting(renderPostgresql(5432), 'wal_retrieve_retry_interval')),
   child_nodes_check_interval: milliseconds(setting(renderRepmgr(member), 'child_nodes_check_interval')),

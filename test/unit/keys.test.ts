@@ -63,6 +63,7 @@ const good: readonly (readonly [what: string, key: Key<unknown>, document: unkno
   ['no folders', filesKeys.folders, { schema: 1, folders: {} }],
   // One that is malformed is dealt with on its own.
   ['folders that hold something else', filesKeys.folders, { schema: 1, folders: { x: null, 'Y Z': [1] } }],
+  ['a proof of a write', consulKeys.written, { schema: 1, node: 'n1', at: NOW }],
   ['an event', consulKeys.history(NOW, 'n1', 'event'), history],
   ['an event with details', consulKeys.histories, { ...history, details: { ms: 700, deep: [null] } }],
 ]

@@ -31,7 +31,7 @@ const FENCE = `
 import { applyFence } from ${JSON.stringify(join(here, '../../../lib/postgresql/apply-fence.ts'))}
 import { Consul } from ${JSON.stringify(join(here, '../../../lib/consul/client.ts'))}
 import { settings } from ${JSON.stringify(join(here, '../support/settings.ts'))}
-applyFence({ do: 'fence', why: 'a test' }, { settings, consul: new Consul({ port: 1 }) })
+applyFence({ do: process.env['PLAN'] ?? 'fence', why: 'a test' }, { settings, consul: new Consul({ port: 1 }) })
   .then(() => process.exit(0), (error) => { console.error(error); process.exit(1) })
 `
 
@@ -42,7 +42,15 @@ interface Fenced {
 }
 
 /** @param slow how long systemd takes to queue a unit, in seconds. */
-async function fence({ prepare = 'true', slow = 0 }: { prepare?: string; slow?: number }): Promise<Fenced> {
+async function fence({
+  plan = 'fence',
+  prepare = 'true',
+  slow = 0,
+}: {
+  plan?: string
+  prepare?: string
+  slow?: number
+}): Promise<Fenced> {
   const asked = join(directory, 'asked')
   rmSync(asked, { force: true })
   const systemctl = `#!/bin/sh\necho "$(date +%s%3N) $*" >> ${asked}\n[ "$1" != start ] || sleep ${slow}\n`
@@ -52,7 +60,7 @@ async function fence({ prepare = 'true', slow = 0 }: { prepare?: string; slow?: 
   const { stderr } = await promisify(execFile)(
     'unshare',
     ['--mount', '--propagation', 'private', 'sh', '-euc', ENTER, 'fence', directory, prepare, ...node],
-    { cwd: here, timeout: 60_000 },
+    { cwd: here, timeout: 60_000, env: { ...process.env, PLAN: plan } },
   )
   const lines = readFileSync(asked, 'utf8').trim().split('\n')
   const began = Number(lines[0]?.split(' ')[0])
@@ -74,6 +82,14 @@ describe('a fence', { skip }, () => {
     assert.deepEqual(
       asked.map(({ what }) => what),
       [WITHDRAW, STOP],
+    )
+  })
+
+  test('only sends the clients away where there is nothing to stop', async () => {
+    const { asked } = await fence({ plan: 'withdraw', prepare: 'mkdir /run/understudy/database/fenced' })
+    assert.deepEqual(
+      asked.map(({ what }) => what),
+      [WITHDRAW],
     )
   })
 
