@@ -29,4 +29,8 @@ case $state in *ActiveState=active*) ;; *) exit 0 ;; esac
 since=${state##*ActiveEnterTimestampMonotonic=}
 since=${since%%[!0-9]*}
 [ $((now - ${since:-0} / 1000000)) -ge 60 ] || exit 0
+# After a machine as a whole was frozen, it needs a moment.
+sleep 3
+read -r again <"$heartbeat"
+[ "$again" = "$beat" ] || exit 0
 exec systemctl kill --kill-whom=main --signal=KILL consul.service

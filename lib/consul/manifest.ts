@@ -83,6 +83,7 @@ export const consul: Component<Context, Joining> = /* @__PURE__ */ describe(() =
     { path: consulPaths.config, holds: "settings of Consul's agent" },
     { path: consulPaths.bootstrap, holds: 'only during the very first start of the first machine' },
     { path: consulPaths.services, holds: 'services, checks and watches' },
+    { path: '/run/understudy/check/silent-UNIT.json', holds: 'since when a daemon has not answered' },
     { path: '/run/understudy/lock/', holds: 'locks of handlers: `lead-changed` and `virtual-ip-state`' },
   ],
   ports: [

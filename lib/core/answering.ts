@@ -1,7 +1,7 @@
 import type { CheckLine } from './component.ts'
 import { type AnsweringFacts, type AnsweringPlan, decideAnswering } from './decide-answering.ts'
 import { forgetFailure, readFailure, recordFailure } from './failure.ts'
-import { run } from './paths.ts'
+import { paths } from './paths.ts'
 import { killUnit } from './systemd.ts'
 
 /**
@@ -13,7 +13,7 @@ export function answering<Context>(
   unit: string,
   answers: (context: Context) => Promise<boolean>,
 ): CheckLine<Context, AnsweringFacts, AnsweringPlan> {
-  const record = `${run}/check/silent-${unit}.json`
+  const record = paths.silent(unit)
   return {
     name: unit,
     observe: async (context) => ({

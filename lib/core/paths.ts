@@ -10,4 +10,6 @@ export const paths = {
   /** Facts about this machine as a member (no secrets, world-readable). */
   node: `${etc}/node.json`,
   lock: (name: string): string => `${run}/lock/${name}`,
+  /** How often and since when a daemon has not answered. */
+  silent: (unit: string): string => `${run}/check/silent-${unit}.json`,
 } as const

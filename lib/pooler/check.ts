@@ -8,12 +8,12 @@ import { poolerUnits } from './manifest.ts'
 import { pooler } from './reconciler.ts'
 
 /** Any answer of the console will do. The kernel accepts connections also for a process that is stopped. */
-const console = answering<Context>(poolerUnits.pgbouncer, () =>
-  withDatabase(localConsole, CONSOLE_MS, (asked) => asked.query('SHOW VERSION')).then(
+const pgbouncer = answering<Context>(poolerUnits.pgbouncer, () =>
+  withDatabase(localConsole, CONSOLE_MS, (console) => console.query('SHOW VERSION')).then(
     () => true,
     (error: unknown) => [error, (error as Error).cause].some(isServerError) || nobodyListens(error),
   ),
 )
 
 /** This component's lines of the periodic check. */
-export const lines = [repairedBy(pooler, 'lead-changed'), console]
+export const lines = [repairedBy(pooler, 'lead-changed'), pgbouncer]

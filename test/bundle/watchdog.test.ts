@@ -28,7 +28,7 @@ const well: Machine = { silent: 1, weight: '100', primary: true, agent: 'active'
 const uptime = (): number => Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0])
 
 /** @returns what systemd was asked to do. */
-async function watch(change: Partial<Machine>): Promise<string[]> {
+async function watch(change: Partial<Machine>, beatsAgain = false): Promise<string[]> {
   const { silent, weight, primary, agent, agentSeconds } = { ...well, ...change }
   const heartbeat = join(directory, 'check/heartbeat')
   if (silent === 'none') rmSync(heartbeat, { force: true })
@@ -38,6 +38,7 @@ async function watch(change: Partial<Machine>): Promise<string[]> {
   const since = Math.round((uptime() - agentSeconds) * 1e6)
   const state = `ActiveState=${agent}\\nActiveEnterTimestampMonotonic=${since}\\n`
   const programs = {
+    sleep: beatsAgain ? `echo 1 > ${heartbeat}` : ':',
     systemctl: `case $1 in show) printf '${state}' ;; *) echo "$*" >> ${asked} ;; esac`,
     pgrep: `exit ${primary ? 0 : 1}`,
   }
@@ -76,4 +77,8 @@ describe('watchdog', () => {
   for (const [caption, change, expected] of cases) {
     test(caption, async () => assert.deepEqual(await watch(change), expected))
   }
+
+  test('the machine as a whole was frozen: the agent runs its checks again', async () => {
+    assert.deepEqual(await watch({ silent: 61 }, true), [FENCE])
+  })
 })
