@@ -62,11 +62,11 @@ export async function applyFailover(plan: FailoverPlan, context: Context): Promi
 
 /** Ends replication from the old primary; `follow` resumes it when there is a primary again. */
 async function stopReceiver(context: Context): Promise<void> {
-  const names = await firstCommits(context)
-  const target = localDatabase('postgres', context.settings.postgresqlPort)
+  const target = localDatabase('postgres', context.settings.postgresqlPort, 'repmgr')
   await withDatabase(target, STOP_RECEIVER_MS, async (own) => {
     await suspendRestoreCommand(own, context.settings.postgresqlVersion)
     // The commit rule of a primary has to be in effect before its first commit; on a standby it has no effect.
+    const names = await firstCommits(own, context)
     await setAndReload(own, { primary_conninfo: '', synchronous_standby_names: names })
     await waitFor(
       'the WAL receiver to stop',

@@ -2,11 +2,12 @@ import { namesIn } from '../consul/entry.ts'
 import type { Context } from '../consul/handler.ts'
 import { consulKeys } from '../consul/manifest.ts'
 import { waitFor } from '../core/wait.ts'
-import { withDatabase } from './client.ts'
+import { type Connection, withDatabase } from './client.ts'
 import { renderSynchronous } from './config-synchronous.ts'
 import { localDatabase, readRole } from './database.ts'
 import { commitRule, isSynchronous, NO_WAIT } from './decide-durability.ts'
 import { postgresqlKeys } from './manifest.ts'
+import { readRegistered } from './observe-streams.ts'
 import { keepReplaying, restartPostgresql } from './replay.ts'
 import { setAndReload } from './setting.ts'
 import { evictStandbys } from './slots.ts'
@@ -15,15 +16,21 @@ import { evictStandbys } from './slots.ts'
 const PROMOTE_MS = 10_000
 /** How often it is looked at: part of every failover. */
 const LOOK_AGAIN_MS = 20
-/** The synchronous_standby_names of a new primary: its first commit has to wait like all others. */
-export async function firstCommits({ settings, consul }: Context): Promise<string> {
-  const [config, members] = await Promise.all([
+
+/**
+ * The synchronous_standby_names of a new primary: its first commit has to wait like all others. A member whose document in Consul is
+ * lost is one all the same.
+ * @param own a session in the database `repmgr`.
+ */
+export async function firstCommits(own: Connection, { settings, consul }: Context): Promise<string> {
+  const [config, listed, registered] = await Promise.all([
     consul.get(consulKeys.config),
     consul.list(postgresqlKeys.nodes),
+    readRegistered(own),
   ])
-  const names = namesIn(members)
-  const others = names.filter((name) => name !== settings.node)
-  const waits = isSynchronous(config?.value.durability ?? 'quorum', names.length)
+  const names = new Set([...namesIn(listed), ...registered.map(({ node }) => node)])
+  const others = [...names].filter((name) => name !== settings.node)
+  const waits = isSynchronous(config?.value.durability ?? 'quorum', names.size)
   return renderSynchronous(waits ? commitRule(others) : NO_WAIT)
 }
 
@@ -36,13 +43,12 @@ export async function promote(context: Context): Promise<void> {
 
 /** @returns `archive` if PostgreSQL waits for a restore_command that does not end. */
 async function tryToPromote(context: Context): Promise<'primary' | 'archive'> {
-  const names = await firstCommits(context)
-  const target = localDatabase('postgres', context.settings.postgresqlPort)
+  const target = localDatabase('postgres', context.settings.postgresqlPort, 'repmgr')
   return withDatabase(target, PROMOTE_MS, async (own) => {
     // A standby that points here must not stream what is not published, as another member's timeline may have the same number.
     await evictStandbys(own)
     // Stopping the WAL receiver has set it already, unless the members have changed since.
-    await setAndReload(own, { synchronous_standby_names: names })
+    await setAndReload(own, { synchronous_standby_names: await firstCommits(own, context) })
     await own.query('select pg_promote(false)')
     const lookAtReplay = keepReplaying(own)
     return waitFor(
