@@ -1,8 +1,10 @@
 import type { Entry } from '../consul/entry.ts'
 import type { Leader, Primary } from '../consul/manifest.ts'
 import { UNKNOWN, type Unknown } from '../core/unknown.ts'
+import { positionOf } from './decide-confirmed.ts'
 import { NOBODY } from './decide-durability.ts'
-import type { Sync } from './manifest.ts'
+import { isOlder } from './decide-lineage.ts'
+import type { Confirmed, Sync } from './manifest.ts'
 import type { LocalDatabase, ProbedDatabase } from './role.ts'
 
 /** What decides between equally good members. */
@@ -43,6 +45,8 @@ export interface FailoverFacts extends Testimony {
   primary: Primary | null | Unknown
   /** The election rule; null if no primary has written it yet. */
   sync: Sync | null | Unknown
+  /** How far commits are confirmed; null if no primary has recorded it yet. */
+  confirmed: Confirmed | null | Unknown
   local: LocalDatabase | Unknown
   peers: readonly Peer[]
   /** Since this run first saw the lock free. */
@@ -228,6 +232,9 @@ function decideStandby(
   // Also one that cannot take the lock now: what it has may have been acknowledged, unless commits did not wait.
   const ahead = voters.find((peer) => isAhead(peer.database, local) && (peer.healthy || need > 1))
   if (ahead) return refuse(`${ahead.node} has received more WAL`)
+  if (facts.confirmed === UNKNOWN) return { do: 'wait', why: 'Consul gives no consistent answer' }
+  if (lacksConfirmed(local, facts.confirmed))
+    return refuse('this machine lacks WAL that was confirmed: its data went back in time')
   const seen = voters.filter(({ database }) => isStopped(database))
   if (seen.length + 1 < need) {
     const moving = voters.filter(({ database }) => isMoving(database)).map((peer) => peer.node)
@@ -278,6 +285,12 @@ const takeLock = ({ leader }: FailoverFacts, why: string): FailoverPlan => ({
   why,
   modifyIndex: leader === UNKNOWN ? 0 : (leader?.modifyIndex ?? 0),
 })
+
+/** A position that standbys have confirmed is on one of every set of voters that may elect, and none of those seen is ahead. */
+function lacksConfirmed(local: Standby, confirmed: Confirmed | null): boolean {
+  if (confirmed === null || confirmed.standbys === 0) return false
+  return isOlder({ timeline: local.timeline, lsn: local.receivedLsn }, positionOf(confirmed))
+}
 
 /** Why this machine may not be promoted, whoever else answers; or null. */
 function whyUnable(local: Standby, primary: Primary, permitted: boolean): string | null {

@@ -26,11 +26,12 @@ export async function observeFailover(
   run: Pick<FailoverFacts, 'waitedMs' | 'promotionFailed'>,
 ): Promise<FailoverFacts> {
   const { node, repmgrId, vipPriority, postgresqlPort, address: ownAddress } = settings
-  const [leadership, found, members, sync, consulLeader, local] = await Promise.all([
+  const [leadership, found, members, sync, recorded, consulLeader, local] = await Promise.all([
     orUnknown(readLeadership(consul)),
     orUnknown(readSessions(consul, node)),
     orUnknown(readMembers({ settings, consul })),
     orUnknown(consul.get(postgresqlKeys.sync)),
+    orUnknown(consul.get(postgresqlKeys.confirmed)),
     orUnknown(consul.leader()),
     probeLocal(localDatabase('postgres', postgresqlPort), LOCAL_MS),
   ])
@@ -40,6 +41,7 @@ export async function observeFailover(
     consulLeader !== UNKNOWN && consulLeader?.startsWith(`${address}:`) === true
   const self = { node, repmgrId, vipPriority, leadsConsul: leadsConsul(ownAddress) }
   const rule = sync === UNKNOWN ? UNKNOWN : (sync?.value ?? null)
+  const confirmed = recorded === UNKNOWN ? UNKNOWN : (recorded?.value ?? null)
   const sessions = {
     ownSessions: found === UNKNOWN ? UNKNOWN : found.own,
     startSessions: found === UNKNOWN ? [] : found.start,
@@ -61,6 +63,7 @@ export async function observeFailover(
       leader: reachable,
       primary,
       sync: rule,
+      confirmed,
       local,
       ...sessions,
       ...NOT_ASKED,
@@ -80,7 +83,7 @@ export async function observeFailover(
         }),
       ),
   ])
-  return { self, leader, primary, sync: rule, local, ...sessions, ...testimony, peers, ...run }
+  return { self, leader, primary, sync: rule, confirmed, local, ...sessions, ...testimony, peers, ...run }
 }
 
 interface ListedMember extends Omit<Peer, 'database' | 'leadsConsul'> {

@@ -13,7 +13,6 @@ import { type ClusterTraces, newestOf, type StartEvidence, type StartGateFacts }
 import type { DatabaseAnswer } from './decide-status.ts'
 import { postgresqlKeys } from './manifest.ts'
 import { readMembers } from './observe-failover.ts'
-import { endOfWal, readOwnWal } from './observe-own-wal.ts'
 import { askPostgresql, useMonitorPassword } from './observe-status.ts'
 
 /** How long the database of another member may take to say what it has: it may be busy with its own start. */
@@ -88,6 +87,8 @@ async function readEvidence(context: Context, published: number): Promise<StartE
 
 /** Where the data ends, or the position wanted if it goes that far. Of a stopped database, so that it stays as it is. */
 async function readOwn(version: number, wanted: Position | null): Promise<Position | Unknown> {
+  // Only here: a restart in place must not wait for what it does not need.
+  const { endOfWal, readOwnWal } = await import('./observe-own-wal.ts')
   const own = await readOwnWal(version)
   if (wanted === null || wanted.timeline !== own.timeline) return { timeline: own.timeline, lsn: own.least }
   return unknownOnFailure(endOfWal(version, own, wanted.lsn))

@@ -97,6 +97,7 @@ const anyFacts: fc.Arbitrary<FailoverFacts> = fc.record({
     fc.constantFrom(null, UNKNOWN),
   ),
   sync: seldom(sync, fc.constantFrom(null, UNKNOWN)),
+  confirmed: fc.constant(null),
   local: seldom(database, unknown),
   primaryDatabase: fc.oneof(unknown, database, alive),
   silentMs: fc.constantFrom(0, SILENT_MS, SILENT_AGAIN_MS),

@@ -27,6 +27,7 @@ const base: FailoverFacts = {
   startSessions: [],
   primary: published('n1', 3, 7),
   sync: rule(2, 'n2', 'n3'),
+  confirmed: { schema: 1, node: 'n1', timeline: 3, lsn: '0/1F4', standbys: 1 },
   local: stopped(3, 500n),
   primaryDatabase: UNKNOWN,
   silentMs: SILENT_MS,
@@ -275,6 +276,36 @@ const replayCases: Cases = [
   ],
 ]
 describe('failover: replay', () => table(decideFailover, base, replayCases))
+
+const confirmedAt = (timeline: number, lsn: string, standbys = 1) =>
+  ({ confirmed: { schema: 1, node: 'n1', timeline, lsn, standbys } }) as const
+const lacking = 'this machine lacks WAL that was confirmed'
+const confirmedCases: Cases = [
+  [
+    'Our data went back in time, and so did that of all others',
+    confirmedAt(3, '0/1F5'),
+    { do: 'wait', why: lacking },
+  ],
+  [
+    'The same while we hold the lock',
+    { ...confirmedAt(3, '0/1F5'), leader: held },
+    { do: 'unlock', why: lacking, session: 'own' },
+  ],
+  ['It was confirmed on a later timeline', confirmedAt(4, '0/1'), { do: 'wait', why: lacking }],
+  [
+    'On an earlier timeline it says nothing of ours',
+    confirmedAt(2, '0/FFFF'),
+    { do: 'lock', why: 'n1 is gone', modifyIndex: 107 },
+  ],
+  [
+    'No standby had confirmed it: commits did not wait',
+    confirmedAt(3, '0/FFFF', 0),
+    { do: 'lock', why: 'n1 is gone', modifyIndex: 107 },
+  ],
+  ['Nothing was recorded yet', { confirmed: null }, { do: 'lock', why: 'n1 is gone', modifyIndex: 107 }],
+  ['Consul does not say what was', { confirmed: UNKNOWN }, { do: 'wait', why: 'no consistent answer' }],
+]
+describe('failover: what was confirmed', () => table(decideFailover, base, confirmedCases))
 
 const alive = (sqlstate: string, says: string) => ({ role: 'alive', sqlstate, says }) as const
 const full = { primaryDatabase: alive('53300', 'too many connections') }

@@ -126,6 +126,7 @@ export class Cluster {
       startSessions: this.consul.sessions(self.node, 'start'),
       primary: away ? UNKNOWN : primary,
       sync: away ? UNKNOWN : this.consul.sync,
+      confirmed: null,
       local: this.#local(self),
       primaryDatabase: leading === self ? UNKNOWN : this.probe(self, leading),
       silentMs: SILENT_MS,

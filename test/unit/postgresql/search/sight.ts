@@ -50,6 +50,7 @@ export function failoverFacts(state: State, node: Node, waitedMs: number): Failo
     startSessions: sessionsOf(state, node).filter((session) => session.endsWith('start')),
     primary: asks ? primary : UNKNOWN,
     sync: asks ? state.consul.sync : UNKNOWN,
+    confirmed: null,
     local: tell(state, node),
     primaryDatabase: published === node ? UNKNOWN : probe(state, node, published),
     ...{ silentMs: SILENT_AGAIN_MS, hasAnswered: false, promotionFailed: false, waitedMs },
