@@ -164,6 +164,17 @@ test('the file system of the databases can be filled, keeps its data over a powe
   assert.equal((await sql('n2', write)).exitCode, 0)
 })
 
+test("the file system of Consul's data can be filled and freed by itself", async () => {
+  const available = async (): Promise<string> =>
+    (await lab.exec('n3', ['df', '--output=avail', '/var/lib/consul'])).stdout.split('\n').at(-1)?.trim() ??
+    ''
+  await lab.fillDisk('n3', 'consul')
+  assert.equal(await available(), '0')
+  assert.equal((await sql('n3', 'create table elsewhere as select 1')).exitCode, 0)
+  await lab.freeDisk('n3', 'consul')
+  assert.notEqual(await available(), '0')
+})
+
 test('a wall clock can be moved, for what systemd and Consul start, and for PostgreSQL', async () => {
   const unit = ['systemd-run', '--quiet', '--wait', '--pipe']
   /** What three kinds of programs think the time is, in seconds from now; to ten seconds, which asking may take. */

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { installClock } from './clock.ts'
-import { mountDataDisk } from './data-disk.ts'
+import { dataDisks, mountDataDisks } from './data-disk.ts'
 import { identify, type ProcessIdentity, run } from './host.ts'
 import { addressOf, machineNamespacePath } from './network.ts'
 import { keptMachine } from './snapshot.ts'
@@ -31,7 +31,7 @@ if [ -d tree ]; then
 else
   mount -t overlay understudy-lab -o "lowerdir=$layers,upperdir=upper,workdir=work,redirect_dir=on" merged
 fi
-${mountDataDisk}
+${mountDataDisks}
 if [ -e new ]; then
   for data in merged/var/lib/postgresql/*/main; do
     printf "$identifier" | dd of="$data/global/pg_control" bs=8 conv=notrunc status=none
@@ -76,7 +76,9 @@ export async function ensureDisk(lab: LabState, number: number): Promise<void> {
   if (nested) await copy(kept === undefined ? lab.image : join(kept, 'tree'), disk)
   else mkdirSync(disk)
   if (kept === undefined) firstDisk(machine, directory, disk)
-  else if (existsSync(join(kept, 'data.img'))) await copy(join(kept, 'data.img'), join(directory, 'data.img'))
+  else
+    for (const { image } of Object.values(dataDisks))
+      if (existsSync(join(kept, image))) await copy(join(kept, image), join(directory, image))
   if (lab.clocks) writeFileSync(join(directory, 'clocks'), '')
   writeFileSync(join(directory, 'ready'), '')
 }

@@ -1,4 +1,7 @@
-/** A lab that begins as a cluster in order: from a snapshot of one, which is made by joining, once for each package. */
+/**
+ * A lab that begins as a cluster in order. The usual kind begins from a snapshot, which is made by joining, once for each
+ * package and release.
+ */
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -12,6 +15,8 @@ import { type Suite, snapshotsDir } from './state.ts'
 export interface JoinedOptions {
   readonly name: string
   readonly suite?: Suite
+  /** 3 unless told. */
+  readonly machines?: number
   /** With wall clocks that can be moved. */
   readonly clocks?: boolean
   /** Options of the first machine's join. */
@@ -30,39 +35,49 @@ const MAKER = 'snapshot'
 const hash = (content: string | Buffer): string =>
   createHash('sha256').update(content).digest('hex').slice(0, 12)
 
-/** Starts a new lab of three machines that are one cluster, in order. One of the same name is removed first. */
+/** Starts a new lab whose machines are one cluster, in order. One of the same name is removed first. */
 export async function upJoined(options: JoinedOptions): Promise<Lab> {
-  const { name, suite = 'trixie', clocks = false, join: joinOptions = [], log = () => {} } = options
+  const { name, suite = 'trixie', machines = MACHINES, clocks = false, join: joinOptions = [] } = options
+  const { log = () => {} } = options
   await Lab.remove(name)
-  const image = await ensureImage(suite, log)
-  const deb = hash(readFileSync(packageFile()))
-  const key = hash(JSON.stringify([deb, image, MACHINES, joinOptions]))
-  const snapshot = join(snapshotsDir, `${suite}-${key}`)
-  // Until the lab is recorded, nobody may take its snapshot for one that is not used.
-  const lab = await withLock(`${snapshotsDir}.lock`, LOCK_MS, async () => {
-    pruneSnapshots(deb)
-    if (!existsSync(snapshot)) await make(snapshot, { suite, joinOptions, deb, log })
-    return Lab.up({ name, machines: MACHINES, suite, clocks, snapshot, log })
-  })
+  const begin = { name, machines, suite, clocks, log }
+  const isUsual = machines === MACHINES && joinOptions.length === 0
+  const lab = isUsual ? await fromSnapshot(begin) : await Lab.up(begin)
+  // A cluster of another kind is wanted once: a snapshot of it would cost more than it saves.
+  if (!isUsual) await formCluster(lab, joinOptions)
   await untilHealthy(lab, 'n1', HEALTHY_MS)
   return lab
 }
 
+type Begin = Required<Pick<JoinedOptions, 'name' | 'suite' | 'clocks' | 'log'>>
+
+async function fromSnapshot(begin: Begin): Promise<Lab> {
+  const { suite, log } = begin
+  const image = await ensureImage(suite, log)
+  const deb = hash(readFileSync(packageFile()))
+  const snapshot = join(snapshotsDir, `${suite}-${hash(JSON.stringify([deb, image]))}`)
+  // Until the lab is recorded, nobody may take its snapshot for one that is not used.
+  return withLock(`${snapshotsDir}.lock`, LOCK_MS, async () => {
+    pruneSnapshots(deb)
+    if (!existsSync(snapshot)) await make(snapshot, { suite, deb, log })
+    return Lab.up({ ...begin, machines: MACHINES, snapshot })
+  })
+}
+
 interface Recipe {
   readonly suite: Suite
-  readonly joinOptions: readonly string[]
   /** Hash of the package. */
   readonly deb: string
   readonly log: (line: string) => void
 }
 
-async function make(snapshot: string, { suite, joinOptions, deb, log }: Recipe): Promise<void> {
+async function make(snapshot: string, { suite, deb, log }: Recipe): Promise<void> {
   const started = performance.now()
   log('making a snapshot of a new cluster (about two minutes, once for each package)')
   await Lab.remove(MAKER)
   try {
     const lab = await Lab.up({ name: MAKER, machines: MACHINES, suite, log })
-    await formCluster(lab, joinOptions)
+    await formCluster(lab)
     await Promise.all(lab.machines.map((machine) => untilHealthy(lab, machine.name)))
     await shutDown(lab)
     await lab.keepDisks(snapshot, deb)

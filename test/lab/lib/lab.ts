@@ -5,7 +5,7 @@ import { execa } from 'execa'
 import { addBlock, type Block, removeBlocks } from './block.ts'
 import { removeCgroup } from './boot.ts'
 import { clockEnvironment, setClock } from './clock.ts'
-import { fillDataDisk, freeDataDisk } from './data-disk.ts'
+import { type DataDiskName, fillDataDisk, freeDataDisk } from './data-disk.ts'
 import {
   type Door,
   type ExecOptions,
@@ -221,14 +221,14 @@ export class Lab {
     await removeBlocks(this.name)
   }
 
-  /** Fills the file system of a machine's databases to the last block. */
-  async fillDisk(machine: string): Promise<void> {
-    await fillDataDisk(this.#door(machine))
+  /** Fills the file system of a machine's databases, or of its Consul, to the last block. */
+  async fillDisk(machine: string, disk: DataDiskName = 'databases'): Promise<void> {
+    await fillDataDisk(this.#door(machine), disk)
   }
 
   /** Gives back what {@link fillDisk} took. */
-  async freeDisk(machine: string): Promise<void> {
-    await freeDataDisk(this.#door(machine))
+  async freeDisk(machine: string, disk: DataDiskName = 'databases'): Promise<void> {
+    await freeDataDisk(this.#door(machine), disk)
   }
 
   /** Sets how many seconds a machine's wall clock is ahead: 0 is right again. Only in a lab with `clocks`. */

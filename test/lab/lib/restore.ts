@@ -21,7 +21,10 @@ async function putMachineRight(lab: Lab, { name, power, link, frozen }: MachineS
   if (frozen) await attempt(`thaw ${name}`, () => lab.thaw(name))
   if (power === 'off') await attempt(`power ${name} on`, () => lab.poweron(name))
   else if (link === 'down') await attempt(`plug ${name} in`, () => lab.heal(name))
-  await attempt(`free the disk of ${name}`, () => lab.freeDisk(name))
+  await attempt(`free the disks of ${name}`, async () => {
+    await lab.freeDisk(name)
+    await lab.freeDisk(name, 'consul')
+  })
   if (lab.clocks) await attempt(`set the clock of ${name}`, () => lab.moveClock(name, 0))
   await attempt(`let PostgreSQL on ${name} go on`, () =>
     lab.exec(name, ['sh', '-c', DATABASE_GOES_ON], { reject: false }),

@@ -1,13 +1,15 @@
 /** Disks of machines that were shut down, kept so that other labs begin with them. */
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { dataDisks } from './data-disk.ts'
 import { run, until } from './host.ts'
 import { allLabs, type LabState, machineDir, readJson, snapshotsDir, writeJson } from './state.ts'
 
 /** The kernel lets go of a machine's disks some time after its last process. */
 const RELEASED_MS = 30_000
-/** What a machine's disk consists of: its layer over the image, or a whole tree; and the file system of its databases. */
-const PARTS = ['upper', 'tree', 'data.img']
+/** What a machine's disk consists of: its layer over the image, or a whole tree; and its file systems. */
+const IMAGES = Object.values(dataDisks).map(({ image }) => image)
+const PARTS = ['upper', 'tree', ...IMAGES]
 
 /** What a snapshot was made with: without them it is of no use. */
 interface Ingredients {
@@ -26,10 +28,10 @@ export function keptMachine({ snapshot }: LabState, machine: string): string | u
 /** Moves the disk of a machine that is off into a directory. The machine has none after that. */
 async function keepDisk(lab: string, machine: string, directory: string): Promise<void> {
   const own = machineDir(lab, machine)
-  const image = join(own, 'data.img')
-  await until(`the disk of ${machine} to be released`, RELEASED_MS, async () =>
-    (await run(['losetup', '--noheadings', '--associated', image])) === '' ? true : undefined,
-  )
+  for (const image of IMAGES)
+    await until(`the disk of ${machine} to be released`, RELEASED_MS, async () =>
+      (await run(['losetup', '--noheadings', '--associated', join(own, image)])) === '' ? true : undefined,
+    )
   mkdirSync(directory, { recursive: true })
   const parts = PARTS.map((part) => join(own, part)).filter(existsSync)
   await run(['mv', '--target-directory', directory, ...parts])
