@@ -1,6 +1,7 @@
 /** First-hand looks at machines of which some may be off, frozen or hanging: each look has a short deadline. */
 import { poolerAnswer, statusFrom, VIRTUAL_IP } from '../lib/cluster.ts'
 import type { Lab } from '../lib/lab.ts'
+import { steadyNow } from '../lib/steady-clock.ts'
 import type { DatabaseView, MachineView } from './order.ts'
 
 /** Which machine is the primary, and which are standbys. */
@@ -41,6 +42,20 @@ export async function askRoles(lab: Lab, machines: readonly string[]): Promise<R
     primary: primaries[0]?.machine ?? null,
     standbys: machines.filter((_machine, index) => views[index]?.role === 'standby'),
   }
+}
+
+/** @returns which of these machines became a primary first, or null. */
+export async function untilPrimary(
+  lab: Lab,
+  machines: readonly string[],
+  timeoutMs: number,
+): Promise<string | null> {
+  for (const until = steadyNow() + timeoutMs; steadyNow() < until; ) {
+    const views = await Promise.all(machines.map((machine) => askDatabase(lab, machine)))
+    const found = machines.find((_machine, index) => views[index]?.role === 'primary')
+    if (found !== undefined) return found
+  }
+  return null
 }
 
 /** Everything that says whether a machine is in order. */

@@ -1,11 +1,22 @@
 /** Every fault by its name. */
 import type { Fault } from './fault.ts'
+import { loneFaults } from './lone-faults.ts'
 import { machineFaults } from './machine-faults.ts'
 import { networkFaults } from './network-faults.ts'
 import { programFaults } from './program-faults.ts'
+import { promotionFaults } from './promotion-faults.ts'
+import { rejoinFaults } from './rejoin-faults.ts'
 import { sequenceFaults } from './sequence-faults.ts'
 
-const catalogue = { ...machineFaults, ...networkFaults, ...programFaults, ...sequenceFaults }
+const catalogue = {
+  ...machineFaults,
+  ...networkFaults,
+  ...programFaults,
+  ...sequenceFaults,
+  ...promotionFaults,
+  ...rejoinFaults,
+  ...loneFaults,
+}
 
 export type FaultName = keyof typeof catalogue
 

@@ -32,6 +32,8 @@ export interface Evidence {
   /** Every value in the primary's table, read after the last of the attempts that count was acknowledged. */
   rows: readonly number[]
   sightings: readonly Sighting[]
+  /** Whether commits wait for standbys: where they do not, a failover may lose what was acknowledged. */
+  commitsWait: boolean
 }
 
 /** A promise that was broken. */

@@ -50,6 +50,15 @@ export const machineFaults = {
       return () => lab.freeDisk(machine)
     },
   },
+  'consul-disk-full': {
+    what: 'the disk of Consul of $ is full',
+    on: ['primary', 'standby'],
+    takes: 'nothing',
+    async inject({ lab }, { machine }) {
+      await lab.fillDisk(machine, 'consul')
+      return () => lab.freeDisk(machine, 'consul')
+    },
+  },
   'clock-ahead': clock('the clock of $ is an hour ahead', HOUR_SECONDS),
   'clock-behind': clock('the clock of $ is an hour behind', -HOUR_SECONDS),
 } as const satisfies Record<string, Fault>

@@ -40,6 +40,15 @@ export const networkFaults = {
     takes: 'the switch',
     inject: (stage, { machine, primary }) => blockAll(stage, machine, stage.others(machine, primary)),
   },
+  deaf: {
+    what: 'nothing that the other machines send reaches $',
+    on: ['primary', 'standby'],
+    takes: 'the switch',
+    async inject(stage, { machine }) {
+      for (const other of stage.others(machine)) await blockAll(stage, other, [machine], { oneWay: true })
+      return () => stage.lab.unblock()
+    },
+  },
   mute: {
     what: 'nothing that $ sends reaches the other machines',
     on: ['primary', 'standby'],

@@ -59,6 +59,18 @@ export const programFaults = {
       }
     },
   },
+  'both-stopped': {
+    what: 'Consul and PostgreSQL on $ are stopped',
+    on: ['primary', 'standby'],
+    takes: 'the machine',
+    async inject({ lab }, { machine }) {
+      await lab.exec(machine, ['systemctl', 'stop', 'consul', 'postgresql'])
+      return async () => {
+        // The start gate waits for as long as it takes to know who the primary is.
+        await lab.exec(machine, ['systemctl', 'start', '--no-block', 'consul', 'postgresql'])
+      }
+    },
+  },
   'consul-majority-lost': {
     what: 'Consul is stopped everywhere but on $',
     on: ['primary', 'standby'],

@@ -1,5 +1,5 @@
 /** Random scenarios: one fault, or two that overlap. */
-import { faultNamed, faultNames } from './catalogue.ts'
+import { type FaultName, faultNamed, faultNames } from './catalogue.ts'
 import type { Fault } from './fault.ts'
 import type { Random } from './random.ts'
 import type { Scenario, Step } from './scenario.ts'
@@ -14,11 +14,14 @@ function overlap(one: Fault, other: Fault): boolean {
   return one.takes !== 'the switch' || other.takes !== 'the switch'
 }
 
+const companionsOf = (first: FaultName): FaultName[] =>
+  faultNames.filter((name) => overlap(faultNamed(first), faultNamed(name)))
+
 /** The next scenario of a run. Whoever is the primary afterwards, no promise may be broken. */
 export function randomScenario(random: Random, number: number): Scenario {
-  const first = random.pick(faultNames)
-  const companions = faultNames.filter((name) => overlap(faultNamed(first), faultNamed(name)))
-  const second = companions.length > 0 && random.integer(0, 1) === 1 ? [random.pick(companions)] : []
+  const alone = random.integer(0, 1) === 1
+  const first = random.pick(alone ? faultNames : faultNames.filter((name) => companionsOf(name).length > 0))
+  const second = alone ? [] : [random.pick(companionsOf(first))]
   const steps = [first, ...second].map(
     (fault, index): Step => ({
       fault,

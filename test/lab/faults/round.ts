@@ -13,7 +13,7 @@ import { deviations } from './order.ts'
 import type { Random } from './random.ts'
 import type { Scenario, Step } from './scenario.ts'
 import type { Stage } from './stage.ts'
-import { judge } from './verdict.ts'
+import { doubledIn, judge, lostIn } from './verdict.ts'
 import { NETWORK_CLIENT } from './writers.ts'
 
 /** From the end of all faults until everything is in order, without an operator. */
@@ -26,16 +26,33 @@ const ROWS_AFTER_PROMOTION = 100
 
 export interface Outcome {
   readonly violations: readonly Violation[]
+  /** The cluster is in order, and its rows are right: another round can be played on it. */
+  readonly isUsable: boolean
   /** Longest time without an acknowledgement for the client in the network. */
   readonly gapMs: number
   /** From when the last fault began to be healed (a machine has to boot) until everything was in order, or null. */
   readonly recoveryMs: number | null
   readonly primaries: { readonly before: string | null; readonly after: string | null }
+  /** How many rows were acknowledged in this round. */
+  readonly acknowledged: number
+  /** How many acknowledged rows were found to be gone: a violation, unless commits do not wait. */
+  readonly lost: number
+  /** How many values are there more than once. */
+  readonly doubled: number
 }
 
-/** Plays a scenario on a cluster that is in order. */
-export async function playRound(stage: Stage, scenario: Scenario, random: Random): Promise<Outcome> {
-  const { events, writers } = stage
+/**
+ * Plays a scenario on a cluster that is in order.
+ * @param patienceMs how long it may take until everything is in order again.
+ */
+export async function playRound(
+  stage: Stage,
+  scenario: Scenario,
+  random: Random,
+  patienceMs = RECOVERY_MS,
+): Promise<Outcome> {
+  const { events, writers, missed } = stage
+  const acknowledgedBefore = writers.acknowledgements
   const from = events.note(`-- ${scenario.name}`)
   const before = (await askRoles(stage.lab, stage.machines)).primary
   const violations: Violation[] = []
@@ -48,18 +65,29 @@ export async function playRound(stage: Stage, scenario: Scenario, random: Random
     await putRight(stage.lab, (what) => events.note(what))
   }
   const healedAt = events.note('all is healed')
-  const late = await untilInOrder(stage, healedAt)
+  const late = await untilInOrder(stage, healedAt, patienceMs)
   const to = steadyNow()
   if (late !== null) violations.push({ rule: 'not recovered', detail: late })
   events.note(late === null ? 'all is in order' : `not in order: ${late}`)
 
   const after = (await askRoles(stage.lab, stage.machines)).primary
-  if (after !== null) violations.push(...judge(await gather(stage, after)))
+  let [lost, doubled] = [0, 0]
+  if (after !== null) {
+    const evidence = await gather(stage, after)
+    violations.push(...judge(evidence))
+    const missedBefore = missed.size
+    for (const { value } of lostIn(evidence)) missed.add(value)
+    lost = missed.size - missedBefore
+    doubled = doubledIn(evidence).length
+  }
+  const acknowledged = writers.acknowledgements - acknowledgedBefore
   const gapMs = longestGapMs(writers.attempts, NETWORK_CLIENT, { from, to })
   const primaries = { before, after }
   if (violations.length === 0) violations.push(...compare(scenario, primaries, gapMs))
   for (const { rule, detail } of violations) events.note(`VIOLATION ${rule}: ${detail}`)
-  return { violations, gapMs, recoveryMs: late === null ? to - healingAt : null, primaries }
+  const recoveryMs = late === null ? to - healingAt : null
+  const isUsable = violations.every(({ rule }) => rule === 'unexpected' || rule === 'too slow')
+  return { violations, isUsable, gapMs, recoveryMs, primaries, acknowledged, lost, doubled }
 }
 
 /** @returns when the last fault began to be healed. */
@@ -108,11 +136,15 @@ async function takeAim(
 }
 
 /** @returns what is still not in order after the time it may take, or null. */
-async function untilInOrder({ lab, writers }: Stage, healedAt: number): Promise<string | null> {
+async function untilInOrder(
+  { lab, writers }: Stage,
+  healedAt: number,
+  patienceMs: number,
+): Promise<string | null> {
   try {
     await waitFor(
       'everything is in order',
-      RECOVERY_MS,
+      patienceMs,
       async () => {
         const found = deviations(await viewAll(lab))
         if (found.length === 0) return true
@@ -128,13 +160,13 @@ async function untilInOrder({ lab, writers }: Stage, healedAt: number): Promise<
 }
 
 /** What the verdict is found from. Clients go on writing: what counts is what they were told before the table was read. */
-async function gather({ lab, writers, sightings }: Stage, primary: string): Promise<Evidence> {
+async function gather({ lab, cluster, writers, sightings }: Stage, primary: string): Promise<Evidence> {
   const known = new Set(writers.attempts.filter(({ acknowledged }) => acknowledged !== null))
   const rows = await rowsOf(lab, primary)
   const attempts = writers.attempts.map((attempt) =>
     known.has(attempt) ? attempt : { ...attempt, acknowledged: null },
   )
-  return { attempts, rows, sightings }
+  return { attempts, rows, sightings, commitsWait: cluster.durability !== 'async' }
 }
 
 function compare(scenario: Scenario, { before, after }: Outcome['primaries'], gapMs: number): Violation[] {

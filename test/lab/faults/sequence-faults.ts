@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { explain } from '../../../lib/core/errors.ts'
 import { steadyNow } from '../lib/steady-clock.ts'
-import { askDatabase } from './ask.ts'
+import { askDatabase, untilPrimary } from './ask.ts'
 import type { Fault } from './fault.ts'
 import type { Random } from './random.ts'
 import type { Stage } from './stage.ts'
@@ -12,21 +12,9 @@ const PROMOTED_MS = 60_000
 const WATCH_MS = 15_000
 const LOOK_AGAIN_MS = 250
 const DATABASE_PORT = 5432
-/** Shorter than the time after which a primary goes on without any standby (ALONE_AFTER_MS), and enough for an event to come. */
-const WITHOUT_STANDBYS_MS = 6000
 /** Enough to see that clients write on; in a cluster that has to wait for the frozen machine they cannot. */
 const ROWS_WHILE_FROZEN = 100
 const WHILE_FROZEN_MS = 25_000
-
-/** @returns which of these machines became a primary first, or null. */
-async function untilPrimary({ lab }: Stage, machines: readonly string[]): Promise<string | null> {
-  for (const until = steadyNow() + PROMOTED_MS; steadyNow() < until; ) {
-    const views = await Promise.all(machines.map((machine) => askDatabase(lab, machine)))
-    const found = machines.find((_machine, index) => views[index]?.role === 'primary')
-    if (found !== undefined) return found
-  }
-  return null
-}
 
 /** Cuts the power of these machines one right after the other, in any order. */
 async function powerOff({ lab, events }: Stage, machines: readonly string[], random: Random): Promise<void> {
@@ -105,25 +93,6 @@ export const sequenceFaults = {
       }
     },
   },
-  'standbys-pause-then-primary': {
-    what: 'the databases of both standbys are stopped for a moment; $ loses power before it may go on alone',
-    on: ['primary'],
-    takes: 'everything',
-    async inject(stage, { machine }) {
-      const { lab, events } = stage
-      const standbys = stage.others(machine)
-      const onStandbys = (verb: string) =>
-        Promise.all(standbys.map((standby) => lab.exec(standby, ['systemctl', verb, 'postgresql'])))
-      await onStandbys('stop')
-      events.note('no standby is left')
-      await pause(WITHOUT_STANDBYS_MS)
-      await lab.poweroff(machine)
-      events.note(`${machine} is off`)
-      await onStandbys('start')
-      events.note('both standbys are back')
-      return () => lab.poweron(machine)
-    },
-  },
   'candidate-frozen': {
     what: 'PostgreSQL on $ is stopped; the standby that is promoted freezes at that moment, and PostgreSQL on $ starts',
     on: ['primary'],
@@ -132,7 +101,7 @@ export const sequenceFaults = {
       const { lab, events } = stage
       await lab.exec(machine, ['systemctl', 'stop', 'postgresql'])
       events.note(`PostgreSQL on ${machine} is stopped`)
-      const candidate = await untilPrimary(stage, stage.others(machine))
+      const candidate = await untilPrimary(lab, stage.others(machine), PROMOTED_MS)
       if (candidate !== null) await lab.freeze(candidate)
       events.note(candidate === null ? 'nobody was promoted' : `${candidate} is promoted, and frozen`)
       // The start gate waits for as long as it takes to know who the primary is.

@@ -5,41 +5,62 @@ import { appPassword, sqlThroughVirtualIp } from '../lib/cluster.ts'
 import { killTree } from '../lib/host.ts'
 import { upJoined } from '../lib/joined.ts'
 import { Lab } from '../lib/lab.ts'
+import type { Suite } from '../lib/state.ts'
 import { CREATE_TABLE } from '../lib/writer.ts'
+import { type ClusterKind, USUAL } from './cluster-kind.ts'
 import { Events } from './events.ts'
 import type { Sighting } from './evidence.ts'
 import { Writers } from './writers.ts'
 
+export interface StageOptions {
+  /** The lab's. */
+  readonly name: string
+  readonly suite?: Suite
+  /** The usual one unless told. */
+  readonly cluster?: ClusterKind
+  /** Is told what happens. */
+  readonly tell: (line: string) => void
+  /** Is done on the cluster before anybody writes. */
+  readonly prepare?: (lab: Lab) => Promise<void>
+}
+
 export class Stage {
   readonly lab: Lab
+  readonly cluster: ClusterKind
   readonly writers: Writers
   readonly events: Events
   readonly sightings: Sighting[] = []
+  /** Acknowledged rows that were found to be gone after an earlier round. */
+  readonly missed = new Set<number>()
 
-  private constructor(lab: Lab, writers: Writers, events: Events) {
+  private constructor(lab: Lab, cluster: ClusterKind, writers: Writers, events: Events) {
     this.lab = lab
+    this.cluster = cluster
     this.writers = writers
     this.events = events
   }
 
-  /**
-   * Starts a new lab with a cluster and its clients.
-   * @param prepare is done on the cluster before anybody writes.
-   */
-  static async open(
-    name: string,
-    tell: (line: string) => void,
-    prepare: (lab: Lab) => Promise<void> = async () => {},
-  ): Promise<Stage> {
+  /** Starts a new lab with a cluster and its clients. */
+  static async open({
+    name,
+    suite = 'trixie',
+    cluster = USUAL,
+    tell,
+    prepare,
+  }: StageOptions): Promise<Stage> {
     try {
-      const lab = await upJoined({ name, clocks: true, log: tell })
+      const { machines, durability } = cluster
+      const join = durability === USUAL.durability ? [] : ['--durability', durability]
+      const lab = await upJoined({ name, suite, machines, join, clocks: true, log: tell })
       const password = await appPassword(lab, 'n1')
       await sqlThroughVirtualIp(lab, password, CREATE_TABLE)
-      await prepare(lab)
+      await prepare?.(lab)
       const events = new Events(tell)
       const writers = await Writers.start(lab, password)
-      events.note('a cluster of three, and a client on every machine and in the network')
-      return new Stage(lab, writers, events)
+      events.note(
+        `a cluster of ${machines} (${suite}, ${durability}), and a client on every machine and in the network`,
+      )
+      return new Stage(lab, cluster, writers, events)
     } catch (error) {
       await Lab.remove(name)
       throw error

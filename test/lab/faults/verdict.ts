@@ -14,31 +14,40 @@ interface Reign {
 }
 
 /** Every promise that this evidence shows to be broken. */
-export function judge({ attempts, rows, sightings }: Evidence): Violation[] {
+export function judge({ attempts, rows, sightings, commitsWait }: Evidence): Violation[] {
   const reigns = reignsOf(attempts)
   return [
-    ...judgeRows(attempts, rows),
+    ...judgeRows(attempts, rows, commitsWait),
     ...sharedTimelines(reigns),
     ...overlaps(reigns),
     ...returnedAsPrimary(sightings, reigns),
   ]
 }
 
-/** Every acknowledged row is there exactly once, and nothing is there that nobody sent. */
-function judgeRows(attempts: readonly Attempt[], rows: readonly number[]): Violation[] {
+/** The acknowledged rows that are not there. */
+export function lostIn({ attempts, rows }: Pick<Evidence, 'attempts' | 'rows'>): Attempt[] {
+  const found = new Set(rows)
+  return attempts.filter(({ acknowledged, value }) => acknowledged !== null && !found.has(value))
+}
+
+/** The values that are there more than once. */
+export function doubledIn({ rows }: Pick<Evidence, 'rows'>): number[] {
   const found = new Set<number>()
-  const twice = rows.filter((value) => found.size === found.add(value).size)
-  const lost = attempts.filter(({ acknowledged, value }) => acknowledged !== null && !found.has(value))
+  return rows.filter((value) => found.size === found.add(value).size)
+}
+
+/** Every acknowledged row is there exactly once, unless commits do not wait; and nothing is there that nobody sent. */
+function judgeRows(attempts: readonly Attempt[], rows: readonly number[], commitsWait: boolean): Violation[] {
   const sent = new Set(attempts.map(({ value }) => value))
   const invented = rows.filter((value) => !sent.has(value))
   return [
     ...several(
       'lost',
-      lost,
+      commitsWait ? lostIn({ attempts, rows }) : [],
       (attempt) => `${attempt.value} (${describe(attempt)})`,
       'acknowledged, not there',
     ),
-    ...several('double', twice, String, 'there more than once'),
+    ...several('double', doubledIn({ rows }), String, 'there more than once'),
     ...several('invented', invented, String, 'there, but never sent'),
   ]
 }

@@ -25,6 +25,7 @@ const failover: Evidence = {
   ],
   rows: [1, 2, 4],
   sightings: [],
+  commitsWait: true,
 }
 const more = (...attempts: Attempt[]): Attempt[] => [...failover.attempts, ...attempts]
 
@@ -37,6 +38,13 @@ const cases: readonly [
   ['A failover that keeps every promise', {}, []],
   ['An unanswered row may be there', { rows: [1, 2, 3, 4] }, []],
   ['An acknowledged row is missing', { rows: [1, 4] }, ['lost'], '1 acknowledged, not there: 2 (c, by n1 on'],
+  ['An acknowledged row is missing where commits do not wait', { rows: [1, 4], commitsWait: false }, []],
+  ['A row is there twice where commits do not wait', { rows: [1, 2, 2, 4], commitsWait: false }, ['double']],
+  [
+    'Two acknowledge side by side where commits do not wait',
+    { attempts: more(acknowledged(5, 5006, 'n1/1')), rows: [1, 2, 4], commitsWait: false },
+    ['overlap'],
+  ],
   ['A row is there twice', { rows: [1, 2, 2, 4] }, ['double'], ': 2'],
   ['A row is there that nobody sent', { rows: [1, 2, 4, 9] }, ['invented'], ': 9'],
   [
