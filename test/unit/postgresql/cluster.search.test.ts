@@ -7,6 +7,7 @@ import { describe, test } from 'node:test'
 import { explore } from './search/explore.ts'
 import type { Outcome } from './search/graph.ts'
 import {
+  LEAVES_NO_MARK,
   NON_VOTERS_STAY,
   POINTS_BLINDLY,
   PUBLISHES_UNPROVEN,
@@ -72,6 +73,12 @@ const formers: readonly Former[] = [
     rules: NON_VOTERS_STAY,
     ...{ start: 2, bounds: { writes: 0 }, broken: /^S3: stuck/ },
     by: [/n3: streams from n1/, /Consul's agent on n1 dies/],
+  },
+  {
+    what: 'a promotion that was not published leaves no mark',
+    rules: LEAVES_NO_MARK,
+    ...{ start: 1, bounds: { faults: 2, writes: 0 }, broken: /^S4: n[23] streams what does not fit/ },
+    by: [/is promoted/, /is promoted/, /rejoin rewind/, /streams from/],
   },
   {
     what: 'replication is pointed at who led a while ago',

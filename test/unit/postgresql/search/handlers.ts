@@ -88,7 +88,13 @@ export function act(state: State, node: Node, rules: Rules): Step[] {
   if (plan?.do === 'promote' && state.left.promotions > 0) {
     const left = { ...state.left, promotions: state.left.promotions - 1 }
     const promoted = change({ ...done, left }, node, {
-      ...{ role: 'primary', standbySignal: false, upstream: null, sender: null, promotedFrom: timeline(wal) },
+      ...{
+        role: 'primary',
+        standbySignal: false,
+        upstream: null,
+        sender: null,
+        promotedFrom: rules.marksPromotion ? timeline(wal) : null,
+      },
       ...{ wal: wal + node.slice(1), rule: renderSynchronous(commitRule(others(node))) },
       proven: !rules.provesPromotion,
     })

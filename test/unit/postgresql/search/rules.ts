@@ -10,6 +10,8 @@ export interface Rules {
   rejoin: typeof decideRejoin
   /** The upkeep takes a commit rule for set only when it has seen that commits wait. */
   provesRule: boolean
+  /** What was promoted and not published is copied anew. */
+  marksPromotion: boolean
   /** Follow looks at who leads in the moment in which it points replication there. */
   looksBeforeItPoints: boolean
   /** A promotion is published only when it is seen that commits wait; the upkeep does not take that for granted either. */
@@ -20,6 +22,7 @@ export const RULES: Rules = {
   failover: decideFailover,
   fence: decideFence,
   rejoin: decideRejoin,
+  marksPromotion: true,
   looksBeforeItPoints: true,
   provesRule: true,
   provesPromotion: true,
@@ -28,6 +31,9 @@ export const RULES: Rules = {
 /** Formerly it was only set, and some time later taken for being in effect. */
 export const SETS_UNPROVEN: Partial<Rules> = { provesRule: false }
 export const PUBLISHES_UNPROVEN: Partial<Rules> = { provesPromotion: false }
+
+/** A promotion leaves no mark, so another machine's timeline of the same number is taken for its own. */
+export const LEAVES_NO_MARK: Partial<Rules> = { marksPromotion: false }
 
 /** The look of follow may be as old as it likes when replication is pointed. */
 export const POINTS_BLINDLY: Partial<Rules> = { looksBeforeItPoints: false }
