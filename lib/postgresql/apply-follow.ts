@@ -4,6 +4,7 @@ import { readLeadership } from '../consul/observe-leadership.ts'
 import { EXIT, explain, UnderstudyError } from '../core/errors.ts'
 import { log } from '../core/log.ts'
 import { queueUnit } from '../core/systemd.ts'
+import { orUnknown, UNKNOWN } from '../core/unknown.ts'
 import { waitFor } from '../core/wait.ts'
 import { withDatabase } from './client.ts'
 import { slotName } from './config.ts'
@@ -24,6 +25,9 @@ const STREAM_MS = 5000
 /** How often it is looked at. */
 const LOOK_AGAIN_MS = 50
 
+/** An upstream that nobody can be: it fails at once, and the next run points elsewhere. */
+const NOWHERE = 'host=/dev/null'
+
 /** Points replication at the primary, or sends this machine to rejoin. */
 export async function applyFollow(plan: FollowPlan, context: Context): Promise<void> {
   const { settings, consul } = context
@@ -36,9 +40,14 @@ export async function applyFollow(plan: FollowPlan, context: Context): Promise<v
     ensureSlot(primary, slot),
   )
   await withDatabase(localDatabase('postgres', settings.postgresqlPort), DATABASE_MS, async (own) => {
-    // A candidate may have counted on the stopped WAL receiver: it must not go back to a primary that has lost the lock.
-    if (currentPrimary(await readLeadership(consul))?.epoch !== epoch)
-      throw new UnderstudyError(EXIT.retry, `${host} is no longer the primary under epoch ${epoch}`)
+    // A candidate may have counted on the stopped WAL receiver: it must not go back to a primary that has lost the lock. From here
+    // on the receiver does not count as stopped, so a candidate that takes the lock after the look sees that, however late this is.
+    await setAndReload(own, { primary_conninfo: NOWHERE })
+    const leadership = await orUnknown(readLeadership(consul))
+    if (leadership === UNKNOWN || currentPrimary(leadership)?.epoch !== epoch) {
+      await setAndReload(own, { primary_conninfo: '' })
+      throw new UnderstudyError(EXIT.retry, `${host} may no longer be the primary under epoch ${epoch}`)
+    }
     await setAndReload(own, {
       primary_conninfo: repmgrConninfo(settings.node, host, port),
       primary_slot_name: slot,
