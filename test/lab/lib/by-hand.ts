@@ -100,9 +100,12 @@ curl -s http://127.0.0.1:8500/v1/agent/service/postgresql | jq -c .Tags
 ip -4 -o address`
 
 const KV = `curl -s 'http://127.0.0.1:8500/v1/kv/understudy/?recurse&consistent' |
-  jq -c '.[] | select(.Key | test("/history/") | not)'`
+  jq -c '.[] | select(.Key | test("/history/|/postgresql/confirmed$|/written$") | not)'`
 
-/** Whatever a handler could change, on these machines and in Consul; the history aside. One text for each. */
+/**
+ * Whatever a handler could change, on these machines and in Consul; the history aside, and what is recorded again and again.
+ * One text for each.
+ */
 export async function fingerprintOf(lab: Lab, machines: readonly string[]): Promise<string[]> {
   const asked = machines.map((machine) => lab.exec(machine, ['sh', '-c', FINGERPRINT]))
   const kv = lab.exec(machines[0] as string, ['sh', '-c', KV])
