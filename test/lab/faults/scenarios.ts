@@ -205,7 +205,6 @@ const IN_TESTS: Readonly<Record<string, readonly Suite[]>> = {
   'returns-cut-off': ['trixie'], // S4
   'cold-start': ['trixie'], // S3
   'two-failovers': ['trixie'],
-  'clone-cut': ['trixie'],
 }
 
 export const scenarios: readonly Scenario[] = all.map((scenario) => {
