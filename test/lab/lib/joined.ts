@@ -45,8 +45,20 @@ export async function upJoined(options: JoinedOptions): Promise<Lab> {
   const lab = isUsual ? await fromSnapshot(begin) : await Lab.up(begin)
   // A cluster of another kind is wanted once: a snapshot of it would cost more than it saves.
   if (!isUsual) await formCluster(lab, joinOptions)
-  await untilHealthy(lab, 'n1', HEALTHY_MS)
+  try {
+    await untilHealthy(lab, 'n1', HEALTHY_MS)
+  } catch (error) {
+    log(await bootLog(lab))
+    throw error
+  }
   return lab
+}
+
+/** What went wrong at the boot of n1, as far as its journal tells. */
+async function bootLog(lab: Lab): Promise<string> {
+  const journal =
+    'journalctl --boot --no-pager --priority=warning | tail -n 30; journalctl --boot --no-pager --unit=polkit | tail'
+  return (await lab.exec('n1', ['sh', '-c', journal], { reject: false })).stdout
 }
 
 type Begin = Required<Pick<JoinedOptions, 'name' | 'suite' | 'clocks' | 'log'>>
