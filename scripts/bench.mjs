@@ -10,6 +10,7 @@ import { benchLoad } from '../test/lab/bench/load.ts'
 import { filesLines, loadLines, milestoneText, resultLines, seconds } from '../test/lab/bench/report.ts'
 import { LAB } from '../test/lab/bench/stage.ts'
 import { Lab } from '../test/lab/lib/lab.ts'
+import { wholeNumber } from './whole-number.mjs'
 
 const help = `Usage: npm run bench -- failover [--runs N] [--events NAME,NAME] [--suite trixie|bookworm] [--json]
        npm run bench -- files [--runs N] [--suite trixie|bookworm] [--json]
@@ -33,17 +34,6 @@ load runs two busy loops on each machine for N minutes (30) and counts the failo
 `
 
 const say = (/** @type {string} */ line) => process.stderr.write(`${chalk.dim('bench:')} ${line}\n`)
-
-/**
- * @param {string} name
- * @param {string} text
- * @param {number} most
- */
-function count(name, text, most) {
-  const value = Number(text)
-  if (/^\d+$/.test(text) && value >= 1 && value <= most) return value
-  throw usageError(`--${name} takes a number from 1 to ${most}, not "${text}"`)
-}
 
 function parse() {
   const parsed = (() => {
@@ -78,8 +68,8 @@ function parse() {
       )
     return event
   })
-  const runs = count('runs', values.runs, 1000)
-  const minutes = count('minutes', values.minutes, 10_000)
+  const runs = wholeNumber('runs', values.runs, 1, 1000)
+  const minutes = wholeNumber('minutes', values.minutes, 1, 10_000)
   return { ...values, suite: /** @type {'trixie' | 'bookworm'} */ (suite), what, chosen, runs, minutes }
 }
 

@@ -5,6 +5,7 @@ import { explain } from '../lib/core/errors.ts'
 import { explore } from '../test/unit/postgresql/search/explore.ts'
 import { RULES } from '../test/unit/postgresql/search/rules.ts'
 import { STARTS } from '../test/unit/postgresql/search/starts.ts'
+import { wholeNumber } from './whole-number.mjs'
 
 const help = `npm run model -- [--faults N] [--promotions N] [--writes N] [--start N]
 
@@ -18,12 +19,6 @@ breaks a promise. docs/developer/model.md says what the model knows and what it 
 ${STARTS.map(({ what }, index) => `                  ${index + 1}  ${what}`).join('\n')}
 `
 
-/** @param {string} option @param {string} text @param {number} least @param {number} most */
-function number(option, text, least, most) {
-  if (/^\d$/.test(text) && Number(text) >= least && Number(text) <= most) return Number(text)
-  throw new TypeError(`--${option} takes a number from ${least} to ${most}, not "${text}"`)
-}
-
 function parse() {
   const { values } = parseArgs({
     options: {
@@ -35,11 +30,11 @@ function parse() {
     },
   })
   const bounds = {
-    faults: number('faults', values.faults, 0, 9),
-    promotions: number('promotions', values.promotions, 0, 9),
-    writes: number('writes', values.writes, 0, 9),
+    faults: wholeNumber('faults', values.faults, 0, 9),
+    promotions: wholeNumber('promotions', values.promotions, 0, 9),
+    writes: wholeNumber('writes', values.writes, 0, 9),
   }
-  const start = values.start === undefined ? null : number('start', values.start, 1, STARTS.length)
+  const start = values.start === undefined ? null : wholeNumber('start', values.start, 1, STARTS.length)
   return { help: values.help, bounds, start }
 }
 

@@ -4,6 +4,7 @@ import { orUnknown, UNKNOWN } from '../core/unknown.ts'
 import { readable } from './check-documents.ts'
 import { type AgentFacts, type AgentPlan, decideAgent } from './decide-agent.ts'
 import type { Context } from './handler.ts'
+import { leadsConsul } from './leadership.ts'
 import { consulKeys, consulUnits } from './manifest.ts'
 import { readLeadership } from './observe-leadership.ts'
 import { repairedBy } from './repair.ts'
@@ -29,7 +30,7 @@ const agent: CheckLine<Context, AgentFacts, AgentPlan> = {
 /** Nothing of Consul ends by itself where the disk of its leader hangs: heartbeats go on, and no write is ever done. */
 const writes = answering<Context>(consulUnits.agent, async ({ settings, consul }) => {
   const leader = await orUnknown(consul.leader())
-  if (leader === UNKNOWN || !leader?.startsWith(`${settings.address}:`)) return true
+  if (leader === UNKNOWN || !leadsConsul(leader, settings.address)) return true
   const written = { schema: 1, node: settings.node, at: new Date().toISOString() } as const
   return (await orUnknown(consul.set(consulKeys.written, written))) !== UNKNOWN
 })

@@ -15,3 +15,7 @@ export function currentPrimary({ leader, primary }: Leadership): Primary | null 
   if (!leader?.session || !primary) return null
   return leader.value.node === primary.node && leader.lockIndex === primary.epoch ? primary : null
 }
+
+/** Is the agent at this address the one that Consul names as the leader of its servers, as `10.77.0.11:8300`? */
+export const leadsConsul = (leader: string | null, address: string): boolean =>
+  leader?.startsWith(`${address}:`) === true

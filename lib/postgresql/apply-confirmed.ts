@@ -1,6 +1,7 @@
 import type { Context } from '../consul/handler.ts'
 import { consulKeys } from '../consul/manifest.ts'
 import type { Connection } from './client.ts'
+import { readRole } from './database.ts'
 import { type ConfirmedFacts, decideConfirmed } from './decide-confirmed.ts'
 import { parseLsn } from './lsn.ts'
 import { postgresqlKeys } from './manifest.ts'
@@ -15,16 +16,16 @@ export async function recordConfirmed(
   session: string,
   seen: Pick<ConfirmedFacts, 'commit' | 'replayed'>,
 ): Promise<void> {
-  const [recorded, [row]] = await Promise.all([
+  const [recorded, role, [row]] = await Promise.all([
     consul.get(postgresqlKeys.confirmed),
-    own.query<{ timeline: number; checkpoint: string }>(
-      `select ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int as timeline,
-         (select checkpoint_lsn::text from pg_control_checkpoint()) as checkpoint`,
+    readRole(own),
+    own.query<{ checkpoint: string }>(
+      'select checkpoint_lsn::text as checkpoint from pg_control_checkpoint()',
     ),
   ])
-  if (!row) return
+  if (role.role !== 'primary' || !row) return
   const plan = decideConfirmed({
-    ...{ node: settings.node, timeline: row.timeline, ...seen },
+    ...{ node: settings.node, timeline: role.timeline, ...seen },
     ...{ checkpoint: parseLsn(row.checkpoint), recorded: recorded?.value ?? null },
   })
   if (plan.do !== 'record') return

@@ -12,9 +12,9 @@ import { postgresqlUnits } from './manifest.ts'
 const WITHDRAW_MS = 1000
 
 /**
- * Where there is no primary, only starts the withdrawal, which looks for itself. Else marks the machine as fenced, starts the withdrawal (clients are held back, the virtual IP is given up) and stops PostgreSQL.
- * `rejoin` starts it again once Consul says who the primary is. PostgreSQL is stopped even if a step before it fails or hangs:
- * only PostgreSQL can acknowledge a write.
+ * Where there is no primary, only starts the withdrawal, which looks for itself. Else marks the machine as fenced, starts the
+ * withdrawal (clients are held back, the virtual IP is given up) and stops PostgreSQL. `rejoin` starts it again once Consul says who
+ * the primary is. PostgreSQL is stopped even if a step before it fails or hangs: only PostgreSQL can acknowledge a write.
  */
 export async function applyFence(plan: FencePlan, context: Context): Promise<void> {
   if (plan.do === 'withdraw') return queueUnit('start', postgresqlUnits.withdraw)

@@ -1,6 +1,7 @@
 import type { Check, Consul } from '../consul/client.ts'
 import { namesIn } from '../consul/entry.ts'
 import type { Context } from '../consul/handler.ts'
+import { leadsConsul } from '../consul/leadership.ts'
 import { consulKeys, type Seats } from '../consul/manifest.ts'
 import { readLeadership } from '../consul/observe-leadership.ts'
 import { readSessions } from '../consul/session.ts'
@@ -37,9 +38,8 @@ export async function observeFailover(
   ])
   const primary = leadership === UNKNOWN ? UNKNOWN : leadership.primary
   const leader = leadership === UNKNOWN ? UNKNOWN : leadership.leader
-  const leadsConsul = (address: string): boolean =>
-    consulLeader !== UNKNOWN && consulLeader?.startsWith(`${address}:`) === true
-  const self = { node, repmgrId, vipPriority, leadsConsul: leadsConsul(ownAddress) }
+  const leads = (address: string): boolean => consulLeader !== UNKNOWN && leadsConsul(consulLeader, address)
+  const self = { node, repmgrId, vipPriority, leadsConsul: leads(ownAddress) }
   const rule = sync === UNKNOWN ? UNKNOWN : (sync?.value ?? null)
   const confirmed = recorded === UNKNOWN ? UNKNOWN : (recorded?.value ?? null)
   const sessions = {
@@ -78,7 +78,7 @@ export async function observeFailover(
       .map(
         async ({ address, port, ...member }): Promise<Peer> => ({
           ...member,
-          leadsConsul: address !== null && leadsConsul(address),
+          leadsConsul: address !== null && leads(address),
           database: address === null ? UNKNOWN : await probe(remoteDatabase(address, port), PROBE_MS),
         }),
       ),

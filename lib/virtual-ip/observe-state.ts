@@ -1,11 +1,10 @@
 import type { Context } from '../consul/handler.ts'
-import { readText } from '../core/atomic-files.ts'
 import { holdsAddress } from '../core/interfaces.ts'
 import type { Run } from '../core/reconciler.ts'
 import { orUnknown, UNKNOWN } from '../core/unknown.ts'
+import { claimsAddress } from './claim.ts'
 import type { VirtualIpStateFacts, VrrpState } from './decide-state.ts'
-import { NO_CLAIM } from './decide-weight.ts'
-import { virtualIpKeys, virtualIpPaths } from './manifest.ts'
+import { virtualIpKeys } from './manifest.ts'
 
 /** Reads whether this machine holds the virtual IP, and its published state. `event` is the state that keepalived named, or null. */
 export async function observeVirtualIpState(
@@ -16,7 +15,7 @@ export async function observeVirtualIpState(
   const published = await orUnknown(consul.get(virtualIpKeys.node(settings.node)))
   return {
     event,
-    claims: readText(virtualIpPaths.weight) !== `${NO_CLAIM}\n`,
+    claims: claimsAddress(),
     holdsAddress: holdsAddress(settings.virtualIp),
     priority: settings.vipPriority,
     published: published === UNKNOWN ? UNKNOWN : (published?.value ?? null),

@@ -2,36 +2,25 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, afterEach, before, test } from 'node:test'
+import { test } from 'node:test'
 import { waitFor } from '../../lib/core/wait.ts'
-import {
-  addressOf,
-  appPassword,
-  sqlAsPostgres,
-  sqlThroughVirtualIp,
-  statusFrom,
-  untilHealthy,
-} from './lib/cluster.ts'
+import { addressOf, sqlAsPostgres, statusFrom, untilHealthy } from './lib/cluster.ts'
 import { run } from './lib/host.ts'
-import { upJoined } from './lib/joined.ts'
-import { Lab } from './lib/lab.ts'
+import type { Lab } from './lib/lab.ts'
 import { untilOff } from './lib/machine.ts'
-import { putRight } from './lib/restore.ts'
+import { ownCluster } from './lib/own-cluster.ts'
 import { machineDir } from './lib/state.ts'
-import { type Acknowledged, CREATE_TABLE, Writer } from './lib/writer.ts'
+import { type Acknowledged, Writer } from './lib/writer.ts'
 
 const name = 'confirmed'
 const all = ['n1', 'n2', 'n3'] as const
 let lab: Lab
 let password: string
 
-before(async () => {
-  lab = await upJoined({ name, log: console.log })
-  password = await appPassword(lab, 'n1')
-  await sqlThroughVirtualIp(lab, password, CREATE_TABLE)
+ownCluster(name, (own, ownPassword) => {
+  lab = own
+  password = ownPassword
 })
-afterEach(() => putRight(lab, console.error))
-after(() => Lab.remove(name))
 
 const imageOf = (machine: string): string => join(machineDir(name, machine), 'data.img')
 

@@ -1,14 +1,13 @@
 /** A cluster of three loses machines, daemons and locks, and gets over it. Promises S3, S4, S6, S7 and S8. */
 
 import assert from 'node:assert/strict'
-import { after, afterEach, before, test } from 'node:test'
+import { test } from 'node:test'
 import { UNKNOWN } from '../../lib/core/unknown.ts'
 import { waitFor } from '../../lib/core/wait.ts'
 import type { StatusDocument } from '../../lib/status/facts.ts'
 import { byHand, fingerprintOf, hereOn, runBesideKilled } from './lib/by-hand.ts'
 import {
   addressOf,
-  appPassword,
   holdersOf,
   poolerTarget,
   sqlAsPostgres,
@@ -19,11 +18,10 @@ import {
   untilWritable,
 } from './lib/cluster.ts'
 import { run } from './lib/host.ts'
-import { upJoined } from './lib/joined.ts'
-import { Lab } from './lib/lab.ts'
+import type { Lab } from './lib/lab.ts'
 import { machineNamespacePath } from './lib/network.ts'
-import { putRight } from './lib/restore.ts'
-import { CREATE_TABLE, Writer } from './lib/writer.ts'
+import { ownCluster } from './lib/own-cluster.ts'
+import { Writer } from './lib/writer.ts'
 
 const name = 'failover'
 const all = ['n1', 'n2', 'n3']
@@ -32,14 +30,10 @@ const OUTAGE_MS = 10_000
 let lab: Lab
 let password: string
 
-before(async () => {
-  lab = await upJoined({ name, log: console.log })
-  password = await appPassword(lab, 'n1')
-  await sqlThroughVirtualIp(lab, password, CREATE_TABLE)
+ownCluster(name, (own, ownPassword) => {
+  lab = own
+  password = ownPassword
 })
-// One that fails halfway must not take the others with it.
-afterEach(() => putRight(lab, console.error))
-after(() => Lab.remove(name))
 
 const epochOf = ({ published }: StatusDocument): number => {
   assert.ok(published !== UNKNOWN && published !== null, 'nobody is published')

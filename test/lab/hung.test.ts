@@ -1,14 +1,13 @@
 /** A cluster of three whose disks and daemons hang instead of dying. Promises S3 and S7. */
 
 import assert from 'node:assert/strict'
-import { after, afterEach, before, test } from 'node:test'
+import { test } from 'node:test'
 import { UNKNOWN } from '../../lib/core/unknown.ts'
 import { waitFor } from '../../lib/core/wait.ts'
-import { appPassword, holdersOf, sqlThroughVirtualIp, untilHealthy } from './lib/cluster.ts'
-import { upJoined } from './lib/joined.ts'
-import { Lab } from './lib/lab.ts'
-import { putRight } from './lib/restore.ts'
-import { CREATE_TABLE, Writer } from './lib/writer.ts'
+import { holdersOf, sqlThroughVirtualIp, untilHealthy } from './lib/cluster.ts'
+import type { Lab } from './lib/lab.ts'
+import { ownCluster } from './lib/own-cluster.ts'
+import { Writer } from './lib/writer.ts'
 
 const name = 'hung'
 const all = ['n1', 'n2', 'n3']
@@ -16,13 +15,10 @@ let lab: Lab
 let password: string
 let rows = 0
 
-before(async () => {
-  lab = await upJoined({ name, log: console.log })
-  password = await appPassword(lab, 'n1')
-  await sqlThroughVirtualIp(lab, password, CREATE_TABLE)
+ownCluster(name, (own, ownPassword) => {
+  lab = own
+  password = ownPassword
 })
-afterEach(() => putRight(lab, console.error))
-after(() => Lab.remove(name))
 
 async function primaryNow(): Promise<string> {
   const { primary } = await untilHealthy(lab, 'n1')

@@ -1,20 +1,11 @@
 /** Promotions that meet an obstacle, or a second fault before they are published. Promises S2 and S3. */
 import assert from 'node:assert/strict'
-import { after, afterEach, before, test } from 'node:test'
+import { test } from 'node:test'
 import { waitFor } from '../../lib/core/wait.ts'
 import { SESSION_OPTIONS } from '../../lib/postgresql/config-session.ts'
-import {
-  appPassword,
-  sqlAsPostgres,
-  sqlThroughVirtualIp,
-  statusFrom,
-  untilHealthy,
-  untilWritable,
-} from './lib/cluster.ts'
-import { upJoined } from './lib/joined.ts'
-import { Lab } from './lib/lab.ts'
-import { putRight } from './lib/restore.ts'
-import { CREATE_TABLE } from './lib/writer.ts'
+import { sqlAsPostgres, sqlThroughVirtualIp, statusFrom, untilHealthy, untilWritable } from './lib/cluster.ts'
+import type { Lab } from './lib/lab.ts'
+import { ownCluster } from './lib/own-cluster.ts'
 
 const name = 'promotion'
 const all = ['n1', 'n2', 'n3']
@@ -23,14 +14,10 @@ const OBSTACLE_MS = 30_000
 let lab: Lab
 let password: string
 
-before(async () => {
-  lab = await upJoined({ name, log: console.log })
-  password = await appPassword(lab, 'n1')
-  await sqlThroughVirtualIp(lab, password, CREATE_TABLE)
+ownCluster(name, (own, ownPassword) => {
+  lab = own
+  password = ownPassword
 })
-// One that fails halfway must not take the others with it.
-afterEach(() => putRight(lab, console.error))
-after(() => Lab.remove(name))
 
 async function primaryAndStandbys(): Promise<{ primary: string; standbys: string[] }> {
   const { primary } = await untilHealthy(lab, 'n1')
