@@ -17,7 +17,7 @@ export interface Budget {
 }
 
 export const handlers: Readonly<Record<string, Budget>> = {
-  check: { kilobytes: 430, event: 2.5 },
+  check: { kilobytes: 430, event: 2.8 },
   failover: { kilobytes: 400, event: 2.5 },
   'failover-validate': { kilobytes: 400, event: 2.5 },
   fence: { kilobytes: 360, event: 2.5 },
@@ -29,7 +29,7 @@ export const handlers: Readonly<Record<string, Budget>> = {
   'repmgr-event': { kilobytes: 152, event: 1.9 },
   'service-tag': { kilobytes: 154, event: 1.9 },
   files: { kilobytes: 520, event: 2.0 },
-  'start-gate': { kilobytes: 560, event: 1.9 },
+  'start-gate': { kilobytes: 560, event: 2.3 },
   'virtual-ip-weight': { kilobytes: 353, event: 2.2 },
 }
 

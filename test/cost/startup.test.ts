@@ -1,12 +1,12 @@
 /**
  * What an event costs: each handler looks once, with all that it loads for that, on a machine on which nothing is to be done, and
- * is compared with the start of Node in the same run.
+ * is compared with the start of Node in the same run. Nothing else may run meanwhile, which is why it is no part of test/bundle.
  */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { after, describe, test } from 'node:test'
-import { handlers } from './support/handlers.ts'
-import { cannotRun, Member } from './support/member.ts'
+import { handlers } from '../bundle/support/handlers.ts'
+import { cannotRun, Member } from '../bundle/support/member.ts'
 
 /** Another process can only make a run slower, so the quickest of several is what it takes. */
 const RUNS = 7
