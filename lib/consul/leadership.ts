@@ -16,6 +16,15 @@ export function currentPrimary({ leader, primary }: Leadership): Primary | null 
   return leader.value.node === primary.node && leader.lockIndex === primary.epoch ? primary : null
 }
 
+/**
+ * The published primary where its lock is free, and no other machine has taken it since: Consul has lost sight of it, or its database
+ * has failed. null where the lock is held, or where another machine held it last.
+ */
+export function unlockedPrimary({ leader, primary }: Leadership): Primary | null {
+  if (!leader || leader.session !== null || !primary) return null
+  return leader.value.node === primary.node && leader.lockIndex === primary.epoch ? primary : null
+}
+
 /** Is the agent at this address the one that Consul names as the leader of its servers, as `10.77.0.11:8300`? */
 export const leadsConsul = (leader: string | null, address: string): boolean =>
   leader?.startsWith(`${address}:`) === true

@@ -1,4 +1,4 @@
-import { currentPrimary, type Leadership } from '../consul/leadership.ts'
+import { currentPrimary, type Leadership, unlockedPrimary } from '../consul/leadership.ts'
 import { UNKNOWN, type Unknown } from '../core/unknown.ts'
 
 export interface LeadFacts {
@@ -11,12 +11,14 @@ export interface LeadFacts {
   addressMoved: boolean
   /** How long this run has seen the lock held by the same machine, without a break. */
   heldMs: number
+  /** Since PgBouncer has last followed. */
+  pooledMs: number
   elapsedMs: number
 }
 
 export interface LeadPlan {
-  /** `follow`: everything; `move-address`: only the virtual IP; `wait` looks again; `nothing` ends the run. */
-  do: 'follow' | 'move-address' | 'wait' | 'nothing'
+  /** `follow`: everything; `move-address`: only the virtual IP; `pool`: only PgBouncer; `wait` looks again; `nothing` ends the run. */
+  do: 'follow' | 'move-address' | 'pool' | 'wait' | 'nothing'
   why: string
 }
 
@@ -29,6 +31,9 @@ const ELECTION_MS = 4000
  */
 const SETTLED_MS = 300
 
+/** How often PgBouncer asks a primary that has lost its lock: one that was too busy to answer may serve its clients all the same. */
+const POOL_AGAIN_MS = 500
+
 /**
  * Everything follows the primary at once. If there is none, the run waits for the new one: clients are held back by then, and the
  * start of another process would cost them more time. The virtual IP goes ahead, so that clients wait where they will be served.
@@ -39,6 +44,7 @@ export function decideLead({
   waited,
   addressMoved,
   heldMs,
+  pooledMs,
   elapsedMs,
 }: LeadFacts): LeadPlan {
   if (!followed) return { do: 'follow', why: 'the primary may have changed' }
@@ -53,5 +59,7 @@ export function decideLead({
   if (elapsedMs >= ELECTION_MS) return { do: 'nothing', why: `no primary after ${ELECTION_MS} ms` }
   if (leader?.session && !addressMoved && heldMs >= SETTLED_MS)
     return { do: 'move-address', why: `${leader.value.node} holds the lock` }
+  if (unlockedPrimary(leadership) && pooledMs >= POOL_AGAIN_MS)
+    return { do: 'pool', why: `the lock is free, and no machine but ${primary.node} has had it` }
   return { do: 'wait', why: 'no machine is the primary at this moment' }
 }

@@ -25,6 +25,8 @@ export function leadRun() {
   const memory = { followed: false, waited: false, addressMoved: false }
   /** The holding of the lock that was seen last, and since when. */
   let held = { epoch: 0, sinceMs: 0 }
+  /** When PgBouncer has last followed; null: just now. */
+  let pooledAtMs: number | null = null
   let exitCode: ExitCode = EXIT.ok
 
   async function observe({ consul }: Context, { elapsedMs }: Run): Promise<LeadFacts> {
@@ -33,7 +35,9 @@ export function leadRun() {
     const leader = leadership === UNKNOWN ? null : leadership.leader
     const epoch = leader?.session ? leader.lockIndex : 0
     if (epoch !== held.epoch) held = { epoch, sinceMs: elapsedMs }
-    return { leadership, ...memory, heldMs: epoch === 0 ? 0 : elapsedMs - held.sinceMs, elapsedMs }
+    pooledAtMs ??= elapsedMs
+    const heldMs = epoch === 0 ? 0 : elapsedMs - held.sinceMs
+    return { leadership, ...memory, heldMs, pooledMs: elapsedMs - pooledAtMs, elapsedMs }
   }
 
   async function apply(plan: LeadPlan, context: Context): Promise<void> {
@@ -55,6 +59,11 @@ export function leadRun() {
       memory.waited = true
       await settle(virtualIpWeight)
     }
+    if (plan.do === 'pool') {
+      memory.waited = true
+      pooledAtMs = null
+      await settle(pooler)
+    }
     if (plan.do !== 'follow') return
     // In the order in which clients miss them. The address first: it may send clients away, which PgBouncer lets in again.
     await settle(virtualIpWeight)
@@ -62,6 +71,7 @@ export function leadRun() {
     await attempt('follow', () => followIfNeeded(context))
     // Clients wait for the two above; with their patience the run has no time left for more.
     await settle(serviceTag, 0)
+    pooledAtMs = null
     memory.followed = true
     memory.waited = false
   }

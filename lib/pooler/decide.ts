@@ -1,10 +1,12 @@
-import { currentPrimary, type Leadership } from '../consul/leadership.ts'
+import { currentPrimary, type Leadership, unlockedPrimary } from '../consul/leadership.ts'
 import { UNKNOWN, type Unknown } from '../core/unknown.ts'
 import { renderDatabases } from './config.ts'
 
 export interface PoolerFacts {
   database: string
   leadership: Leadership | Unknown
+  /** The published primary has lost its lock, but answers, and its commits wait for standbys. */
+  servesUnlocked: boolean
   /** The fence has stopped the database of this machine. */
   fenced: boolean
   /** Content of the included file, or null if there is none. */
@@ -22,16 +24,19 @@ export interface PoolerPlan {
   console: ('RELOAD' | 'RESUME' | 'PAUSE')[]
 }
 
-/** PgBouncer points at the primary, or holds its clients back. While Consul does not answer, nothing changes. */
+/**
+ * PgBouncer points at the primary, or holds its clients back. While Consul does not answer, nothing changes. A primary that has lost its
+ * lock is still the only one that acknowledges, as long as its commits wait for standbys: no other is promoted before they leave it.
+ */
 export function decidePooler(facts: PoolerFacts): PoolerPlan {
-  const { database, leadership, fenced, file, running } = facts
+  const { database, leadership, servesUnlocked, fenced, file, running } = facts
   if (leadership === UNKNOWN) {
     if (fenced) return hold(database, file, running, 'this machine is fenced')
     return file === null
       ? hold(database, file, running, 'Consul does not answer and no primary is known')
       : { do: 'nothing', why: 'Consul does not answer', console: [] }
   }
-  const target = currentPrimary(leadership)
+  const target = currentPrimary(leadership) ?? (servesUnlocked ? unlockedPrimary(leadership) : null)
   if (!target) return hold(database, file, running, 'there is no primary')
 
   const wanted = renderDatabases(database, target)

@@ -1,9 +1,10 @@
 import type { Context } from '../consul/handler.ts'
 import { readLeadership } from '../consul/observe-leadership.ts'
 import { readText } from '../core/atomic-files.ts'
-import { orUnknown } from '../core/unknown.ts'
+import { orUnknown, UNKNOWN } from '../core/unknown.ts'
 import { withDatabase } from '../postgresql/client.ts'
 import { isFenced } from '../postgresql/fence-marker.ts'
+import { servesUnlocked } from '../postgresql/observe-unlocked.ts'
 import { CONSOLE_MS, localConsole, readPooler } from './console.ts'
 import type { PoolerFacts } from './decide.ts'
 import { poolerPaths } from './manifest.ts'
@@ -16,5 +17,6 @@ export async function observePooler({ settings, consul }: Context): Promise<Pool
     orUnknown(withDatabase(localConsole, CONSOLE_MS, (console) => readPooler(console, database))),
   ])
   const file = readText(poolerPaths.databases)
-  return { database, leadership, fenced: isFenced(), file, running }
+  const unlocked = leadership !== UNKNOWN && (await servesUnlocked(consul, leadership))
+  return { database, leadership, servesUnlocked: unlocked, fenced: isFenced(), file, running }
 }

@@ -3,7 +3,7 @@ import { consulKeys } from '../consul/manifest.ts'
 import { setCommitRule } from './apply-commit-rule.ts'
 import type { Connection, Target } from './client.ts'
 import { slotName } from './config.ts'
-import type { ElectionRule } from './decide-durability.ts'
+import type { CommitRule, ElectionRule } from './decide-durability.ts'
 import type { UpkeepChange } from './decide-upkeep.ts'
 import { postgresqlKeys } from './manifest.ts'
 import { readMembers, readSeats } from './observe-failover.ts'
@@ -14,6 +14,7 @@ import { dropSlots, ensureSlot } from './slots.ts'
  * Carries out one change of the election rule or of the commit rule. The caller holds the advisory lock through `own`, so that
  * nobody else changes PostgreSQL's side between the look and the step.
  * @param target the same database, for a second session.
+ * @param commit the rule in effect.
  * @returns false if Consul has refused it: something has changed since the look.
  * @throws {UnderstudyError} `retry` if PostgreSQL has not taken a commit rule over in time: neither rule is changed.
  */
@@ -22,22 +23,23 @@ export async function applyUpkeep(
   own: Connection,
   target: Target,
   { settings, consul }: Context,
-  { session, sync, election }: LockHolder,
+  { session, sync, election, saysWaits }: LockHolder,
+  commit: CommitRule,
 ): Promise<boolean> {
   const { node } = settings
-  const publish = (rule: ElectionRule): Promise<boolean> =>
+  const publish = (rule: ElectionRule, waits: boolean): Promise<boolean> =>
     consul.transaction([
       { verb: 'check-session', key: consulKeys.leader.path, session },
       {
         verb: 'cas',
         key: postgresqlKeys.sync.path,
-        value: { schema: 1, node, voters: [...rule.voters], need: rule.need },
+        value: { schema: 1, node, voters: [...rule.voters], need: rule.need, waits },
         index: sync?.modifyIndex ?? 0,
       },
     ])
-  if (plan.do === 'elect') return publish(plan.election)
+  if (plan.do === 'elect') return publish(plan.election, commit.count > 0)
   // Writes the same rule again, so that a write of ours that timed out and is still on its way to Consul fails.
-  if (!(await publish(election))) return false
+  if (!(await publish(election, saysWaits))) return false
   await setCommitRule(own, target, plan.commit)
   return true
 }

@@ -81,8 +81,8 @@ export async function probe(target: Target, timeoutMs: number): Promise<ProbedDa
   }
 }
 
-/** SQLSTATE invalid_password. */
-const NO_PASSWORD = '28P01'
+/** SQLSTATE invalid_password: also where the server asks for a password and there is none. */
+export const NO_PASSWORD = '28P01'
 
 /** The error, or a cause of it, that only a PostgreSQL which is alive can lead to; null if there is none. */
 function aliveBy(error: unknown): AliveDatabase | null {

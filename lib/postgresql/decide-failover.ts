@@ -1,4 +1,5 @@
 import type { Entry } from '../consul/entry.ts'
+import { unlockedPrimary } from '../consul/leadership.ts'
 import type { Leader, Primary } from '../consul/manifest.ts'
 import { UNKNOWN, type Unknown } from '../core/unknown.ts'
 import { positionOf } from './decide-confirmed.ts'
@@ -51,6 +52,10 @@ export interface FailoverFacts extends Testimony {
   peers: readonly Peer[]
   /** Since this run first saw the lock free. */
   waitedMs: number
+  /** Consul's check of the published primary's database has failed. */
+  primaryFails: boolean
+  /** Since this machine first saw the lock free as it is, in any run; 0 where the published primary has not held it last. */
+  unlockedMs: number
   /** PostgreSQL on this machine was told to become the primary in this run, and did not in time. */
   promotionFailed: boolean
 }
@@ -58,6 +63,8 @@ export interface FailoverFacts extends Testimony {
 /** What to do next. `settled` and `leave` end the run; `wait` looks again; any other step is carried out before the next look. */
 export type FailoverPlan =
   | { do: 'settled' | 'leave' | 'wait'; why: string }
+  /** A primary serves without the lock: look again, but not as often. */
+  | { do: 'watch'; why: string }
   /** Receive nothing more from the old primary: the position no longer moves, and this machine confirms no more commits to it. */
   | { do: 'stop-receiver'; why: string }
   /** Stop the WAL receivers of standbys that have not done so by themselves. */
@@ -90,6 +97,12 @@ const STOP_OTHERS_MS = 2000
  * acknowledge nothing, and stops by itself (lib/postgresql/decide-fence.ts).
  */
 export const TAKE_BACK_MS = 5000
+
+/**
+ * The same for a primary that serves without its lock: its commits wait for standbys, its database answers, and no check of it has
+ * failed. Its Consul agent is away, for example as it is upgraded, which may take a minute, and has to take the lock again.
+ */
+export const AGENT_AWAY_MS = 90_000
 
 /**
  * How long the primary must have been silent before a machine that holds the lock is promoted. It is asked twice in that time, as a
@@ -196,6 +209,8 @@ function decideStandby(
   const { voters: names, need } = sync ?? NOBODY
   const permitted = names.includes(self.node)
   const signOfLife = primary.node === self.node ? null : signOfLifeOf(primary.node, primaryDatabase)
+  if (holder === null && !local.receiverStopped && servesUnlocked(facts, primary))
+    return { do: 'watch', why: `${primary.node} serves without the lock: its Consul agent is away` }
   const isLate = waitedMs >= TAKE_BACK_MS
   if (signOfLife !== null) {
     const mustStopFirst = local.receiverStopped && !letsNobodyIn(primaryDatabase)
@@ -297,6 +312,17 @@ function whyUnable(local: Standby, primary: Primary, permitted: boolean): string
   if (local.timeline < primary.timeline)
     return `this machine is on timeline ${local.timeline}, the cluster on ${primary.timeline}`
   return permitted ? null : 'this machine is no voter: it may lack acknowledged commits'
+}
+
+/** May the published primary go on without its lock? It acknowledges nothing that no standby has, and is well as far as can be seen. */
+function servesUnlocked(
+  { leader, sync, primaryDatabase, primaryFails, unlockedMs }: FailoverFacts,
+  primary: Primary,
+): boolean {
+  if (leader === UNKNOWN || sync === UNKNOWN || primaryDatabase === UNKNOWN) return false
+  if (primaryFails || unlockedMs >= AGENT_AWAY_MS || unlockedPrimary({ leader, primary }) === null)
+    return false
+  return primaryDatabase.role === 'primary' && sync?.node === primary.node && sync.waits === true
 }
 
 /** Why the published primary may still be one, or null. */

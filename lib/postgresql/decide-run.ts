@@ -29,6 +29,9 @@ const LOOK_AGAIN_MS = 50
 /** How long it waits after a step that failed: what failed a moment ago mostly fails again. */
 const TRY_AGAIN_MS = 500
 
+/** How often it looks at a primary that serves without the lock, which may last a minute. */
+const WATCH_AGAIN_MS = 500
+
 /** Steps after which an immediate look would see the same. */
 const WAITING: readonly FailoverPlan['do'][] = ['wait', 'unlock', 'stop-other-receivers']
 
@@ -42,5 +45,6 @@ export function decideRun({ step, until, failed, aftermath, elapsedMs, deadlineM
   if (aftermath !== null) return { do: 'again', afterMs: 0 }
   if (late) return end('undecided')
   if (failed) return { do: 'again', afterMs: TRY_AGAIN_MS }
+  if (step === 'watch') return { do: 'again', afterMs: WATCH_AGAIN_MS }
   return { do: 'again', afterMs: WAITING.includes(step) ? LOOK_AGAIN_MS : 0 }
 }

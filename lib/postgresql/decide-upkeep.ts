@@ -21,6 +21,8 @@ export interface UnderLock {
   members: readonly { node: string; healthy: boolean }[]
   mode: DurabilityMode
   election: ElectionRule
+  /** What is published says that commits wait for the voters. */
+  saysWaits: boolean
 }
 
 export interface UpkeepFacts {
@@ -68,11 +70,12 @@ export function decideUpkeep(facts: UpkeepFacts): UpkeepPlan {
   if (facts.fileDiffers && !cannotBeMet(commit))
     return { do: 'restore', why: 'the configuration file holds another rule than the one in effect', commit }
   const alone = facts.withoutStandbyMs > ALONE_AFTER_MS
-  const { members, mode, election } = underLock
-  const durability = decideDurability({
+  const { members, mode, election, saysWaits } = underLock
+  const rules = decideDurability({
     ...{ node, members: members.map((member) => member.node), mode },
     ...{ commit, election, streaming, level, alone, proven },
   })
+  const durability = rules.do === 'nothing' && !saysWaits ? (sayWaits(facts, election) ?? rules) : rules
   if (durability.do !== 'nothing' && failed === null) return durability
   const starved = commit.count > 0 && streaming.length === 0
   const complete = members.every(
@@ -82,4 +85,11 @@ export function decideUpkeep(facts: UpkeepFacts): UpkeepPlan {
   if (elapsedMs > UPKEEP_MS && (alone || !starved))
     return { do: 'done', why: `the standbys have had ${UPKEEP_MS / 1000} s` }
   return { do: 'wait', why: durability.why, afterMs: failed === 'late' ? TRY_AGAIN_MS : LOOK_AGAIN_MS }
+}
+
+/** What a primary of an older release has published does not say that commits wait. It is said only when it was seen. */
+function sayWaits({ commit, proven }: UpkeepFacts, election: ElectionRule): UpkeepChange | null {
+  if (commit.count === 0 || election.voters.length === 0) return null
+  const why = 'commits wait, which is not published yet'
+  return proven ? { do: 'elect', why, election } : { do: 'commit', why, commit }
 }

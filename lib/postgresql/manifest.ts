@@ -20,6 +20,8 @@ const sync = v.object({
   voters: v.array(name),
   /** How many of the voters, the candidate included, must have stopped their WAL receivers before one is promoted. */
   need: count,
+  /** It was seen that commits wait for these voters: the primary may be written to even while its lock is free. */
+  waits: v.optional(v.boolean()),
 })
 export type Sync = v.InferOutput<typeof sync>
 
@@ -55,6 +57,8 @@ export const postgresqlPaths = {
   heartbeat: `${run}/check/heartbeat`,
   /** Lies there while the disk under the primary takes no writes. */
   diskHangs: `${run}/check/disk-hangs`,
+  /** Since when the published primary has gone on without its lock. */
+  unlocked: `${run}/database/unlocked.json`,
   /** How often and why a rejoin has failed. */
   rejoinFailed: `${run}/database/rejoin-failed.json`,
   /** When and why a stream under a member's name was last ended. */
@@ -134,6 +138,7 @@ export const postgresql: Component<Context, Joining> = /* @__PURE__ */ describe(
     },
     { path: postgresqlPaths.heartbeat, holds: 'when Consul last ran a check, in seconds since the boot' },
     { path: postgresqlPaths.diskHangs, holds: 'exists while the disk under the primary takes no writes' },
+    { path: postgresqlPaths.unlocked, holds: 'since when the primary has gone on without its lock' },
     { path: postgresqlPaths.rejoinFailed, holds: 'how often, since when and why rejoin has failed' },
     { path: postgresqlPaths.stranger, holds: "when and why a stream under a member's name was last ended" },
   ],

@@ -1,7 +1,7 @@
 import type { Check, Consul } from '../consul/client.ts'
 import { namesIn } from '../consul/entry.ts'
 import type { Context } from '../consul/handler.ts'
-import { leadsConsul } from '../consul/leadership.ts'
+import { leadsConsul, unlockedPrimary } from '../consul/leadership.ts'
 import { consulKeys, type Seats } from '../consul/manifest.ts'
 import { readLeadership } from '../consul/observe-leadership.ts'
 import { readSessions } from '../consul/session.ts'
@@ -10,6 +10,7 @@ import { orUnknown, UNKNOWN } from '../core/unknown.ts'
 import { localDatabase, probe, probeLocal, remoteDatabase } from './database.ts'
 import { type FailoverFacts, holdsLock, type Peer, type Testimony } from './decide-failover.ts'
 import { postgresqlKeys } from './manifest.ts'
+import { unlockedMs } from './unlocked.ts'
 import type { Witness } from './witness.ts'
 
 /** How long another member may take to answer: it is busy with the same event. */
@@ -67,7 +68,7 @@ export async function observeFailover(
       local,
       ...sessions,
       ...NOT_ASKED,
-      peers: [],
+      ...{ peers: [], primaryFails: false, unlockedMs: 0 },
       ...run,
     }
   }
@@ -76,20 +77,39 @@ export async function observeFailover(
     ...members
       .filter((member) => member.node !== node && member.node !== primary.node)
       .map(
-        async ({ address, port, ...member }): Promise<Peer> => ({
+        async ({ address, port, databaseFails: _, ...member }): Promise<Peer> => ({
           ...member,
           leadsConsul: address !== null && leads(address),
           database: address === null ? UNKNOWN : await probe(remoteDatabase(address, port), PROBE_MS),
         }),
       ),
   ])
-  return { self, leader, primary, sync: rule, confirmed, local, ...sessions, ...testimony, peers, ...run }
+  const goesOn = testimony.primaryDatabase !== UNKNOWN && testimony.primaryDatabase.role === 'primary'
+  const unlocked = {
+    primaryFails: members.some((member) => member.node === primary.node && member.databaseFails),
+    unlockedMs: goesOn && unlockedPrimary({ leader, primary }) ? unlockedMs(leader?.modifyIndex ?? 0) : 0,
+  }
+  return {
+    self,
+    leader,
+    primary,
+    sync: rule,
+    confirmed,
+    local,
+    ...sessions,
+    ...testimony,
+    ...unlocked,
+    peers,
+    ...run,
+  }
 }
 
 interface ListedMember extends Omit<Peer, 'database' | 'leadsConsul'> {
   /** null where neither its document nor its seat tells. */
   address: string | null
   port: number
+  /** Consul's check of its database has failed. Where the machine is only away, the check is as it was. */
+  databaseFails: boolean
 }
 
 /**
@@ -113,6 +133,9 @@ export async function readMembers({ settings, consul }: Context): Promise<Listed
       repmgrId: database?.repmgrId ?? seat?.repmgrId ?? 0,
       vipPriority: seat?.vipPriority ?? 0,
       healthy: address !== null && isHealthy(checks, node),
+      databaseFails: checks.some(
+        (check) => check.node === node && check.checkId === 'postgresql' && check.status === 'critical',
+      ),
     }
   })
 }

@@ -69,8 +69,9 @@ async function readUnderLock({
   if (!session || !holdsLock({ leader, ownSessions: sessions.own })) return null
   if (currentPrimary(leadership)?.node !== node) return null
   // A rule that another primary wrote says nothing of ours.
-  const election = sync?.value.node === node ? sync.value : NOBODY
-  return { session, members, mode: config?.value.durability ?? 'quorum', election, sync }
+  const own = sync?.value.node === node ? sync.value : null
+  const rules = { election: own ?? NOBODY, saysWaits: own?.waits === true }
+  return { session, members, mode: config?.value.durability ?? 'quorum', ...rules, sync }
 }
 
 /** The rule in effect, and whether the file holds another one, as a run that was killed may leave it. */

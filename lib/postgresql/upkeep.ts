@@ -76,7 +76,7 @@ export async function keepUpPrimary(context: Context): Promise<'done' | 'lost'> 
         continue
       }
       try {
-        failed = (await applyUpkeep(plan, own, target, context, holder)) ? null : 'refused'
+        failed = (await applyUpkeep(plan, own, target, context, holder, seen.commit)) ? null : 'refused'
         if (plan.do === 'commit' && failed === null) proven = plan.commit
       } catch (error) {
         if (!(error instanceof UnderstudyError && error.exitCode === EXIT.retry)) throw error

@@ -124,6 +124,15 @@ export const events: readonly Event[] = [
     heal: async () => {},
   },
   {
+    name: 'consul-primary',
+    title: "Consul agent of the primary's machine away for 60 s",
+    goalMs: 1_000,
+    mayFailOver: false,
+    lastsMs: 60_000,
+    strike: async (scene) => void (await stopAgent(scene, scene.primary)),
+    heal: async (scene) => void (await startAgent(scene, scene.primary)),
+  },
+  {
     name: 'consul-quorum',
     title: 'Consul without a quorum for 60 s',
     goalMs: 1_000,

@@ -16,6 +16,7 @@ const base: LeadFacts = {
   waited: false,
   addressMoved: false,
   heldMs: 0,
+  pooledMs: 0,
   elapsedMs: 0,
 }
 const none = 'no machine is the primary at this moment'
@@ -33,6 +34,16 @@ const cases: readonly Case<LeadFacts, LeadPlan>[] = [
     'It has waited, and the primary has come late',
     { waited: true, leadership: leadOfN2, elapsedMs: ELECTION_MS },
     { do: 'follow', why: 'n2 is the primary now' },
+  ],
+  [
+    'The lock is free, and PgBouncer has just looked whether the primary answers',
+    { leadership: lockReleased, pooledMs: 499 },
+    { do: 'wait', why: none },
+  ],
+  [
+    'It looks again',
+    { leadership: lockReleased, pooledMs: 500 },
+    { do: 'pool', why: 'no machine but n1 has had it' },
   ],
   ['Consul does not answer', { leadership: UNKNOWN }, { do: 'nothing', why: 'Consul does not answer' }],
   [

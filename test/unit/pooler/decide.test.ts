@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { currentPrimary } from '../../../lib/consul/leadership.ts'
+import { currentPrimary, unlockedPrimary } from '../../../lib/consul/leadership.ts'
+import type { Primary } from '../../../lib/consul/manifest.ts'
 import { UNKNOWN } from '../../../lib/core/unknown.ts'
 import { renderDatabases } from '../../../lib/pooler/config.ts'
 import { decidePooler, type PoolerFacts, type PoolerPlan } from '../../../lib/pooler/decide.ts'
@@ -24,6 +25,7 @@ const at = (node: string, paused = false) => ({ host: addressOf(node), port: 543
 const base: PoolerFacts = {
   database: 'manager',
   leadership: leadOfN1,
+  servesUnlocked: false,
   fenced: false,
   file: fileFor('n1'),
   running: at('n1'),
@@ -39,6 +41,21 @@ const cases: readonly Case<PoolerFacts, PoolerPlan>[] = [
   [
     'The lock is taken, nobody is published yet',
     { leadership: lockTaken },
+    { do: 'hold', why: 'there is no primary', file: HELD, console: ['PAUSE'] },
+  ],
+  [
+    'The lock of the primary is free, but it answers, and its commits wait for standbys',
+    { leadership: lockReleased, servesUnlocked: true },
+    { do: 'nothing', why: 'PgBouncer points at n1', console: [] },
+  ],
+  [
+    'It was too busy to answer a moment ago',
+    { leadership: lockReleased, servesUnlocked: true, file: HELD, running: at('n1', true) },
+    { do: 'follow', why: 'n1 is the primary', file: fileFor('n1'), console: ['RELOAD', 'RESUME'] },
+  ],
+  [
+    'Another machine has taken its lock',
+    { leadership: lockTaken, servesUnlocked: true },
     { do: 'hold', why: 'there is no primary', file: HELD, console: ['PAUSE'] },
   ],
   [
@@ -212,10 +229,17 @@ const running = fc.oneof(
 const anyFacts = fc.record({
   database: fc.constant('manager'),
   leadership,
+  servesUnlocked: fc.boolean(),
   fenced: fc.boolean(),
   file,
   running,
 })
+
+/** The only machine that clients may be sent to. */
+function targetOf({ leadership: known, servesUnlocked }: PoolerFacts): Primary | null {
+  if (known === UNKNOWN) return null
+  return currentPrimary(known) ?? (servesUnlocked ? unlockedPrimary(known) : null)
+}
 
 /** PgBouncer as it is after the plan: what RELOAD, PAUSE and RESUME do to it. */
 function carryOut(before: PoolerFacts, plan: PoolerPlan): PoolerFacts {
@@ -239,7 +263,7 @@ test('pgbouncer: the file never names anyone but the current primary', () => {
     fc.property(anyFacts, (facts) => {
       const plan = decidePooler(facts)
       if (plan.file === undefined) return
-      const target = facts.leadership === UNKNOWN ? null : currentPrimary(facts.leadership)
+      const target = targetOf(facts)
       assert.equal(plan.file, renderDatabases('manager', target))
     }),
     { numRuns: 1000 },
@@ -251,7 +275,7 @@ test('pgbouncer: clients are let go only towards a current primary, and only aft
     fc.property(anyFacts, (facts) => {
       const plan = decidePooler(facts)
       if (!plan.console.includes('RESUME')) return
-      const target = facts.leadership === UNKNOWN ? null : currentPrimary(facts.leadership)
+      const target = targetOf(facts)
       assert.ok(target)
       const { running: after } = carryOut(facts, plan)
       assert.deepEqual(after, { host: target.address, port: target.port, paused: false })
@@ -265,7 +289,7 @@ test('pgbouncer: with news from Consul and a console it points at the primary, o
   fc.assert(
     fc.property(anyFacts, (facts) => {
       if (facts.leadership === UNKNOWN || facts.running === UNKNOWN) return
-      const target = currentPrimary(facts.leadership)
+      const target = targetOf(facts)
       const { running: after } = carryOut(facts, decidePooler(facts))
       if (after === UNKNOWN) throw new Error('PgBouncer went away')
       if (target) assert.deepEqual(after, { host: target.address, port: target.port, paused: false })
@@ -329,7 +353,7 @@ test('pgbouncer: one that starts after the plan finds the current primary in its
   fc.assert(
     fc.property(anyFacts, (facts) => {
       fc.pre(facts.leadership !== UNKNOWN)
-      const target = currentPrimary(facts.leadership)
+      const target = targetOf(facts)
       const text = decidePooler(facts).file ?? facts.file
       assert.equal(text, renderDatabases('manager', target))
     }),

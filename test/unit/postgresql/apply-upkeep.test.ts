@@ -14,9 +14,11 @@ const holder: LockHolder = {
   ],
   mode: 'quorum',
   election: { voters: ['n2', 'n3'], need: 2 },
+  saysWaits: true,
   session: 'own',
   sync: null,
 }
+const rule = { standbys: ['n2', 'n3'], count: 1 }
 const database: Connection = { query: () => assert.fail('PostgreSQL must not be changed') }
 const target = { host: '/nowhere', port: 5432, user: 'postgres', database: 'repmgr' }
 
@@ -35,7 +37,7 @@ describe('a change of the rules', () => {
       const { listener, seen } = answering(() => ({ status, text: '{}' }))
       const consul = new Consul({ port: await listen(listener) })
       const plan = { do: 'elect', why: 'a test', election: { voters: [], need: 1 } } as const
-      assert.equal(await applyUpkeep(plan, database, target, { settings, consul }, holder), succeeds)
+      assert.equal(await applyUpkeep(plan, database, target, { settings, consul }, holder, rule), succeeds)
       const operations = JSON.parse(seen[0]?.text ?? '[]') as TransactionOperation[]
       assert.deepEqual(
         operations.map(({ KV: { Verb, Key } }) => `${Verb} ${Key}`),
@@ -47,6 +49,6 @@ describe('a change of the rules', () => {
     const { listener } = answering(() => ({ status: 409, text: '{}' }))
     const consul = new Consul({ port: await listen(listener) })
     const plan = { do: 'commit', why: 'a test', commit: { standbys: [], count: 0 } } as const
-    assert.equal(await applyUpkeep(plan, database, target, { settings, consul }, holder), false)
+    assert.equal(await applyUpkeep(plan, database, target, { settings, consul }, holder, rule), false)
   })
 })

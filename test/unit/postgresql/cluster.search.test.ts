@@ -13,6 +13,7 @@ import {
   PUBLISHES_UNPROVEN,
   RULES,
   type Rules,
+  SAYS_UNPROVEN,
   SETS_UNPROVEN,
   UNPUBLISHED_WAITS,
 } from './search/rules.ts'
@@ -61,6 +62,12 @@ const formers: readonly Former[] = [
     rules: PUBLISHES_UNPROVEN,
     ...{ start: 1, bounds: { faults: 2, writes: 0 }, broken: /^S1: .* acknowledge/ },
     by: [/n2 is promoted/, /n2: publish/, /n2: elect/, /n[13] is promoted/],
+  },
+  {
+    what: 'commits are said to wait before that is seen',
+    rules: SAYS_UNPROVEN,
+    ...{ start: 3, bounds: { writes: 0 }, broken: /^S6: n1 may be written to without its lock/ },
+    by: [/n1 sets "ANY 1/, /n1: elect 1 of/],
   },
   {
     what: 'a machine whose promotion was not published waits for a primary',

@@ -3,6 +3,7 @@ import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { UNKNOWN, type Unknown } from '../../../lib/core/unknown.ts'
 import {
+  AGENT_AWAY_MS,
   decideFailover,
   type FailoverFacts,
   type FailoverPlan,
@@ -71,6 +72,7 @@ const sync: fc.Arbitrary<Sync> = fc.record({
     fc.subarray(['n1', 'n3', 'n4', 'n5']),
   ),
   need: small,
+  waits: fc.boolean(),
 })
 
 /** Facts of every kind, also such as should never come together; free locks and locks of our own are the usual case. */
@@ -104,6 +106,8 @@ const anyFacts: fc.Arbitrary<FailoverFacts> = fc.record({
   hasAnswered: fc.boolean(),
   peers,
   waitedMs: fc.constantFrom(0, TAKE_BACK_MS - 1, Math.max(TAKE_BACK_MS, SILENT_PEER_MS)),
+  primaryFails: fc.boolean(),
+  unlockedMs: fc.constantFrom(0, AGENT_AWAY_MS),
   promotionFailed: fc.boolean(),
 })
 
@@ -128,7 +132,7 @@ const isStandby = ({ local }: FailoverFacts): boolean => local !== UNKNOWN && lo
 /** Plans that bring a new primary about. */
 const takesOver = (facts: FailoverFacts, plan: FailoverPlan): boolean =>
   plan.do === 'promote' || (plan.do === 'lock' && isStandby(facts))
-const acts = (plan: FailoverPlan): boolean => !['settled', 'leave', 'wait'].includes(plan.do)
+const acts = (plan: FailoverPlan): boolean => !['settled', 'leave', 'wait', 'watch'].includes(plan.do)
 
 /** A primary that runs, is not the published one and was not promoted under the lock after it: it was replaced. */
 function isStray({ leader, primary, local }: FailoverFacts): boolean {

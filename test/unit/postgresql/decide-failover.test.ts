@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { UNKNOWN } from '../../../lib/core/unknown.ts'
 import {
+  AGENT_AWAY_MS,
   decideFailover,
   type FailoverFacts,
   GIVE_WAY_MS,
@@ -34,6 +35,8 @@ const base: FailoverFacts = {
   hasAnswered: false,
   peers: [peer({})],
   waitedMs: 0,
+  primaryFails: false,
+  unlockedMs: 0,
   promotionFailed: false,
 }
 
@@ -66,7 +69,54 @@ const n4 = { node: 'n4', repmgrId: 4, vipPriority: 70 } as const
 const oneOfAll = { sync: rule(1, 'n2', 'n3') }
 /** Of three standbys two must be seen. */
 const twoOfThree = { sync: rule(2, 'n2', 'n3', 'n4') }
+/** n1 answers, and its commits wait. */
+const unlocked = {
+  primaryDatabase: running(3),
+  local: streaming(3, 500n),
+  sync: { ...rule(2, 'n2', 'n3'), waits: true },
+} as const
 type Cases = readonly Case<FailoverFacts, ReturnType<typeof decideFailover>>[]
+
+const goesOn: Cases = [
+  ['The agent of the primary is away', unlocked, { do: 'watch', why: 'n1 serves without the lock' }],
+  [
+    'It has been away for a long time, but not for all of it in this run',
+    { ...unlocked, waitedMs: TAKE_BACK_MS, unlockedMs: AGENT_AWAY_MS - 1 },
+    { do: 'watch', why: 'n1 serves without the lock' },
+  ],
+  [
+    'It stays away',
+    { ...unlocked, waitedMs: TAKE_BACK_MS, unlockedMs: AGENT_AWAY_MS },
+    { do: 'stop-receiver', why: 'n1 has lost the lock' },
+  ],
+  [
+    'The database of the primary fails, as its disk is full',
+    { ...unlocked, waitedMs: TAKE_BACK_MS, primaryFails: true },
+    { do: 'stop-receiver', why: 'n1 has lost the lock' },
+  ],
+  [
+    'Its commits do not wait',
+    { ...unlocked, waitedMs: TAKE_BACK_MS, sync: { ...rule(2, 'n2', 'n3'), waits: false } },
+    { do: 'stop-receiver', why: 'n1 has lost the lock' },
+  ],
+  [
+    'A primary of an older release does not say whether its commits wait',
+    { ...unlocked, waitedMs: TAKE_BACK_MS, sync: rule(2, 'n2', 'n3') },
+    { do: 'stop-receiver', why: 'n1 has lost the lock' },
+  ],
+  [
+    'Another machine has had the lock meanwhile',
+    { ...unlocked, waitedMs: TAKE_BACK_MS, leader: lock('n3', null, 8) },
+    { do: 'stop-receiver', why: 'n1 has lost the lock' },
+  ],
+  [
+    'This machine has left the primary already: it waits for nothing but the end of the primary',
+    { ...unlocked, local: stopped(3, 500n), waitedMs: TAKE_BACK_MS },
+    { do: 'wait', why: 'the database of n1 still answers' },
+  ],
+]
+
+describe('failover: a primary that goes on without its lock', () => table(decideFailover, base, goesOn))
 
 const cannotTell: Cases = [
   [

@@ -15,6 +15,7 @@ const consul: UnderLock = {
   members: ['n1', ...BOTH].map((node) => ({ node, healthy: true })),
   mode: 'quorum',
   election: { voters: BOTH, need: 2 },
+  saysWaits: true,
 }
 /** n1 is the primary of three, and everything is in order. */
 const base: UpkeepFacts = {

@@ -11,11 +11,13 @@ import {
   NOBODY,
 } from '../../../../lib/postgresql/decide-durability.ts'
 import {
+  AGENT_AWAY_MS,
   decideFailover,
   type FailoverFacts,
   type FailoverPlan,
   GIVE_WAY_MS,
   SILENT_MS,
+  TAKE_BACK_MS,
 } from '../../../../lib/postgresql/decide-failover.ts'
 import { decideFence, FENCE_AFTER_MS } from '../../../../lib/postgresql/decide-fence.ts'
 import { decideFollow, type FollowFacts } from '../../../../lib/postgresql/decide-follow.ts'
@@ -85,7 +87,13 @@ export class Cluster {
     this.mode = mode
     this.#rules = rules
     this.machines = names.map((_, index) => newMachine(index + 1, index === 0 ? commit : NO_WAIT))
-    this.consul = new ConsulModel(published('n1', 1, 1), { schema: 1, node: 'n1', voters: others, need })
+    this.consul = new ConsulModel(published('n1', 1, 1), {
+      schema: 1,
+      node: 'n1',
+      voters: others,
+      need,
+      waits,
+    })
     this.ledger = new Ledger(this, waits)
   }
 
@@ -142,7 +150,8 @@ export class Cluster {
           database: this.probe(self, peer),
         })),
       waitedMs: self.waitedMs,
-      promotionFailed: false,
+      ...{ promotionFailed: false, primaryFails: false },
+      unlockedMs: self.waitedMs < TAKE_BACK_MS ? 0 : AGENT_AWAY_MS,
     }
   }
 
@@ -186,7 +195,8 @@ export class Cluster {
     else if (plan.do === 'stop-receiver') this.#point(self, null)
     else if (plan.do === 'stop-other-receivers') this.#stopOtherReceivers(self, plan.nodes)
     else if (!this.#away(self)) this.#write(self, plan)
-    if (plan.do === 'wait' || plan.do === 'stop-other-receivers') self.waitedMs += GIVE_WAY_MS / 3
+    if (plan.do === 'wait' || plan.do === 'watch' || plan.do === 'stop-other-receivers')
+      self.waitedMs += GIVE_WAY_MS / 3
     if (plan.do !== 'settled' && plan.do !== 'leave') return
     self.waitedMs = 0
     // What was to become a promotion did not, or is published.
@@ -430,9 +440,11 @@ export class Cluster {
     if (written || this.#away(self)) return
     if (plan.do === 'elect') {
       const { voters, need } = plan.election
-      this.consul.writeSync(session, { schema: 1, node: self.node, voters: [...voters], need }, index)
+      const waits = self.commit.count > 0
+      this.consul.writeSync(session, { schema: 1, node: self.node, voters: [...voters], need, waits }, index)
     }
-    const mine = sync.node === self.node ? sync : { ...sync, ...NOBODY, voters: [], node: self.node }
+    const mine =
+      sync.node === self.node ? sync : { ...sync, ...NOBODY, voters: [], node: self.node, waits: false }
     if (plan.do === 'commit' && this.consul.writeSync(session, mine, index))
       self.upkeep = { ...upkeep, written: true }
   }

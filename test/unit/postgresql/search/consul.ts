@@ -33,12 +33,12 @@ export const acquire = (state: State, session: Session): State =>
 /** Given back, or its session has ended, with lock-delay 0. */
 export const release = (state: State): State => tellConsul(state, { holder: null })
 
-export const writeSync = (state: State, node: Node, { voters, need }: ElectionRule): State =>
-  tellConsul(state, { sync: { schema: 1, node, voters: [...voters], need } })
+export const writeSync = (state: State, node: Node, { voters, need }: ElectionRule, waits: boolean): State =>
+  tellConsul(state, { sync: { schema: 1, node, voters: [...voters], need, waits } })
 
 /** A new primary is for a time the only one that may lead. */
 export function publish(state: State, node: Node, timeline: number): State {
   const { primary } = state.consul
   const next = tellConsul(state, { primary: { node, timeline }, current: true })
-  return primary.node === node && primary.timeline === timeline ? next : writeSync(next, node, NOBODY)
+  return primary.node === node && primary.timeline === timeline ? next : writeSync(next, node, NOBODY, false)
 }

@@ -30,7 +30,7 @@ export function explore(starts: readonly State[], rules: Rules): Outcome {
   for (const [index, start] of starts.entries()) graph.add({ what: `start ${index + 1}`, state: start }, -1)
   for (let at = 0; at < graph.states.length; at += 1) {
     const state = graph.state(at)
-    const said = broken(state)
+    const said = broken(state, rules)
     if (said !== null) return graph.outcome(said, at)
     graph.begin()
     for (const step of doings(state, rules)) if (step.state !== state) graph.follows(graph.add(step, at))

@@ -69,6 +69,7 @@ function carryOut(state: State, node: Node, plan: FailoverPlan, rules: Rules): S
       if (rules.provesPromotion && !served && rule !== '' && !waits) return state
       return change(publish(state, node, plan.timeline), node, { served: true })
     case 'wait':
+    case 'watch':
       return state
   }
 }

@@ -1,7 +1,8 @@
 import { nodeOf } from './consul.ts'
 import { ruleOf } from './rule.ts'
+import type { Rules } from './rules.ts'
 import { standbysOf } from './sight.ts'
-import { asksConsul, hasMajority, NODES, type Node, type State } from './state.ts'
+import { asksConsul, hasMajority, type Machine, NODES, type Node, type State } from './state.ts'
 import { begins, ownWrites, timeline, writer } from './wal.ts'
 
 const named = (rule: string, node: Node): boolean => ruleOf(rule).standbys.includes(node)
@@ -41,11 +42,17 @@ export function acknowledge(state: State): State {
     : { ...state, acknowledged: [...acknowledged].sort().join('') }
 }
 
+const doesNotWait = ({ power, role, waits }: Machine): boolean => power && role === 'primary' && !waits
+
 /** Which promise is broken in this state, or null. */
-export function broken(state: State): string | null {
+export function broken(state: State, { saysWaits }: Rules): string | null {
   const { machines, consul, acknowledged } = state
   const acknowledging = NODES.filter((node) => commitsReturn(state, node, () => true))
   if (acknowledging.length > 1) return `S1: ${acknowledging.join(' and ')} acknowledge`
+  const { node: writer, voters, waits } = consul.sync
+  const [said] = NODES.filter((node) => node === writer && machines[node].served)
+  if (saysWaits && waits && voters.length > 0 && said && doesNotWait(machines[said]))
+    return `S6: ${said} may be written to without its lock, and commits do not wait there`
   const leader = consul.primary.node
   for (const write of acknowledged)
     if (!machines[leader].wal.includes(write)) return `S2: ${leader} leads without write ${write}`

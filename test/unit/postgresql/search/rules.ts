@@ -10,6 +10,8 @@ export interface Rules {
   rejoin: typeof decideRejoin
   /** The upkeep takes a commit rule for set only when it has seen that commits wait. */
   provesRule: boolean
+  /** What the sync document says of commits is relied on. */
+  saysWaits: boolean
   /** What was promoted and not published is copied anew. */
   marksPromotion: boolean
   /** Follow looks at who leads in the moment in which it points replication there. */
@@ -25,12 +27,16 @@ export const RULES: Rules = {
   marksPromotion: true,
   looksBeforeItPoints: true,
   provesRule: true,
+  saysWaits: true,
   provesPromotion: true,
 }
 
 /** Formerly it was only set, and some time later taken for being in effect. */
-export const SETS_UNPROVEN: Partial<Rules> = { provesRule: false }
-export const PUBLISHES_UNPROVEN: Partial<Rules> = { provesPromotion: false }
+export const SETS_UNPROVEN: Partial<Rules> = { provesRule: false, saysWaits: false }
+export const PUBLISHES_UNPROVEN: Partial<Rules> = { provesPromotion: false, saysWaits: false }
+
+/** What is only set is said to be in effect. */
+export const SAYS_UNPROVEN: Partial<Rules> = { provesRule: false }
 
 /** A promotion leaves no mark, so another machine's timeline of the same number is taken for its own. */
 export const LEAVES_NO_MARK: Partial<Rules> = { marksPromotion: false }

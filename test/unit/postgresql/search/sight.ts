@@ -1,7 +1,13 @@
 import { currentPrimary } from '../../../../lib/consul/leadership.ts'
 import { UNKNOWN, type Unknown } from '../../../../lib/core/unknown.ts'
 import { NOBODY } from '../../../../lib/postgresql/decide-durability.ts'
-import { type FailoverFacts, holdsLock, SILENT_AGAIN_MS } from '../../../../lib/postgresql/decide-failover.ts'
+import {
+  AGENT_AWAY_MS,
+  type FailoverFacts,
+  holdsLock,
+  SILENT_AGAIN_MS,
+  TAKE_BACK_MS,
+} from '../../../../lib/postgresql/decide-failover.ts'
 import { FENCE_AFTER_MS, type FenceFacts } from '../../../../lib/postgresql/decide-fence.ts'
 import type { FollowFacts } from '../../../../lib/postgresql/decide-follow.ts'
 import { isUnpublished, type RejoinFacts } from '../../../../lib/postgresql/decide-rejoin.ts'
@@ -54,6 +60,7 @@ export function failoverFacts(state: State, node: Node, waitedMs: number): Failo
     local: tell(state, node),
     primaryDatabase: published === node ? UNKNOWN : probe(state, node, published),
     ...{ silentMs: SILENT_AGAIN_MS, hasAnswered: false, promotionFailed: false, waitedMs },
+    ...{ primaryFails: false, unlockedMs: waitedMs < TAKE_BACK_MS ? 0 : AGENT_AWAY_MS },
     peers: others(node)
       .filter((peer) => peer !== published)
       .map((peer) => ({
@@ -138,7 +145,9 @@ export function upkeepFacts(state: State, node: Node, withoutStandbyMs: number):
     node: one,
     healthy: asksConsul(state, one) && machines[one].role !== 'down',
   }))
-  const underLock = { members, mode: 'quorum', election: sync.node === node ? sync : NOBODY } as const
+  const own = sync.node === node ? sync : null
+  const rules = { election: own ?? NOBODY, saysWaits: own?.waits === true }
+  const underLock = { members, mode: 'quorum', ...rules } as const
   return {
     ...{ node, underLock: holds ? underLock : null, commit: ruleOf(rule), fileDiffers: false },
     ...{ streaming, withoutStandbyMs, proven, failed: null, elapsedMs: 0 },

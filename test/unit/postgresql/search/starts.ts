@@ -27,6 +27,7 @@ function start(counted: readonly Node[], left: Bounds): State {
         schema: 1,
         node: 'n1',
         voters: [...counted],
+        waits: counted.length > 0,
         need: Math.max(1, counted.length - commit.count + 1),
       },
     },

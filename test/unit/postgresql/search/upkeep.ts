@@ -18,7 +18,7 @@ export function upkeep(state: State, node: Node): Step[] {
     const { why } = decided
     if (decided.do === 'elect') {
       const { election } = decided
-      const next = writeSync(state, node, election)
+      const next = writeSync(state, node, election, facts.commit.count > 0)
       steps.push({
         what: `${node}: elect ${election.need} of (${election.voters.join(', ')})`,
         why,
@@ -26,7 +26,8 @@ export function upkeep(state: State, node: Node): Step[] {
       })
     }
     if (decided.do === 'commit' && facts.underLock) {
-      const agreed = writeSync(state, node, facts.underLock.election)
+      const { election, saysWaits } = facts.underLock
+      const agreed = writeSync(state, node, election, saysWaits)
       const next = renderSynchronous(decided.commit)
       steps.push({
         what: `${node}: commit by "${next}"`,
