@@ -8,22 +8,74 @@ const all = (components, part) => components.flatMap((component) => [...(part(co
 /**
  * DEBIAN/control, see deb-control(5).
  * @param {readonly Packaged[]} components
- * @param {{ version: string, description: string }} about
+ * @param {{ version: string, description: string, maintainer: string }} about
  */
-export function renderControl(components, { version, description }) {
+export function renderControl(components, { version, description, maintainer }) {
   const depends = all(components, ({ depends }) => depends)
     .map(({ package: name, minimum }) => (minimum === undefined ? name : `${name} (>= ${minimum})`))
     .sort()
   return `Package: understudy
 Version: ${version}
 Architecture: all
-Maintainer: understudy <understudy@localhost>
+Maintainer: ${maintainer}
 Depends: ${[...new Set(depends)].join(', ')}
 Section: admin
 Priority: optional
 Description: high availability for three to five plain Debian machines
- ${description}.
+${wrap(`${description}.`, ' ', ' ')}
 `
+}
+
+/** Lines of at most 79 characters. @param {string} text @param {string} first @param {string} others what they begin with */
+function wrap(text, first, others) {
+  const lines = [first]
+  for (const word of text.split(/\s+/)) {
+    const line = lines.at(-1) ?? ''
+    if (line.trim() !== '' && line.trim() !== '*' && line.length + word.length > 78) lines.push(others + word)
+    else lines[lines.length - 1] = /\S$/.test(line) ? `${line} ${word}` : line + word
+  }
+  return lines.join('\n')
+}
+
+/** The copyright file, see https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/. @param {{ builtMs: number }} about */
+export const renderCopyright = ({
+  builtMs,
+}) => `Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
+Upstream-Name: understudy
+
+Files: *
+Copyright: ${new Date(builtMs).getUTCFullYear()} the authors of understudy
+License: Apache-2.0
+ On Debian systems, the full text of the Apache License, Version 2.0, is in
+ /usr/share/common-licenses/Apache-2.0.
+`
+
+/** A section of CHANGELOG.md: a version, with a date once it is released. */
+const SECTION = /^## (\S+)(?: \((\d{4}-\d{2}-\d{2})\))?/
+/** What deb-changelog(5) begins entries with. */
+const DAY = /^(\w+), (\d+) (\w+) (\d+) (\S+) GMT$/
+
+/**
+ * CHANGELOG.md as Debian's tools read it, see deb-changelog(5). What is not released is the version that is built.
+ * @param {string} text
+ * @param {{ version: string, maintainer: string, builtMs: number }} about
+ */
+export function renderChangelog(text, { version, maintainer, builtMs }) {
+  const sections = text.split(/^(?=## )/m).filter((section) => section.startsWith('## '))
+  return sections
+    .map((section) => {
+      const [, named = '', date] = SECTION.exec(section) ?? []
+      const at = new Date(date === undefined ? builtMs : `${date}T00:00:00Z`).toUTCString()
+      const paragraphs = section
+        .replace(/^## .*\n/, '')
+        .split(/\n(?=- )|\n{2,}/)
+        .map((paragraph) => paragraph.replace(/^- /, '').trim())
+        .filter((paragraph) => paragraph !== '')
+      const changes = paragraphs.map((paragraph) => wrap(paragraph, '  * ', '    ')).join('\n')
+      const isVersion = /^\d/.test(named)
+      return `understudy (${isVersion ? named : version}) unstable; urgency=medium\n\n${changes}\n\n -- ${maintainer}  ${at.replace(DAY, '$1, $2 $3 $4 $5 +0000')}\n`
+    })
+    .join('\n')
 }
 
 /** What systemd-tmpfiles makes at boot and at installation. @param {readonly Packaged[]} components */

@@ -20,6 +20,9 @@ const labPrograms = {
   '/usr/share/keyrings/debian-archive-keyring.gpg': 'debian-archive-keyring',
 }
 
+/** What the tests of the package run. */
+const testPrograms = { lintian: 'lintian', man: 'man-db' }
+
 /**
  * @param {string} message
  * @param {number} code
@@ -75,16 +78,32 @@ function dependenciesMatch() {
   )
 }
 
-/** Installs what the lab needs from Debian, with a policy that lets no service start on this machine. */
-function installLabPackages() {
-  if (process.getuid?.() !== 0) stop('the lab needs root (namespaces, mounts): run it with sudo', 77)
+/** @param {Record<string, string>} programs @returns the packages of those that are not there. */
+function missingOf(programs) {
   const path = ['/usr/sbin', '/usr/bin', '/sbin', '/bin', ...(process.env['PATH'] ?? '').split(':')]
-  const missing = Object.entries(labPrograms)
+  return Object.entries(programs)
     .filter(([program]) => !path.some((directory) => existsSync(resolve(directory, program))))
     .map(([, name]) => name)
-  if (missing.length === 0) return
-  if (!existsSync('/usr/bin/apt-get'))
+}
+
+/** Whether packages can be installed here. */
+const canInstall = () => process.getuid?.() === 0 && existsSync('/usr/bin/apt-get')
+
+/** Stops where the lab cannot be. */
+function checkLabHost() {
+  if (process.getuid?.() !== 0) stop('the lab needs root (namespaces, mounts): run it with sudo', 77)
+  const missing = missingOf(labPrograms)
+  if (missing.length > 0 && !canInstall())
     stop(`the lab needs ${missing.join(', ')} and a Debian host to get them`, 1)
+}
+
+/**
+ * Installs what is missing from Debian, with a policy that lets no service start on this machine.
+ * @param {Record<string, string>} programs
+ */
+function installPackages(programs) {
+  const missing = missingOf(programs)
+  if (missing.length === 0) return
   say(`installing ${missing.join(', ')}`)
   const policy = '/usr/sbin/policy-rc.d'
   const ours = !existsSync(policy)
@@ -113,5 +132,11 @@ if (!dependenciesMatch()) {
   run('npm', ['install', '--no-save', '--no-audit', '--no-fund'])
 }
 // Whoever asks for the lab builds what it needs; a build under a running lab test would pull the package from under it.
-if (what === 'lab') installLabPackages()
-else run(process.execPath, ['build.mjs'])
+if (what === 'lab') {
+  checkLabHost()
+  installPackages({ ...labPrograms, ...testPrograms })
+} else {
+  // Without them some tests of the package are skipped.
+  if (canInstall()) installPackages(testPrograms)
+  run(process.execPath, ['build.mjs'])
+}

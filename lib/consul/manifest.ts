@@ -119,7 +119,6 @@ export const consul: Component<Context, Joining> = /* @__PURE__ */ describe(() =
       { package: 'nodejs', minimum: '18.19' },
       { package: 'polkitd' },
       { package: 'systemd', program: '/usr/bin/systemctl' },
-      { package: 'util-linux', program: '/usr/bin/flock' },
     ],
     dropIns: [
       { unit: consulUnits.agent, file: 'restart.conf', as: 'understudy.conf' },

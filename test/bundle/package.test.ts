@@ -1,6 +1,6 @@
 /** The Debian package that `npm run package` has made: what is in it, and that everything that is named is there. */
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -24,12 +24,17 @@ import { built, repository, shellHandlers } from './support/handlers.ts'
 const deb = join(repository, `dist/understudy_${manifest.version}_all.deb`)
 const HANDLERS = '/usr/lib/understudy/handlers'
 const UNITS = '/usr/lib/systemd/system'
+const SCRIPTS = ['postinst', 'prerm', 'postrm']
 const read = (path: string): string => readFileSync(join(repository, path), 'utf8')
 const dpkg = (...args: string[]): string => execFileSync('dpkg-deb', args, { encoding: 'utf8' })
 const sources = (folder: string): string[] =>
   (readdirSync(join(repository, folder), { recursive: true }) as string[])
     .filter((file) => file.endsWith('.ts'))
     .map((file) => `${folder}/${file}`)
+
+/** Why a test of a program that is not there is skipped: node scripts/setup.mjs installs it, as root on Debian. */
+const isMissing = (program: string): string | false =>
+  existsSync(`/usr/bin/${program}`) ? false : `${program} is not installed`
 
 interface Entry {
   mode: string
@@ -70,7 +75,6 @@ describe('the package', () => {
       'repmgr',
       'syncthing (>= 1.19)',
       'systemd',
-      'util-linux',
     ])
   })
 
@@ -120,7 +124,6 @@ describe('the package', () => {
     for (const [path, text] of [
       ['/usr/lib/tmpfiles.d/understudy.conf', renderTmpfiles(components)],
       ['/usr/share/polkit-1/rules.d/50-understudy.rules', renderPolkit(components)],
-      ['/usr/share/doc/understudy/copyright', read('LICENSE')],
     ] as const) {
       assert.equal(readFileSync(join(extracted, path), 'utf8'), text, path)
     }
@@ -129,7 +132,80 @@ describe('the package', () => {
   test('has scripts that a shell understands', () => {
     const control = join(extracted, 'control')
     dpkg('--control', deb, control)
-    for (const script of ['postinst', 'prerm', 'postrm']) execFileSync('sh', ['-n', join(control, script)])
+    for (const script of SCRIPTS) execFileSync('sh', ['-n', join(control, script)])
+  })
+
+  test('is in order for lintian', { skip: isMissing('lintian') }, () => {
+    const { stdout } = spawnSync('lintian', ['--allow-root', '--tag-display-limit', '0', deb], {
+      encoding: 'utf8',
+      env: { PATH: process.env['PATH'] ?? '', LC_ALL: 'C.UTF-8' },
+    })
+    assert.equal(stdout, '')
+  })
+})
+
+describe('what is made from --help', () => {
+  const said = (...argv: string[]): string =>
+    execFileSync(process.execPath, [join(repository, 'dist/understudy/understudy.mjs'), ...argv, '--help'], {
+      encoding: 'utf8',
+    })
+  const commands = readdirSync(join(repository, 'dist/understudy'))
+    .map((name) => name.replace('.mjs', ''))
+    .filter((name) => name !== 'understudy')
+  const optionsIn = (text: string): string[] => [
+    ...new Set([...text.matchAll(/--[a-z]+(?:-[a-z]+)*/g)].map(([option]) => option)),
+  ]
+
+  /** What bash offers for the last of these words. */
+  function offered(...words: string[]): string[] {
+    const script = `. "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _understudy; printf '%s\\n' "\${COMPREPLY[@]}"`
+    const file = join(extracted, 'usr/share/bash-completion/completions/understudy')
+    return execFileSync('bash', ['-euc', script, 'bash', file, 'understudy', ...words], { encoding: 'utf8' })
+      .split('\n')
+      .filter((word) => word !== '')
+  }
+
+  test('the manual page has every command with every option, and troff has nothing to say about it', {
+    skip: isMissing('man'),
+  }, () => {
+    const { status, stdout, stderr } = spawnSync(
+      'man',
+      [
+        '--warnings',
+        '--no-justification',
+        '--no-hyphenation',
+        '--local-file',
+        join(extracted, 'usr/share/man/man8/understudy.8.gz'),
+      ],
+      { encoding: 'utf8', env: { PATH: process.env['PATH'] ?? '', LC_ALL: 'C.UTF-8', MANWIDTH: '120' } },
+    )
+    assert.deepEqual({ status, stderr }, { status: 0, stderr: '' })
+    assert.match(stdout, /^NAME\n +understudy - /m)
+    for (const command of commands) {
+      const section = stdout.split(new RegExp(`^understudy ${command}$`, 'm'))[1]?.split(/^\S/m)[0] ?? ''
+      for (const option of optionsIn(said(command)))
+        assert.ok(section.includes(option), `${command} ${option}`)
+      const plain = (text: string): string => text.replace(/\s+/g, ' ').trim()
+      // Every word, in its order.
+      const [title, ...lines] = said(command).split('\n')
+      assert.ok(plain(section).startsWith(plain(title ?? '')), command)
+      for (const word of plain(lines.join(' ')).split(' '))
+        assert.ok(section.includes(word), `${command}: ${word}`)
+    }
+  })
+
+  test('bash completes every command, its verbs and its options', () => {
+    assert.deepEqual(offered('').sort(), ['--help', '--version', ...commands].sort())
+    assert.deepEqual(offered('sta'), ['status'])
+    for (const command of commands) {
+      assert.deepEqual(offered(command, '--').sort(), optionsIn(said(command)).sort(), command)
+    }
+    assert.deepEqual(offered('folders', '').sort(), ['add', 'list', 'remove'])
+    assert.deepEqual(offered('files', 'w'), ['wait'])
+    // What follows is a file or a value.
+    assert.deepEqual(offered('files', 'put', ''), [])
+    assert.deepEqual(offered('join', '--policy', '--'), [])
+    assert.deepEqual(offered('nothing', '--'), [])
   })
 })
 
