@@ -62,18 +62,26 @@ await mkdir(new URL('dist', import.meta.url))
 // Handlers have no extension: without this they would be taken for ES modules, as everything else here is.
 await writeFile(new URL('dist/package.json', import.meta.url), '{ "type": "commonjs" }\n')
 
-const handlers = await entries('handlers')
-await Promise.all([
-  // CommonJS starts 9 ms sooner than ESM, and a fixed interpreter 9 ms sooner than env; it also works with an empty PATH.
+/**
+ * CommonJS starts 9 ms sooner than ESM, and a fixed interpreter 9 ms sooner than env; it also works with an empty PATH.
+ * @param {Record<string, string>} entryPoints @param {string[]} uncalled
+ */
+const handler = (entryPoints, uncalled) =>
   build({
     ...common,
-    entryPoints: handlers,
+    entryPoints,
     outdir: 'dist/handlers',
-    external: [...external, ...parts(['join', 'status'])],
+    external: [...external, ...parts(uncalled)],
     format: 'cjs',
     banner: { js: '#!/usr/bin/node' },
     outExtension: { '.js': '.cjs' },
-  }),
+  })
+
+const handlers = await entries('handlers')
+const { upgrade = '', ...others } = handlers
+await Promise.all([
+  handler(others, ['join', 'status']),
+  handler({ upgrade }, ['check', 'status']),
   command(['understudy', 'folders', 'files'], []),
   command(['join'], ['check']),
   command(['status'], ['check', 'join']),

@@ -25,7 +25,9 @@ import {
   renderCopyright,
   renderPolkit,
   renderPostinst,
+  renderPreinst,
   renderTmpfiles,
+  renderTriggers,
 } from './render.mjs'
 
 const top = fileURLToPath(new URL('..', import.meta.url))
@@ -103,6 +105,8 @@ try {
   writeGzip('usr/share/man/man8/understudy.8.gz', renderManual(help, commands, about))
   write('usr/share/bash-completion/completions/understudy', renderCompletion(help, commands))
 
+  write('DEBIAN/preinst', renderPreinst(about), 0o755)
+  write('DEBIAN/triggers', renderTriggers(components))
   write('DEBIAN/postinst', renderPostinst(components), 0o755)
   for (const script of ['prerm', 'postrm']) install(`packaging/debian/${script}`, `DEBIAN/${script}`, 0o755)
   write('DEBIAN/control', renderControl(components, about))

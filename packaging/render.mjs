@@ -116,6 +116,24 @@ ${rules.join('\n')}
 /** A unit's name as a regular expression: * stands for a number. @param {string} unit */
 const patternOf = (unit) => `/^${unit.replace(/[.@]/g, '\\$&').replace('*', '[0-9]+')}$/`
 
+/** The package's preinst, see deb-preinst(5): it says where this is a downgrade. @param {{ version: string }} about */
+export const renderPreinst = ({ version }) => `#!/bin/sh
+set -e
+
+if [ "$1" = upgrade ] && dpkg --compare-versions "$2" gt '${version}'; then
+  echo "understudy: this is a downgrade from $2 to ${version}; what a newer version has written in Consul may be unreadable to it, so look at understudy status" >&2
+fi
+`
+
+/**
+ * What other packages replace and nothing restarts: the package's postinst is called with "triggered", see deb-triggers(5).
+ * @param {readonly Packaged[]} components
+ */
+export const renderTriggers = (components) =>
+  all(components, ({ restarts }) => restarts)
+    .map(({ program }) => `interest-noawait ${program}\n`)
+    .join('')
+
 /** The package's postinst, see deb-postinst(5). @param {readonly Packaged[]} components */
 export const renderPostinst = (components) => `#!/bin/sh
 set -e
@@ -127,8 +145,13 @@ ${all(components, ({ users }) => users)
   systemd-tmpfiles --create understudy.conf
   if [ -d /run/systemd/system ]; then
     systemctl daemon-reload
+    # A member is configured as this package wants it. Whether that ends well, the check of the machine says.
+    systemctl start --no-block understudy-upgrade.service || true
   fi
-fi
+elif [ "$1" = triggered ] && [ -d /run/systemd/system ]; then
+${all(components, ({ restarts }) => restarts)
+  .map(({ unit }) => `  deb-systemd-invoke restart ${unit}\n`)
+  .join('')}fi
 `
 
 /**

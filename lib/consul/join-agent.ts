@@ -17,12 +17,11 @@ export const consulData = (): string => (existsSync('/opt/consul') ? '/opt/consu
 /** Starts the agent and waits until there is a leader. The first machine makes a cluster of its own, once. */
 export async function startConsul({ options, machine, placement, consul }: Joining): Promise<void> {
   const { address } = placement
-  const others = options.as === 'joiner' ? options.consulJoin.filter((member) => member !== address) : []
+  const named = options.as === 'joiner' ? options.consulJoin.filter((member) => member !== address) : []
   // Joining again without naming anybody else must not make a member forget whom it joined.
-  if (others.length > 0 || readText(consulPaths.config) === null) {
-    const agent = { node: machine.node, address, dataDirectory: consulData(), join: others }
-    replaceFile(consulPaths.config, renderConsulAgent(agent))
-  }
+  const join = named.length > 0 ? named : joinedBefore()
+  const agent = { node: machine.node, address, dataDirectory: consulData(), join }
+  replaceFile(consulPaths.config, renderConsulAgent(agent))
   const files: string[] = [consulPaths.config]
   // Only a server that has never run may found a cluster; one whose first start was interrupted still may.
   const begun = existsSync(`${consulData()}/raft`)
@@ -34,6 +33,10 @@ export async function startConsul({ options, machine, placement, consul }: Joini
   await waitFor('Consul to have a leader', LEADER_MS, () => consul.leader())
   rmSync(consulPaths.bootstrap, { force: true })
 }
+
+/** Whom the agent joins, by its configuration. */
+const joinedBefore = (): string[] =>
+  (JSON.parse(readText(consulPaths.config) ?? '{}') as { retry_join?: string[] }).retry_join ?? []
 
 /** Gives the agent what it runs for us: the services, checks and watches of all components. */
 export async function registerServices(joining: Joining): Promise<void> {

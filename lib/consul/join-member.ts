@@ -1,6 +1,6 @@
 import { waitFor } from '../core/wait.ts'
 import type { Consul } from './client.ts'
-import { type Joining, settingsOf } from './joining.ts'
+import { type Joining, markConfigured, settingsOf } from './joining.ts'
 import { consulKeys } from './manifest.ts'
 
 /** Consul's autopilot makes a server a voter after server_stabilization_time (3 s), at one of its rounds every 10 s. */
@@ -11,11 +11,15 @@ const CHECKS_MS = 45_000
 /** Makes the machine known as a member: first what each component keeps about it, last the member itself. */
 export async function publishMember(joining: Joining): Promise<void> {
   for (const part of joining.parts) await part.publish?.(joining)
+  const { consul, version } = joining
   const { node, address, postgresqlVersion } = settingsOf(joining)
-  if (await joining.consul.get(consulKeys.node(node))) return
-  const versions = { understudy: joining.version, postgresql: String(postgresqlVersion) }
-  const joinedAt = new Date().toISOString()
-  await joining.consul.set(consulKeys.node(node), { schema: 1, address, joinedAt, versions })
+  const published = (await consul.get(consulKeys.node(node)))?.value
+  if (published?.versions['understudy'] !== version) {
+    const versions = { ...published?.versions, understudy: version, postgresql: String(postgresqlVersion) }
+    const joinedAt = published?.joinedAt ?? new Date().toISOString()
+    await consul.set(consulKeys.node(node), { schema: 1, address, joinedAt, versions })
+  }
+  markConfigured()
 }
 
 /** A joining server counts for the quorum only once autopilot has made it a voter. */

@@ -27,6 +27,12 @@ export const part: Part = {
     { phase: 'publication', title: 'publish the member', run: publishMember },
     { phase: 'confirmation', title: 'wait for the checks', run: confirmMember },
   ],
+  upgrade: [
+    { phase: 'membership', title: 'start Consul', run: startConsul },
+    { phase: 'membership', title: 'read the cluster', run: takeSeat },
+    { phase: 'registration', title: 'register services, checks and watches', run: registerServices },
+    { phase: 'publication', title: 'publish the member', run: publishMember },
+  ],
   checks: ['serfHealth', 'understudy'],
   leave: [],
 }

@@ -3,9 +3,11 @@ import type { Component, JoinPart } from '../core/component.ts'
 import { EXIT, UnderstudyError } from '../core/errors.ts'
 import { paths } from '../core/paths.ts'
 import type { Settings } from '../core/settings.ts'
+import { build } from '../core/version.ts'
 import type { Consul } from './client.ts'
 import type { Seat } from './decide-seat.ts'
 import { DEFAULT_PREFIX } from './entry.ts'
+import { consulKeys } from './manifest.ts'
 import type { Config, Credentials, DurabilityMode, PlacementPolicy, Primary, Seats } from './schemas.ts'
 
 /** What a person asked for on the first machine, which founds the cluster. */
@@ -127,8 +129,25 @@ export function settingsOf({ machine, placement, cluster, seat, postgresql }: Jo
 }
 
 /** Writes what the handlers of a member read at their start: from here on they run. */
-export const writeSettings = (joining: Joining): boolean =>
+export function writeSettings(joining: Joining): void {
+  // Before the check runs for the first time: what is missing in a first join, the join itself does.
+  if (joining.machine.settings === null) markConfigured()
   replaceFile(paths.node, `${JSON.stringify(settingsOf(joining), null, 2)}\n`)
+}
+
+/** From now on this machine is known to be configured by this build. */
+export const markConfigured = (): boolean => replaceFile(paths.configured, `${build}\n`)
+
+/**
+ * How a daemon takes a new configuration. Those of a member have started with one of ours, so that a reload is enough, which keeps
+ * sessions and the virtual IP; before that they have to be restarted.
+ */
+export async function howToApply({
+  consul,
+  machine,
+}: Pick<Joining, 'consul' | 'machine'>): Promise<'reload' | 'restart'> {
+  return (await consul.get(consulKeys.node(machine.node))) === null ? 'restart' : 'reload'
+}
 
 function fromEarlier<T>(value: T | null): T {
   if (value === null)

@@ -40,7 +40,11 @@ export const consulPaths = {
   data: '/var/lib/consul',
 } as const
 
-export const consulUnits = { agent: 'consul.service' } as const
+export const consulUnits = {
+  agent: 'consul.service',
+  /** Configures this member as the installed package wants it. */
+  upgrade: 'understudy-upgrade.service',
+} as const
 
 /** Consul: state, membership and who leads. */
 export const consul: Component<Context, Joining> = /* @__PURE__ */ describe(() => ({
@@ -83,6 +87,11 @@ export const consul: Component<Context, Joining> = /* @__PURE__ */ describe(() =
     { path: consulPaths.config, holds: "settings of Consul's agent" },
     { path: consulPaths.bootstrap, holds: 'only during the very first start of the first machine' },
     { path: consulPaths.services, holds: 'services, checks and watches' },
+    { path: paths.configured, holds: 'the build of understudy that has configured this machine' },
+    {
+      path: paths.upgradeFailed,
+      holds: 'how often and why the machine could not be configured after an upgrade of the package',
+    },
     { path: '/run/understudy/check/silent-UNIT.json', holds: 'since when a daemon has not answered' },
     { path: '/run/understudy/lock/', holds: 'locks of handlers: `lead-changed` and `virtual-ip-state`' },
   ],
@@ -104,6 +113,12 @@ export const consul: Component<Context, Joining> = /* @__PURE__ */ describe(() =
       does: 'makes this machine follow the primary',
     },
     {
+      name: 'upgrade',
+      user: 'root',
+      calledBy: 'understudy-upgrade.service, after an upgrade of the package',
+      does: 'configures this member as the installed package wants it',
+    },
+    {
       name: 'service-tag',
       user: 'consul',
       calledBy: '`check`',
@@ -120,6 +135,7 @@ export const consul: Component<Context, Joining> = /* @__PURE__ */ describe(() =
       { package: 'polkitd' },
       { package: 'systemd', program: '/usr/bin/systemctl' },
     ],
+    units: [consulUnits.upgrade],
     dropIns: [
       { unit: consulUnits.agent, file: 'restart.conf', as: 'understudy.conf' },
       { unit: consulUnits.agent, file: 'consul.conf', as: 'understudy-priority.conf' },
@@ -130,7 +146,10 @@ export const consul: Component<Context, Joining> = /* @__PURE__ */ describe(() =
       'd /run/understudy/check 0755 consul consul',
       'd /var/lib/understudy 0755 root root',
     ],
-    polkit: [{ user: 'consul', verb: 'kill', units: [consulUnits.agent] }],
+    polkit: [
+      { user: 'consul', verb: 'kill', units: [consulUnits.agent] },
+      { user: 'consul', verb: 'start', units: [consulUnits.upgrade] },
+    ],
     users: ['addgroup --system --quiet understudy', 'adduser --quiet consul understudy'],
   },
   consul: (settings) => definitionsOf(definitions, settings),

@@ -79,6 +79,8 @@ export interface Packaging {
   units?: readonly string[]
   /** Drop-ins for units of others: the unit, the file of packaging/systemd/, the name that it gets. */
   dropIns?: readonly { unit: string; file: string; as: string }[]
+  /** Units of ours that run a program of another package: they are restarted when that is upgraded. */
+  restarts?: readonly { program: string; unit: string }[]
   /** Handlers that are shell scripts: packaging/NAME.sh. */
   scripts?: readonly string[]
   /** Lines for systemd-tmpfiles, see tmpfiles.d(5). */
@@ -142,6 +144,8 @@ export interface JoinPart<Joining> {
   /** Looks before anything is changed. @throws one sentence where this machine cannot become a member. */
   look?(joining: Joining): Promise<void>
   steps: readonly JoinStep<Joining>[]
+  /** Those steps that configure something, for a member whose package was upgraded: they end nobody's session. */
+  upgrade: readonly JoinStep<Joining>[]
   /** Publishes what the cluster keeps about a member, where it is not there yet. */
   publish?(joining: Joining): Promise<void>
   /** Ids of the checks in Consul that must pass before the join is complete. */

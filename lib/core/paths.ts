@@ -9,6 +9,10 @@ export const paths = {
   handler: (name: string): string => `${lib}/handlers/${name}`,
   /** Facts about this machine as a member (no secrets, world-readable). */
   node: `${etc}/node.json`,
+  /** The build that has configured this machine. */
+  configured: '/var/lib/understudy/configured',
+  /** How often and why this machine could not be configured after an upgrade of the package. */
+  upgradeFailed: `${run}/upgrade-failed.json`,
   lock: (name: string): string => `${run}/lock/${name}`,
   /** How often and since when a daemon has not answered. */
   silent: (unit: string): string => `${run}/check/silent-${unit}.json`,

@@ -62,21 +62,31 @@ export async function unitStates(names: readonly string[]): Promise<Map<string, 
   return new Map(names.map((name, index) => [name, states[index] ?? '']))
 }
 
-/** Since when a unit has been active, in epoch milliseconds, or null where it is not. */
-async function activeSinceMs(name: string): Promise<number | null> {
-  const said = await systemctl(['show', '--property=ActiveState,ActiveEnterTimestampMonotonic', name], ASK_MS)
+/**
+ * Since when a unit has been active, in epoch milliseconds, or null where it is not.
+ * @param since `reload`: since it was last started or reloaded.
+ */
+async function activeSinceMs(name: string, since: 'restart' | 'reload'): Promise<number | null> {
+  const timestamp = since === 'restart' ? 'ActiveEnterTimestampMonotonic' : 'StateChangeTimestampMonotonic'
+  const said = await systemctl(['show', `--property=ActiveState,${timestamp}`, name], ASK_MS)
   const value = (property: string): string => new RegExp(`^${property}=(.*)$`, 'm').exec(said)?.[1] ?? ''
   if (value('ActiveState') !== 'active') return null
   // Both are CLOCK_MONOTONIC: systemd's in microseconds, ours in nanoseconds.
-  const ageMs =
-    Number(process.hrtime.bigint() / 1_000_000n) - Number(value('ActiveEnterTimestampMonotonic')) / 1000
+  const ageMs = Number(process.hrtime.bigint() / 1_000_000n) - Number(value(timestamp)) / 1000
   return Date.now() - ageMs
 }
 
-/** Makes a unit run, now and after every boot, with the configuration that these files hold. */
-export async function ensureRunning(name: string, configuration: readonly string[]): Promise<void> {
+/**
+ * Makes a unit run, now and after every boot, with the configuration that these files hold.
+ * @param how it takes a configuration that has changed; one that does not run is started.
+ */
+export async function ensureRunning(
+  name: string,
+  configuration: readonly string[],
+  how: 'restart' | 'reload' = 'restart',
+): Promise<void> {
   await systemctl(['enable', '--quiet', name], 30_000)
-  const since = await activeSinceMs(name)
+  const since = await activeSinceMs(name, how)
   if (since !== null && configuration.every((file) => statSync(file).mtimeMs < since)) return
-  await unit('restart', name)
+  await unit(since === null ? 'restart' : how, name)
 }

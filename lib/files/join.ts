@@ -22,6 +22,8 @@ const GENERATE_MS = 60_000
 /** It reads its database before it answers. */
 const START_MS = 60_000
 
+const setUp = { phase: 'daemons', title: 'set up Syncthing', run: setUpSyncthing } as const
+
 /** Syncthing's part of a join. */
 export const part: Part = {
   async look({ options, cluster, consul }) {
@@ -29,7 +31,8 @@ export const part: Part = {
     if (cluster && options.as === 'joiner' && !options.mergeFiles)
       await checkOwnFiles(await readSharedFolders(consul))
   },
-  steps: [{ phase: 'daemons', title: 'set up Syncthing', run: setUpSyncthing }],
+  steps: [setUp],
+  upgrade: [setUp],
   leave: [],
 }
 

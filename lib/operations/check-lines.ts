@@ -1,11 +1,24 @@
 import type { Context } from '../consul/handler.ts'
+import { consulUnits } from '../consul/manifest.ts'
 import type { CheckLine, Component } from '../core/component.ts'
-import { unitStates } from '../core/systemd.ts'
+import { queueUnit, unitStates } from '../core/systemd.ts'
+import { decideUpgradeCheck, type UpgradeFacts } from './decide-upgrade.ts'
+import { observeUpgrade } from './observe-upgrade.ts'
 
 /** All lines of the periodic check: those of the components, and one for the units that have to run. */
 export async function checkLines(components: readonly Component<Context>[]): Promise<CheckLine<Context>[]> {
   const parts = await Promise.all(components.map(async ({ check }) => (await check?.())?.lines ?? []))
-  return [...parts.flat(), daemonsLine(components.flatMap(({ daemons }) => daemons))]
+  return [...parts.flat(), daemonsLine(components.flatMap(({ daemons }) => daemons)), upgrade]
+}
+
+/** Has this build configured the machine? Looks at files only, so that it costs nothing. */
+const upgrade: CheckLine<Context, UpgradeFacts> = {
+  name: 'upgrade',
+  observe: async () => observeUpgrade(),
+  decide: decideUpgradeCheck,
+  async apply(plan) {
+    if (plan.do === 'start') await queueUnit('start', consulUnits.upgrade)
+  },
 }
 
 const RUNNING = ['active', 'activating', 'reloading']

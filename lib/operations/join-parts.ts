@@ -15,10 +15,14 @@ export async function lookAround(joining: Joining): Promise<Joining> {
   return joining
 }
 
-/** The steps of a join: phase by phase, and within a phase in the order of the components. */
+/** Phase by phase, and within a phase in the order of the components. */
+const inPhases = (steps: readonly JoinStep<Joining>[]): JoinStep<Joining>[] =>
+  joinPhases.flatMap((phase) => steps.filter((step) => step.phase === phase))
+
+/** The steps of a join. */
 export const joinSteps = (parts: readonly Part[], as: JoinOptions['as']): JoinStep<Joining>[] =>
-  joinPhases.flatMap((phase) =>
-    parts
-      .flatMap(({ steps }) => steps)
-      .filter((step) => step.phase === phase && (step.only === undefined || step.only === as)),
-  )
+  inPhases(parts.flatMap(({ steps }) => steps)).filter(({ only }) => only === undefined || only === as)
+
+/** The steps on a member after an upgrade of the package. */
+export const upgradeSteps = (parts: readonly Part[]): JoinStep<Joining>[] =>
+  inPhases(parts.flatMap(({ upgrade }) => upgrade))

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { clusterOf, type Joining, type Part } from '../consul/joining.ts'
+import { clusterOf, howToApply, type Joining, type Part } from '../consul/joining.ts'
 import { readText, replaceFile } from '../core/atomic-files.ts'
 import { ensureRunning } from '../core/systemd.ts'
 import { systemUser } from '../core/users.ts'
@@ -7,9 +7,12 @@ import { scramSecret } from '../postgresql/scram.ts'
 import { renderDatabases, renderPgbouncer, renderPgbouncerHba, renderUserlist } from './config.ts'
 import { poolerPaths, poolerUnits } from './manifest.ts'
 
+const setUp = { phase: 'daemons', title: 'set up PgBouncer', run: setUpPgbouncer } as const
+
 /** PgBouncer's part of a join. */
 export const part: Part = {
-  steps: [{ phase: 'daemons', title: 'set up PgBouncer', run: setUpPgbouncer }],
+  steps: [setUp],
+  upgrade: [setUp],
   checks: ['pgbouncer'],
   leave: [],
 }
@@ -33,5 +36,6 @@ async function setUpPgbouncer(joining: Joining): Promise<void> {
     owner,
   )
   replaceFile(poolerPaths.config, renderPgbouncer(), owner)
-  await ensureRunning(poolerUnits.pgbouncer, [poolerPaths.hba, poolerPaths.userlist, poolerPaths.config])
+  const files = [poolerPaths.hba, poolerPaths.userlist, poolerPaths.config]
+  await ensureRunning(poolerUnits.pgbouncer, files, await howToApply(joining))
 }

@@ -22,6 +22,7 @@ import { disk } from './disk.ts'
 import { postgresqlKeys, postgresqlPaths, postgresqlUnits } from './manifest.ts'
 import { observeReplication } from './observe-follow.ts'
 import { readCommitSettings } from './observe-settings.ts'
+import { restart } from './restart.ts'
 
 /** It answers in milliseconds, and if it does not, another line says so. */
 const SETTINGS_MS = 2000
@@ -90,5 +91,6 @@ export const lines = [
   disk,
   repmgrd,
   settings,
+  restart,
   readable('databases', postgresqlKeys.nodes),
 ]

@@ -16,6 +16,8 @@ export interface RejoinFacts {
   data: 'intact' | 'unpublished' | 'torn' | 'missing'
   /** standby.signal is there. */
   standbySignal: boolean
+  /** dpkg is at work on PostgreSQL: its files may be of two versions, and it starts PostgreSQL itself when it has ended. */
+  replaced: boolean
   /** Whether a standby that does not stream can continue with the primary; null if the question does not arise. */
   lineage: Lineage | null | Unknown
   /** The failed attempts since the last one that succeeded; null if there are none. */
@@ -47,6 +49,7 @@ export function decideRejoin(facts: RejoinFacts): RejoinPlan {
       do: 'wait',
       why: `the last attempt has failed, and it is too early for the next one: ${failure.reason}`,
     }
+  if (facts.replaced) return { do: 'wait', why: 'dpkg is replacing PostgreSQL' }
   if (leadership === UNKNOWN) return { do: 'wait', why: 'Consul does not answer' }
   const down = local !== UNKNOWN && local.role === 'down'
   if (leadership.primary?.node === node) {

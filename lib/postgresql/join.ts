@@ -7,7 +7,7 @@ import {
   writeSettings,
 } from '../consul/joining.ts'
 import type { Primary } from '../consul/manifest.ts'
-import { unit } from '../core/systemd.ts'
+import { unit, unitStates } from '../core/systemd.ts'
 import { systemUser } from '../core/users.ts'
 import { copyPrimary } from './copy.ts'
 import { lookAtPostgresql, noPrimary } from './join-look.ts'
@@ -29,6 +29,10 @@ export const part: Part = {
     { phase: 'registration', only: 'first', title: 'become the primary', run: becomePrimary },
     { phase: 'publication', title: 'set up repmgrd', run: setUpRepmgrd },
   ],
+  upgrade: [
+    { phase: 'data', title: 'configure PostgreSQL', run: configureAgain },
+    { phase: 'publication', title: 'set up repmgrd', run: setUpRepmgrd },
+  ],
   async publish(joining) {
     const { node, repmgrId, address, postgresqlPort: port } = settingsOf(joining)
     const published = await joining.consul.get(postgresqlKeys.node(node))
@@ -46,6 +50,14 @@ async function configure(joining: Joining): Promise<void> {
   writeSecrets(config, credentials, postgres)
   configureRepmgr(settingsOf(joining))
   configurePostgresql(version, port, joining.placement.network, postgres)
+}
+
+/** What needs a restart waits for one: the check names it. */
+async function configureAgain(joining: Joining): Promise<void> {
+  writeSettings(joining)
+  await configure(joining)
+  const service = postgresqlUnits.server(postgresqlOf(joining).version)
+  if ((await unitStates([service])).get(service) === 'active') await unit('reload', service)
 }
 
 /** The first machine keeps its data, and becomes what the others copy. */

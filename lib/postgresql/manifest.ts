@@ -218,6 +218,7 @@ export const postgresql: Component<Context, Joining> = /* @__PURE__ */ describe(
       ...['understudy-rejoin.service', 'understudy-repmgrd.service', 'understudy-withdraw.service'],
       ...['understudy-watchdog.service', postgresqlUnits.watchdog],
     ],
+    restarts: [{ program: '/usr/lib/postgresql', unit: postgresqlUnits.repmgrd }],
     dropIns: [{ unit: 'postgresql@.service', file: 'postgresql@.service.conf', as: 'understudy.conf' }],
     scripts: ['database-changed', 'database-check', 'leader-released', 'watchdog'],
     tmpfiles: [

@@ -1,5 +1,6 @@
 import type { Context } from '../consul/handler.ts'
 import { dueAtMs } from '../core/decide-backoff.ts'
+import { isReplaced } from '../core/dpkg.ts'
 import { explain } from '../core/errors.ts'
 import { readFailure, recordFailure } from '../core/failure.ts'
 import { UNKNOWN } from '../core/unknown.ts'
@@ -25,18 +26,23 @@ export async function observeRejoin(context: Context): Promise<RejoinFacts> {
 
 const NOT_ASKED: Omit<RejoinFacts, 'node' | 'failure' | 'nowMs'> = {
   ...{ leadership: UNKNOWN, local: UNKNOWN, lineage: null, data: 'intact', standbySignal: false },
+  replaced: false,
 }
 
 async function observeMachine(context: Context): Promise<Omit<RejoinFacts, 'failure' | 'nowMs'>> {
   const { settings } = context
   const seen = await observeReplication(context, 'postgres')
   const { node, leadership, local } = seen
-  const lineage = await observeLineage(seen)
+  const [lineage, replaced] = await Promise.all([
+    observeLineage(seen),
+    isReplaced(`postgresql-${settings.postgresqlVersion}`),
+  ])
   return {
     node,
     leadership,
     local,
     lineage,
+    replaced,
     ...inspectData(settings.postgresqlVersion, local),
   }
 }

@@ -1,4 +1,4 @@
-import { clusterOf, type Joining, type Part, settingsOf } from '../consul/joining.ts'
+import { clusterOf, howToApply, type Joining, type Part, settingsOf } from '../consul/joining.ts'
 import { replaceFile } from '../core/atomic-files.ts'
 import { EXIT, UnderstudyError } from '../core/errors.ts'
 import { tryRun } from '../core/exec.ts'
@@ -9,10 +9,13 @@ import { virtualIpKeys, virtualIpPaths, virtualIpUnits } from './manifest.ts'
 /** arping itself ends after 2 s. */
 const ARPING_MS = 5000
 
+const setUp = { phase: 'daemons', title: 'set up keepalived', run: setUpKeepalived } as const
+
 /** keepalived's part of a join. */
 export const part: Part = {
   look: checkAddressIsFree,
-  steps: [{ phase: 'daemons', title: 'set up keepalived', run: setUpKeepalived }],
+  steps: [setUp],
+  upgrade: [setUp],
   async publish(joining) {
     const { node, vipPriority: priority } = settingsOf(joining)
     if (await joining.consul.get(virtualIpKeys.node(node))) return
@@ -27,7 +30,7 @@ async function setUpKeepalived(joining: Joining): Promise<void> {
   const { virtualIp, routerId } = clusterOf(joining).config
   const text = renderKeepalived({ node, interface: device, virtualIp, routerId, priority })
   replaceFile(virtualIpPaths.config, text)
-  await ensureRunning(virtualIpUnits.keepalived, [virtualIpPaths.config])
+  await ensureRunning(virtualIpUnits.keepalived, [virtualIpPaths.config], await howToApply(joining))
 }
 
 /** A new cluster's virtual IP must be free. @throws one sentence where another machine has it. */

@@ -24,7 +24,7 @@ import { built, repository, shellHandlers } from './support/handlers.ts'
 const deb = join(repository, `dist/understudy_${manifest.version}_all.deb`)
 const HANDLERS = '/usr/lib/understudy/handlers'
 const UNITS = '/usr/lib/systemd/system'
-const SCRIPTS = ['postinst', 'prerm', 'postrm']
+const SCRIPTS = ['preinst', 'postinst', 'prerm', 'postrm']
 const read = (path: string): string => readFileSync(join(repository, path), 'utf8')
 const dpkg = (...args: string[]): string => execFileSync('dpkg-deb', args, { encoding: 'utf8' })
 const sources = (folder: string): string[] =>
@@ -247,8 +247,8 @@ describe('what is named exists', () => {
       matches(read(`packaging/systemd/${file}`), /\/usr\/lib\/understudy\/handlers\/(\S+)/g),
     )
     const expected = [
-      ...['failover', 'fence', 'files', 'follow', 'pooler', 'rejoin', 'start-gate', 'virtual-ip-weight'],
-      'watchdog',
+      ...['failover', 'fence', 'files', 'follow', 'pooler', 'rejoin', 'start-gate', 'upgrade'],
+      ...['virtual-ip-weight', 'watchdog'],
     ]
     assert.deepEqual(named.sort(), expected)
     for (const name of named) assert.ok(handlers.includes(name), name)
@@ -299,6 +299,7 @@ describe('polkit: who may do what with which unit', () => {
     ['consul', 'start', filesUnits.files],
     ['consul', 'start', postgresqlUnits.follow],
     ['consul', 'start', postgresqlUnits.rejoin],
+    ['consul', 'start', consulUnits.upgrade],
     // Daemons that hang.
     ['consul', 'kill', consulUnits.agent],
     ['consul', 'kill', virtualIpUnits.keepalived],

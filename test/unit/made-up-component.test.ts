@@ -48,7 +48,10 @@ describe('a made-up component', () => {
   })
 
   test('the package depends on it, and has its units, users, directories and rights', () => {
-    assert.match(renderControl(all, { version: '1', maintainer: 'A <a@example.org>', description: 'x' }), /^Depends: .*\blamp \(>= 2\.0\)/m)
+    assert.match(
+      renderControl(all, { version: '1', maintainer: 'A <a@example.org>', description: 'x' }),
+      /^Depends: .*\blamp \(>= 2\.0\)/m,
+    )
     assert.match(renderTmpfiles(all), /^d \/run\/understudy\/lamp 0755 consul consul$/m)
     assert.match(renderPostinst(all), /^ {2}addgroup --system --quiet lamp$/m)
     const to = packagedFiles(all).map((file) => file.to)

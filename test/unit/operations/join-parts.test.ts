@@ -4,7 +4,7 @@ import { describe, test } from 'node:test'
 import { components } from '../../../lib/components.ts'
 import { checkIdsOf } from '../../../lib/consul/definitions.ts'
 import type { Joining, Part } from '../../../lib/consul/joining.ts'
-import { joinParts, joinSteps, lookAround } from '../../../lib/operations/join-parts.ts'
+import { joinParts, joinSteps, lookAround, upgradeSteps } from '../../../lib/operations/join-parts.ts'
 import { missingPackages } from '../../../lib/operations/machine.ts'
 import { madeUp } from '../support/made-up.ts'
 
@@ -28,6 +28,7 @@ const lampPart: Part = {
     { ...step('daemons', 'choose a colour'), only: 'first' },
     { ...step('daemons', 'take the colour over'), only: 'joiner' },
   ],
+  upgrade: [step('daemons', 'set up the lamp')],
   async publish({ machine }) {
     done.push(`publish ${machine.node}`)
   },
@@ -77,6 +78,16 @@ const after = (list: readonly string[], element: string, ...more: string[]): str
 describe('join: the steps', () => {
   test('of the first machine', async () => assert.deepEqual(await titles(components, 'first'), FIRST))
   test('of any other', async () => assert.deepEqual(await titles(components, 'joiner'), JOINER))
+
+  test('after an upgrade of the package: nothing is copied, and nothing waits', async () =>
+    assert.deepEqual(
+      upgradeSteps(await joinParts(all)).map(({ title }) => title),
+      [
+        ...['start Consul', 'read the cluster', 'configure PostgreSQL'],
+        ...['set up PgBouncer', 'set up keepalived', 'set up Syncthing', 'set up the lamp'],
+        ...['register services, checks and watches', 'publish the member', 'set up repmgrd'],
+      ],
+    ))
 
   test('nothing is left to do in a leave yet', async () =>
     assert.deepEqual(

@@ -11,6 +11,7 @@ const base: RejoinFacts = {
   local: { role: 'down' },
   data: 'intact',
   standbySignal: false,
+  replaced: false,
   lineage: null,
   failure: null,
   nowMs: 0,
@@ -28,6 +29,21 @@ const leadOfN3Free = { leader: lock('n1', null, 7), primary: published('n3', 3, 
 
 const cases: readonly Case<RejoinFacts, RejoinPlan>[] = [
   ['A former primary that is stopped', {}, { do: 'rewind', why: 'n2 is the primary', primary }],
+  [
+    'A former primary whose PostgreSQL is being upgraded',
+    { replaced: true },
+    { do: 'wait', why: 'dpkg is replacing PostgreSQL' },
+  ],
+  [
+    'A standby whose PostgreSQL is being upgraded: dpkg starts it',
+    { replaced: true, standbySignal: true },
+    { do: 'wait', why: 'dpkg is replacing PostgreSQL' },
+  ],
+  [
+    'The primary itself, whose PostgreSQL is being upgraded',
+    { replaced: true, leadership: leadOfN1 },
+    { do: 'wait', why: 'dpkg is replacing PostgreSQL' },
+  ],
   [
     'A former primary that still runs',
     { local: { role: 'primary', timeline: 3 } },

@@ -1,6 +1,7 @@
 /** Our SQL, and what we read from its answers, on real servers of several releases. */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { UNKNOWN } from '../../../lib/core/unknown.ts'
 import { waitFor } from '../../../lib/core/wait.ts'
 import { proveCommitsWait } from '../../../lib/postgresql/apply-commit-rule.ts'
 import { keepMetadata } from '../../../lib/postgresql/apply-upkeep.ts'
@@ -11,6 +12,7 @@ import { unsafeOf } from '../../../lib/postgresql/decide-settings.ts'
 import { readOffer } from '../../../lib/postgresql/observe-lineage.ts'
 import { readCommitSettings } from '../../../lib/postgresql/observe-settings.ts'
 import { askPostgresql } from '../../../lib/postgresql/observe-status.ts'
+import { readPending } from '../../../lib/postgresql/restart.ts'
 import { setAndReload } from '../../../lib/postgresql/setting.ts'
 import { dropSlots, ensureSlot, evictStandbys } from '../../../lib/postgresql/slots.ts'
 import { releases, TestServer } from '../support/postgresql.ts'
@@ -121,6 +123,24 @@ for (const { name, bin } of releases)
             { id: 3, type: 'standby', upstream: 2 },
           ],
         )
+      })
+    })
+
+    test('settings that wait for a restart, as monitoring sees them', async (t) => {
+      const pending = (one = server) => withDatabase(as('understudy_monitor', one), ASK_MS, readPending)
+      t.after(async () => {
+        await server.ask('alter system reset all')
+        await server.ask('select pg_reload_conf()')
+      })
+      assert.deepEqual(await pending(), { pending: [], role: 'primary' })
+      assert.deepEqual(await pending(standby), { pending: [], role: 'standby' })
+      await server.ask('alter system set max_connections = 77')
+      await server.ask("alter system set shared_preload_libraries = 'nothing'")
+      await server.ask("alter system set work_mem = '5MB'")
+      await server.ask('select pg_reload_conf()')
+      await waitFor('the postmaster to have read it', ASK_MS, async () => {
+        const { pending: found } = await pending()
+        return (found !== UNKNOWN && found.join() === 'max_connections,shared_preload_libraries') || null
       })
     })
 

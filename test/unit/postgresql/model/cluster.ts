@@ -304,7 +304,7 @@ export class Cluster {
     const seen = { node, leadership, local, standbySignal, lineage } as const
     const rejoin = decideRejoin({
       ...{ ...seen, data: this.#isUnpublished(self) ? 'unpublished' : 'intact' },
-      ...{ failure: null, nowMs: 0 },
+      ...{ replaced: false, failure: null, nowMs: 0 },
     })
     const ours = leadership.primary?.node === node
     if (self.role === 'down' && (self.stopped || ours)) self.repair = rejoin

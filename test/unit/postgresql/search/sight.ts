@@ -117,7 +117,7 @@ export function replicationFacts(state: State, node: Node): FollowFacts & Rejoin
     upstream: upstream && addressOf(upstream),
     streaming: sender !== null,
     lineage: lineageTo(state, node),
-    ...{ data: unpublished ? 'unpublished' : 'intact', failure: null, nowMs: 0 },
+    ...{ data: unpublished ? 'unpublished' : 'intact', failure: null, replaced: false, nowMs: 0 },
   }
 }
 

@@ -1,0 +1,35 @@
+import type { CheckPlan } from '../core/component.ts'
+import type { Failure } from '../core/decide-backoff.ts'
+
+export interface UpgradeFacts {
+  /** The build that has configured this machine, as it names itself; null where an earlier one has, which did not. */
+  configured: string | null
+  /** This build. */
+  own: string
+  /** The failed attempts since the last one that succeeded; null if there are none. */
+  failure: Failure | null
+}
+
+export type UpgradePlan = { do: 'nothing' | 'configure'; why: string }
+
+/** Whether this machine has to be configured as the installed package wants it. */
+export function decideUpgrade({ configured, own }: Pick<UpgradeFacts, 'configured' | 'own'>): UpgradePlan {
+  if (configured === own) return { do: 'nothing', why: `this machine is configured by understudy ${own}` }
+  const before = configured === null ? 'an earlier build' : `understudy ${configured}`
+  return {
+    do: 'configure',
+    why: `this machine is configured by ${before}, and understudy ${own} is installed`,
+  }
+}
+
+/** What the operator should know of it. */
+export function decideUpgradeCheck(facts: UpgradeFacts): CheckPlan {
+  const plan = decideUpgrade(facts)
+  if (plan.do === 'nothing') return { ...plan, problems: [] }
+  const { failure } = facts
+  const why =
+    failure === null
+      ? plan.why
+      : `${plan.why}; to configure it has failed ${failure.count} times: ${failure.reason}`
+  return { do: 'start', why, problems: [why] }
+}
