@@ -19,7 +19,9 @@ export function parseArguments<T extends ParseArgsConfig>(
   }
 }
 
-const isClosedPipe = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'EPIPE'
+/** The reader of a pipe has gone, or the terminal has. */
+const hasNoReader = (error: unknown): boolean =>
+  ['EPIPE', 'EIO'].includes((error as NodeJS.ErrnoException).code ?? '')
 
 /** Says in one sentence why a command has failed, and ends it. */
 function fail(command: string, error: unknown): never {
@@ -27,17 +29,17 @@ function fail(command: string, error: unknown): never {
   process.exit(error instanceof UnderstudyError ? error.exitCode : EXIT.failed)
 }
 
-/** From now on a reader that has seen enough (head) does not end the work halfway; any other failed write does. */
+/** From now on a reader that has seen enough (head), or is lost, does not end the work halfway; any other failed write does. */
 export function outliveReaders(command: string): void {
   for (const stream of [process.stdout, process.stderr])
     stream.on('error', (error) => {
-      if (!isClosedPipe(error)) fail(command, error)
+      if (!hasNoReader(error)) fail(command, error)
     })
 }
 
 /**
  * Runs a command for people to its end: prints its help, or does the work, which may return an exit code; an error is one
- * sentence and its exit code. Work that has nothing left to do without a reader may throw the EPIPE of its write.
+ * sentence and its exit code. Work that has nothing left to do without a reader may throw what its write does.
  */
 export async function runCommand(
   command: string,
@@ -52,7 +54,7 @@ export async function runCommand(
     if (argv.includes('--help') || argv.includes('-h')) process.stdout.write(help)
     else exitCode = (await work(argv)) ?? EXIT.ok
   } catch (error) {
-    if (!isClosedPipe(error)) fail(command, error)
+    if (!hasNoReader(error)) fail(command, error)
   }
   // Ended by hand: a connection to a silent machine would keep the process alive until TCP gives up.
   process.exit(exitCode)

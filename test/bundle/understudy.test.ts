@@ -93,6 +93,18 @@ describe('a closed pipe is no crash', () => {
     assert.equal(exitCode, 78, stderr)
     assert.match(stderr, /^understudy join: .*needs root.*$/)
   })
+  for (const stream of ['stdout', 'stderr']) {
+    // What the kernel answers where the terminal is gone.
+    const lost = `process.${stream}.write = () => { process.${stream}.emit('error', Object.assign(new Error('write EIO'), { code: 'EIO' })); return false }`
+    test(`nor is a lost terminal: ${stream}`, { skip: rootOnly.skip || unjoined.skip }, async () => {
+      const { exitCode } = await run('/usr/bin/setpriv', [
+        ...['--reuid=nobody', '--regid=nogroup', '--clear-groups', process.execPath],
+        ...['--import', `data:text/javascript,${encodeURIComponent(lost)}`, command],
+        ...['join', '--virtual-ip', '10.77.0.100/24'],
+      ])
+      assert.equal(exitCode, 78)
+    })
+  }
   test('status has nothing left to do', { skip: cannotRun }, async () => {
     const member = new Member()
     try {
