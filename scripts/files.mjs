@@ -6,6 +6,7 @@ import { EXIT, UnderstudyError, usageError } from '#lib/core/errors'
 import { requireSettings } from '#lib/core/settings'
 import { localSyncthing } from '#lib/files/client'
 import { isWithin } from '#lib/files/decide-folders'
+import { nameProblem } from '#lib/files/decide-names'
 import { parseFilesCommand } from '#lib/files/options'
 import { checkSource, isStill, placeOf, writeFile } from '#lib/files/put'
 import { prepare, waitForCopies } from '#lib/files/wait'
@@ -65,7 +66,10 @@ function scopeOf(folders, { folder: label, path }) {
   const around = named.find((folder) => isWithin(at, folder.path))
   if (!around)
     throw usageError(`${at} is not in ${label === null ? 'a replicated folder' : `the folder ${label}`}`)
-  return { folders: [around], path: relative(around.path, at) || null }
+  const inside = relative(around.path, at)
+  const wrong = nameProblem(inside)
+  if (wrong !== null) throw usageError(wrong)
+  return { folders: [around], path: inside || null }
 }
 
 /**

@@ -9,6 +9,8 @@ export interface SharedFolder {
   id: string
   label: string
   path: string
+  /** It stands still: nothing is scanned, sent or received. */
+  paused: boolean
   devices: SyncthingDevice[]
 }
 

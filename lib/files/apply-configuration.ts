@@ -5,6 +5,7 @@ import { groupId, userId } from '../core/users.ts'
 import { localSyncthing, type Syncthing } from './client.ts'
 import type { Change, SyncthingPlan } from './decide.ts'
 import type { Folder } from './manifest.ts'
+import { rememberMounts } from './mounts.ts'
 
 /** Carries out the changes of a plan. If one fails, the others are still made. @throws all failures in one error. */
 export async function applyConfiguration({ changes }: SyncthingPlan): Promise<void> {
@@ -45,6 +46,9 @@ async function applyChange(daemon: Syncthing, change: Change): Promise<void> {
       return daemon.changeFolder(change.id, change.values)
     case 'remove-folder':
       return daemon.removeFolder(change.id)
+    case 'remember-mounts':
+      rememberMounts(change.points)
+      return
     case 'ignores':
       return daemon.setIgnores(change.id, change.ignore)
   }

@@ -5,9 +5,11 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Consul } from '../consul/client.ts'
 import { EXIT, UnderstudyError, usageError } from '../core/errors.ts'
 import { labelFor, labelProblem, overlapProblem, pathProblem, readFolders } from './decide-folders.ts'
+import { insideProblem } from './decide-mounts.ts'
 import { lookAtDirectory, ownershipOf } from './directory.ts'
 import type { FoldersCommand } from './folder-options.ts'
 import { type Folder, type FoldersDocument, filesKeys, type Ownership } from './manifest.ts'
+import { readMountPoints } from './mounts.ts'
 
 type AddCommand = Extract<FoldersCommand, { verb: 'add' }>
 
@@ -24,8 +26,15 @@ export async function describeDirectory(path: string): Promise<Ownership> {
   const there = lookAtDirectory(path)
   if (there === null) throw usageError(`there is no directory ${path} on this machine; make it first`)
   if (there.state === 'unusable') throw usageError(`${there.why}; name the directory itself`)
+  checkMounts(path)
   checkWritable(path)
   return ownershipOf(path)
+}
+
+/** @throws where something is mounted inside a directory that is to become, or to join, a folder. */
+export function checkMounts(path: string): void {
+  const wrong = insideProblem(path, readMountPoints())
+  if (wrong !== null) throw new UnderstudyError(EXIT.config, wrong)
 }
 
 /** Tries it: nothing else covers every reason why a directory may not be writable. */

@@ -7,7 +7,9 @@ import { orUnknown, UNKNOWN } from '../core/unknown.ts'
 import { readAway, writeAway } from './away.ts'
 import { localSyncthing, replicatesFiles } from './client.ts'
 import { decideFilesCheck, type FilesCheckFacts, type FilesCheckPlan } from './decide-check.ts'
+import { mountedInside } from './decide-mounts.ts'
 import { filesUnits } from './manifest.ts'
+import { readMountPoints } from './mounts.ts'
 import { observeFiles } from './observe.ts'
 import { readReport } from './report.ts'
 
@@ -20,14 +22,18 @@ const files: CheckLine<Context, FilesCheckFacts, FilesCheckPlan> = {
   report: 'files',
   async observe({ consul }) {
     const nowMs = Date.now()
-    if (!replicatesFiles()) return { report: null, seen: null, alive: null, away: {}, nowMs }
+    if (!replicatesFiles()) return { report: null, seen: null, alive: null, away: {}, mounted: [], nowMs }
     const [seen, members] = await Promise.all([
       observeFiles(localSyncthing(SYNCTHING_MS)),
       orUnknown(consul.members()),
     ])
     const alive =
       members === UNKNOWN ? null : new Set(members.flatMap((member) => (member.alive ? [member.name] : [])))
-    return { report: readReport(), seen, alive, away: readAway(), nowMs }
+    const points = readMountPoints()
+    const mounted = seen.folders
+      .filter(({ path, here }) => here.state !== 'stopped' && mountedInside(path, points).length > 0)
+      .map(({ path }) => path)
+    return { report: readReport(), seen, alive, away: readAway(), mounted, nowMs }
   },
   decide: decideFilesCheck,
   async apply({ start, away }) {

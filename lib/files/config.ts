@@ -87,12 +87,42 @@ export const wantedFolder = (label: string, folder: Folder, deviceIds: readonly 
   fsWatcherEnabled: true,
   fsWatcherDelayS: 1,
   ignorePerms: false,
+  // A name stays what its writer chose: Syncthing would rename the file under it.
+  autoNormalize: false,
   // A new file gets the owner of its directory, even if that user has another uid on this machine.
   copyOwnershipFromParent: true,
   // Keep every conflict file, however often a file changes on both sides of a partition.
   maxConflicts: -1,
   versioning: folder.versioning ? VERSIONING : NO_VERSIONING,
 })
+
+/** Characters that Syncthing escapes in an attribute of its XML. */
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&amp;': '&',
+  '&lt;': '<',
+  '&gt;': '>',
+  '&#34;': '"',
+  '&#39;': "'",
+}
+const unescaped = (value: string): string =>
+  value.replace(/&(amp|lt|gt|#34|#39);/g, (entity) => ENTITIES[entity] ?? entity)
+
+const FOLDER = /<folder id="([^"]+)" label="([^"]*)" path="([^"]*)"[\s\S]*?<\/folder>/g
+
+/** The folders in Syncthing's config.xml. */
+export const foldersIn = (config: string): { id: string; label: string; path: string; paused: boolean }[] =>
+  [...config.matchAll(FOLDER)].map(([text, id = '', label = '', path = '']) => ({
+    ...{ id, label: unescaped(label), path: unescaped(path) },
+    paused: text.includes('<paused>true</paused>'),
+  }))
+
+/** The same config.xml with these folders paused. */
+export const withPaused = (config: string, ids: readonly string[]): string =>
+  config.replace(FOLDER, (text, id: string) =>
+    ids.includes(id)
+      ? text.replace(/<paused>false<\/paused>/, '').replace('</folder>', '<paused>true</paused></folder>')
+      : text,
+  )
 
 /** The wanted values that Syncthing does not have; null if it has them all. Of a folder's devices only the ids are compared. */
 export function difference(wanted: Values, has: Values): Values | null {

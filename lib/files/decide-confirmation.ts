@@ -1,3 +1,4 @@
+import { printable } from '../core/text.ts'
 import { lackText } from './decide-copy.ts'
 
 /** How many other machines must have everything: a number, all of them, or enough for a majority together with this one. */
@@ -50,7 +51,7 @@ function sentenceOf({ name, connected, lacks }: MachineNeeds): string {
   const away = connected ? '' : ' is not connected'
   if (lacks.length === 0) return `${name}${away}`
   const bytes = lacks.reduce((sum, { size }) => sum + size, 0)
-  const named = lacks.slice(0, NAMED).map((file) => `${file.folder}/${file.name}`)
+  const named = lacks.slice(0, NAMED).map((file) => printable(`${file.folder}/${file.name}`))
   const more = lacks.length > NAMED ? ` and ${lacks.length - NAMED} more` : ''
   const files = lackText({ files: lacks.length, bytes })
   return `${name}${away ? `${away} and` : ''} lacks ${files}: ${named.join(', ')}${more}`

@@ -2,6 +2,7 @@ import { byKey } from '../core/order.ts'
 import { UNKNOWN, type Unknown } from '../core/unknown.ts'
 import { difference, type Values, wantedDevice, wantedFolder, wantedOptions } from './config.ts'
 import { type Folders, isWithin, overlapProblem, pathProblem } from './decide-folders.ts'
+import { type FolderMounts, mountProblem, toRemember } from './decide-mounts.ts'
 import type { Folder, SyncthingNode } from './manifest.ts'
 
 /** What is at the path of a folder that this machine does not share yet. */
@@ -20,6 +21,7 @@ export interface SyncthingConfig {
     id: string
     label: string
     path: string
+    paused: boolean
     devices: readonly { deviceID: string }[]
   })[]
   /** Ignore patterns by the folder's id. A folder without its marker is left out: its directory may be another one. */
@@ -36,6 +38,9 @@ export interface SyncthingFacts {
   syncthing: SyncthingConfig | Unknown
   /** By path, of the folders that are not shared here yet. */
   directories: ReadonlyMap<string, DirectoryFact>
+  /** What is, or was, mounted inside the folders that are shared here, by their paths; and what we remember of it. */
+  mounts: ReadonlyMap<string, FolderMounts>
+  remembered: readonly string[]
   /** A person allows to merge what this machine has at or below this path. */
   mergeFiles: string | null
 }
@@ -48,6 +53,7 @@ export type Change =
   | { what: 'add-folder'; values: Values; path: string; ignore: readonly string[] }
   | { what: 'change-folder'; id: string; values: Values }
   | { what: 'ignores'; id: string; ignore: readonly string[] }
+  | { what: 'remember-mounts'; points: readonly string[] }
 
 export interface SyncthingPlan {
   do: 'nothing' | 'configure'
@@ -61,10 +67,11 @@ export interface SyncthingPlan {
 /** Makes Syncthing's devices and folders those of the cluster. Only what differs is changed. */
 export function decideSyncthing(facts: SyncthingFacts): SyncthingPlan {
   const { node, address, members, folders, syncthing } = facts
+  const still = syncthing === UNKNOWN ? { changes: [], problems: [] } : standStill(facts, syncthing)
   const wait = (why: string, problems: string[] | null): SyncthingPlan => ({
-    do: 'nothing',
-    why,
-    changes: [],
+    do: still.changes.length === 0 ? 'nothing' : 'configure',
+    why: [...still.changes.map(nameOf), why].join(', '),
+    changes: still.changes,
     problems,
   })
   if (members === UNKNOWN || folders === UNKNOWN) return wait('Consul does not answer', null)
@@ -74,22 +81,43 @@ export function decideSyncthing(facts: SyncthingFacts): SyncthingPlan {
   // A list without this machine may be incomplete: no device or folder is removed because of it.
   if (own?.deviceId !== syncthing.deviceId) {
     const why = `Consul's key syncthing/nodes/${node} ${own ? "does not name this machine's Syncthing" : 'is missing'}`
-    return wait(why, [`${why}; run understudy join again`])
+    return wait(why, [`${why}; run understudy join again`, ...still.problems])
   }
 
   const devices = decideDevices(facts, members, syncthing)
   const shared = decideFolders(facts, folders, syncthing, devices.ids)
   const options = difference(wantedOptions(address), syncthing.options)
   const changes: Change[] = [
+    ...still.changes,
     ...(options ? [{ what: 'options' as const, values: options }] : []),
     ...devices.changes,
     ...shared.changes,
     ...devices.removals,
   ]
-  const problems = [...devices.problems, ...shared.problems]
+  const problems = [...devices.problems, ...shared.problems, ...still.problems]
   if (changes.length === 0)
     return wait(problems.length === 0 ? 'nothing differs' : problems.join('; '), problems)
   return { do: 'configure', why: changes.map(nameOf).join(', '), changes, problems }
+}
+
+/** Pauses the folders that must not be scanned as they are; whatever Consul says. */
+function standStill({ mounts, remembered }: SyncthingFacts, { folders }: SyncthingConfig) {
+  const points = toRemember(mounts)
+  const changes: Change[] =
+    points.join('\n') === [...remembered].join('\n') ? [] : [{ what: 'remember-mounts', points }]
+  const problems: string[] = []
+  for (const { id, label, path, paused } of folders) {
+    const problem = problemInside(label, path, mounts)
+    if (problem === null) continue
+    problems.push(problem)
+    if (!paused) changes.push({ what: 'change-folder', id, values: { paused: true } })
+  }
+  return { changes, problems }
+}
+
+function problemInside(label: string, path: string, mounts: SyncthingFacts['mounts']): string | null {
+  const inside = mounts.get(path)
+  return inside ? mountProblem(label, inside) : null
 }
 
 /** Two machines with the same device cannot be distinguished: both are left as they are. */
@@ -165,7 +193,9 @@ function decideFolders(
         )
         continue
       }
-      const differs = difference(wanted, has)
+      // As paused as it is where it must stand still: that is not decided here.
+      const stands = problemInside(label, has.path, facts.mounts) !== null
+      const differs = difference(stands ? { ...wanted, paused: has.paused } : wanted, has)
       if (differs) changes.push({ what: 'change-folder', id: folder.id, values: differs })
       const ignores = syncthing.ignores[folder.id]
       if (ignores !== undefined && ignores.join('\n') !== folder.ignore.join('\n'))
@@ -236,6 +266,8 @@ function nameOf(change: Change): string {
       return `change ${Object.keys(change.values).join(' and ')} of ${change.id}`
     case 'remove-folder':
       return `stop sharing ${change.id}`
+    case 'remember-mounts':
+      return `remember ${change.points.join(' and ') || 'no mount points'}`
     case 'ignores':
       return `set the ignore patterns of ${change.id}`
   }

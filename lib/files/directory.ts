@@ -3,7 +3,9 @@ import { dirname, join } from 'node:path'
 import { exists } from '../core/atomic-files.ts'
 import { groupId, nameOfId, userId } from '../core/users.ts'
 import type { DirectoryFact } from './decide.ts'
+import { insideProblem } from './decide-mounts.ts'
 import type { Folder, Ownership } from './manifest.ts'
+import { readMountPoints } from './mounts.ts'
 
 /** Syncthing's own files in a folder. */
 const isSyncthings = (name: string): boolean => /^\.st(folder(\.removed-.*)?|ignore|versions)$/.test(name)
@@ -19,6 +21,8 @@ export function lookAtDirectory(path: string): Exclude<DirectoryFact, { state: '
     if (!found.isDirectory() && !found.isSymbolicLink()) return unusable(`${path} is not a directory`)
     const real = realpathSync(path)
     if (real !== path) return unusable(`${path} is a link to ${real}`)
+    const inside = insideProblem(path, readMountPoints())
+    if (inside !== null) return unusable(inside)
     const own = readdirSync(path).filter((name) => !isSyncthings(name))
     const [example] = own
     return example === undefined ? { state: 'empty' } : { state: 'used', entries: own.length, example }
@@ -67,19 +71,34 @@ function isPlain(path: string): boolean {
   }
 }
 
-/** How many conflict files there are below a path, see https://docs.syncthing.net/users/syncing.html#conflicting-changes. */
-export function countConflicts(path: string): number {
-  let count = 0
-  const pending = [path]
+/** What a walk through a folder has found. */
+export interface Walked {
+  /** Conflict files, see https://docs.syncthing.net/users/syncing.html#conflicting-changes. */
+  conflicts: number
+  /** Sockets, pipes and devices, which Syncthing skips without a word, and one of them. */
+  special: { count: number; example: string } | null
+}
+
+/** Walks through all that is below a path. What is ignored is not special. */
+export function walk(path: string, isIgnored: (name: string) => boolean = () => false): Walked {
+  let conflicts = 0
+  const special: string[] = []
+  const pending = ['']
   for (let directory = pending.pop(); directory !== undefined; directory = pending.pop()) {
-    for (const entry of entriesOf(directory)) {
+    for (const entry of entriesOf(join(path, directory))) {
+      const name = join(directory, entry.name)
       if (entry.isDirectory()) {
-        if (!isSyncthings(entry.name)) pending.push(join(directory, entry.name))
-      } else if (entry.name.includes('.sync-conflict-') && !entry.name.startsWith('.syncthing.')) count++
+        if (!isSyncthings(entry.name)) pending.push(name)
+      } else if (entry.name.includes('.sync-conflict-') && !entry.name.startsWith('.syncthing.')) conflicts++
+      else if (isSpecial(entry) && !isIgnored(name)) special.push(name)
     }
   }
-  return count
+  const [example] = special.sort()
+  return { conflicts, special: example === undefined ? null : { count: special.length, example } }
 }
+
+const isSpecial = (entry: Dirent): boolean =>
+  entry.isSocket() || entry.isFIFO() || entry.isCharacterDevice() || entry.isBlockDevice()
 
 /** Empty if the directory was removed meanwhile. */
 function entriesOf(directory: string): Dirent[] {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
+import type { Consul } from '../consul/client.ts'
 import { type Joining, type Part, settingsOf } from '../consul/joining.ts'
 import { readText, replaceFile } from '../core/atomic-files.ts'
 import { EXIT, UnderstudyError } from '../core/errors.ts'
@@ -7,11 +8,12 @@ import { run } from '../core/exec.ts'
 import { ensureRunning } from '../core/systemd.ts'
 import { type SystemUser, systemGroup, systemUser } from '../core/users.ts'
 import { waitFor } from '../core/wait.ts'
-import { uniquePart } from './change-folders.ts'
+import { checkMounts, uniquePart } from './change-folders.ts'
 import { localSyncthing } from './client.ts'
-import { renderSyncthing } from './config.ts'
+import { foldersIn, renderSyncthing } from './config.ts'
 import { usedText } from './decide.ts'
 import { DEFAULT_PATHS, defaultFolders, type Folders } from './decide-folders.ts'
+import { deviceIdOf, identityProblem } from './decide-identity.ts'
 import { inspectDirectory, ownershipOf } from './directory.ts'
 import { readSharedFolders } from './document.ts'
 import { type FoldersDocument, filesKeys, filesPaths, filesUnits } from './manifest.ts'
@@ -26,10 +28,14 @@ const setUp = { phase: 'daemons', title: 'set up Syncthing', run: setUpSyncthing
 
 /** Syncthing's part of a join. */
 export const part: Part = {
-  async look({ options, cluster, consul }) {
+  async look({ options, cluster, consul, machine }) {
     await fileUsers()
-    if (cluster && options.as === 'joiner' && !options.mergeFiles)
-      await checkOwnFiles(await readSharedFolders(consul))
+    if (cluster) await checkIdentity(machine.node, consul)
+    const folders = cluster ? await readSharedFolders(consul) : null
+    const paths = folders ? [...folders.valid.values()].map(({ path }) => path) : DEFAULT_PATHS
+    const configured = foldersIn(readText(filesPaths.config) ?? '').map(({ path }) => path)
+    for (const path of paths) if (!configured.includes(path)) checkMounts(path)
+    if (cluster && options.as === 'joiner' && !options.mergeFiles) await checkOwnFiles(folders)
   },
   steps: [setUp],
   upgrade: [setUp],
@@ -43,12 +49,21 @@ const fileUsers = async (): Promise<{ syncthing: SystemUser; consul: SystemUser;
   gid: await systemGroup('understudy-files'),
 })
 
+/** @throws where this machine is a copy of another one: neither would be connected. */
+async function checkIdentity(node: string, consul: Consul): Promise<void> {
+  const certificate = readText(filesPaths.certificate)
+  if (certificate === null) return
+  const { valid } = await consul.list(filesKeys.nodes)
+  const wrong = identityProblem(node, deviceIdOf(certificate), valid)
+  if (wrong !== null) throw new UnderstudyError(EXIT.config, wrong)
+}
+
 /** @throws one sentence where this machine has files that the join would merge with those of the cluster. */
 async function checkOwnFiles(folders: Folders | null): Promise<void> {
   if (folders === null) return
-  const config = readText(filesPaths.config) ?? ''
+  const configured = foldersIn(readText(filesPaths.config) ?? '').map(({ id }) => id)
   for (const folder of folders.valid.values()) {
-    if (config.includes(`<folder id="${folder.id}"`)) continue
+    if (configured.includes(folder.id)) continue
     const directory = await inspectDirectory(folder)
     if (directory.state !== 'used') continue
     throw new UnderstudyError(

@@ -64,6 +64,8 @@ export const filesPaths = {
   home: '/var/lib/understudy/syncthing',
   config: '/var/lib/understudy/syncthing/config.xml',
   certificate: '/var/lib/understudy/syncthing/cert.pem',
+  /** What was mounted inside folders when we looked last. */
+  mounts: '/var/lib/understudy/syncthing/mounts.json',
 } as const
 
 export const filesUnits = {
@@ -94,6 +96,7 @@ export const files: Component<Context, Joining> = /* @__PURE__ */ describe(() =>
     { path: filesPaths.lock, holds: 'lock of `files`' },
     { path: filesPaths.away, holds: 'machines that the check found without a connection, and since when' },
     { path: filesPaths.home, holds: "Syncthing's keys, configuration and database" },
+    { path: filesPaths.mounts, holds: 'mount points that `files` has found inside folders' },
   ],
   ports: [
     { port: '22000/tcp', what: 'Syncthing', from: "the members' network" },
@@ -105,6 +108,12 @@ export const files: Component<Context, Joining> = /* @__PURE__ */ describe(() =>
       user: 'understudy-syncthing, root',
       calledBy: 'understudy-files.service; join; `understudy folders`',
       does: 'configures Syncthing as the cluster wants it',
+    },
+    {
+      name: 'files-gate',
+      user: 'understudy-syncthing',
+      calledBy: 'understudy-syncthing.service, before Syncthing starts',
+      does: 'pauses folders in which something is mounted, or a mounted disk is missing',
     },
     {
       name: 'files-changed',

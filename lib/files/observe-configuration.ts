@@ -7,6 +7,7 @@ import type { Folders } from './decide-folders.ts'
 import { inspectDirectory, isMarked } from './directory.ts'
 import { readSharedFolders } from './document.ts'
 import { filesKeys } from './manifest.ts'
+import { lookInside, readMountPoints, readRememberedMounts } from './mounts.ts'
 
 /** Members and folders in Consul, and the configuration of this machine's Syncthing. */
 export async function observeConfiguration(
@@ -21,7 +22,9 @@ export async function observeConfiguration(
   ])
   const { node, address } = settings
   const directories = await inspectNew(folders, config)
-  return { node, address, members, folders, syncthing: config, directories, ...event }
+  const remembered = readRememberedMounts()
+  const mounts = lookInsideAll(config, remembered)
+  return { node, address, members, folders, syncthing: config, directories, mounts, remembered, ...event }
 }
 
 async function readConfig(): Promise<SyncthingConfig> {
@@ -33,9 +36,20 @@ async function readConfig(): Promise<SyncthingConfig> {
     daemon.folders(),
   ])
   // Not from the folder's state: just after a start, a folder without its marker looks like any other.
-  const marked = folders.filter(({ path }) => isMarked(path))
+  // One that is paused has none to ask for.
+  const marked = folders.filter(({ path, paused }) => !paused && isMarked(path))
   const ignores = await Promise.all(marked.map(async ({ id }) => [id, await daemon.ignores(id)] as const))
   return { deviceId, options, devices, folders, ignores: Object.fromEntries(ignores) }
+}
+
+/** What is, or was, mounted inside the folders that are shared here. */
+function lookInsideAll(
+  config: SyncthingConfig | Unknown,
+  remembered: readonly string[],
+): SyncthingFacts['mounts'] {
+  if (config === UNKNOWN) return new Map()
+  const points = readMountPoints()
+  return new Map(config.folders.map(({ path }) => [path, lookInside(path, points, remembered)] as const))
 }
 
 /** What is at the paths of the folders that are not shared here yet. */

@@ -1,5 +1,9 @@
+import { printable } from '../core/text.ts'
 import type { Syncthing } from './client.ts'
-import { copyElsewhere, copyHere, type FilesSeen, type FolderCopies } from './decide-copy.ts'
+import { type Copy, copyElsewhere, copyHere, type FilesSeen, type FolderCopies } from './decide-copy.ts'
+
+/** The report of the handler `files`, which has paused it, says why. */
+const PAUSED: Copy = { state: 'stopped', files: 0, bytes: 0 }
 
 /** Asks this machine's Syncthing for every folder and machine. @throws `unavailable` if it does not answer. */
 export async function observeFiles(daemon: Syncthing): Promise<FilesSeen> {
@@ -8,14 +12,15 @@ export async function observeFiles(daemon: Syncthing): Promise<FilesSeen> {
     daemon.folders(),
     daemon.connected(),
   ])
-  const copies = folders.map(async ({ id, label, path }): Promise<FolderCopies> => {
+  const copies = folders.map(async ({ id, label, path, paused }): Promise<FolderCopies> => {
+    if (paused) return { label, path, sequence: -1, here: PAUSED, others: new Map() }
     const status = await daemon.folderStatus(id)
     const [error] = status.pullErrors > 0 ? await daemon.errors(id) : []
     const others = devices.map(async ({ deviceID, name }) => {
       const copy = copyElsewhere(connected.has(deviceID), await daemon.completion(id, deviceID))
       return [name, copy] as const
     })
-    const here = copyHere(status, error ? `${error.path}: ${error.error}` : null)
+    const here = copyHere(status, error ? printable(`${error.path}: ${error.error}`) : null)
     return { label, path, sequence: status.sequence, here, others: new Map(await Promise.all(others)) }
   })
   return {

@@ -14,6 +14,7 @@ import { NEW_FILE, REAL_DIRECTORY, randomName } from '../core/atomic-files.ts'
 import { EXIT, UnderstudyError, usageError } from '../core/errors.ts'
 import type { SharedFolder } from './api.ts'
 import { isWithin } from './decide-folders.ts'
+import { nameProblem } from './decide-names.ts'
 
 /** Where a file is to be written. */
 export interface Place {
@@ -38,14 +39,17 @@ export function placeOf(source: string, destination: string, folders: readonly S
   const directory = realOrNull(dirname(named))
   if (directory === null) throw usageError(`there is no directory ${dirname(named)}; make it first`)
   const file = join(directory, basename(named))
-  const existing = statOrNull(file)
-  if (existing !== null && !existing.isFile()) throw usageError(`${file} exists already and is not a file`)
   const folder = folders.find(({ path }) => isWithin(file, path))
   if (folder === undefined) {
     const paths = folders.map(({ path }) => path).join(', ') || 'none'
     throw usageError(`${file} is not in a replicated folder; the folders are: ${paths}`)
   }
-  return { folder, file, path: relative(folder.path, file) }
+  const path = relative(folder.path, file)
+  const wrong = nameProblem(path)
+  if (wrong !== null) throw usageError(wrong)
+  const existing = statOrNull(file)
+  if (existing !== null && !existing.isFile()) throw usageError(`${file} exists already and is not a file`)
+  return { folder, file, path }
 }
 
 /** @throws where the source is no file, or cannot be read. */
@@ -145,7 +149,8 @@ function orNull<T>(look: () => T): T | null {
   try {
     return look()
   } catch (error) {
-    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return null
+    if (['ENOENT', 'ENOTDIR', 'ENAMETOOLONG'].includes((error as NodeJS.ErrnoException).code ?? ''))
+      return null
     throw error
   }
 }

@@ -7,7 +7,9 @@ import { UNKNOWN } from '../core/unknown.ts'
 import { applyConfiguration } from './apply-configuration.ts'
 import { localSyncthing } from './client.ts'
 import { decideSyncthing, type SyncthingFacts, type SyncthingPlan } from './decide.ts'
-import { countConflicts, isMarked } from './directory.ts'
+import { isWalkDue } from './decide-check.ts'
+import { ignoring } from './decide-ignore.ts'
+import { isMarked, walk } from './directory.ts'
 import { observeConfiguration } from './observe-configuration.ts'
 import { type FilesReport, readReport, writeReport } from './report.ts'
 
@@ -82,23 +84,30 @@ export function filesRun() {
 /** What a run knows that could not look: the failure is in its report. */
 const nothingSeen = ({ node, address }: Settings, event: FilesEvent): SyncthingFacts => ({
   ...{ node, address, members: UNKNOWN, folders: UNKNOWN, syncthing: UNKNOWN, directories: new Map() },
+  ...{ mounts: new Map(), remembered: [] },
   ...event,
 })
 
-/** Counts the conflict files of the folders that have changed since the last count. */
+/** Of a folder that nobody could walk through yet. */
+const NOT_WALKED = { conflicts: 0, special: null, sequence: -1, atMs: 0, tookMs: 0 }
+
+/** Counts the conflict files and what cannot be replicated, in the folders for which that is due. */
 async function countAll(): Promise<FilesReport['folders']> {
   const daemon = localSyncthing()
   const before = readReport()?.folders ?? {}
   const counted = await Promise.all(
-    (await daemon.folders()).map(async ({ id, label, path }) => {
+    (await daemon.folders()).map(async ({ id, label, path, paused }) => {
+      const last = before[label]
+      if (paused) return [label, last ?? NOT_WALKED] as const
       const { sequence, error } = await daemon.folderStatus(id)
       // Without a scan, Syncthing may take an hour to notice that a disk is gone or back.
       if (isMarked(path) !== (error === '')) await daemon.scan(id, null, SCAN_MS).catch(() => {})
-      const last = before[label]
-      return [
-        label,
-        last?.sequence === sequence ? last : { conflicts: countConflicts(path), sequence },
-      ] as const
+      const atMs = Date.now()
+      if (last && !isWalkDue(last, sequence, atMs)) return [label, last] as const
+      const isIgnored = ignoring(await daemon.ignores(id))
+      const started = performance.now()
+      const walked = walk(path, isIgnored)
+      return [label, { ...walked, sequence, atMs, tookMs: performance.now() - started }] as const
     }),
   )
   return Object.fromEntries(counted)

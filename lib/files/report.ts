@@ -8,8 +8,17 @@ const report = v.object({
   at: v.string(),
   /** What a person has to correct. */
   problems: v.array(v.string()),
-  /** By label: how many conflict files there are, and Syncthing's sequence number when they were counted. */
-  folders: v.record(v.string(), v.object({ conflicts: v.number(), sequence: v.number() })),
+  /** By label: what the last walk found, with Syncthing's sequence number then; when it was and how long it took, in ms. */
+  folders: v.record(
+    v.string(),
+    v.object({
+      conflicts: v.number(),
+      special: v.nullable(v.object({ count: v.number(), example: v.string() })),
+      sequence: v.number(),
+      atMs: v.number(),
+      tookMs: v.number(),
+    }),
+  ),
 })
 export type FilesReport = v.InferOutput<typeof report>
 

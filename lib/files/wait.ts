@@ -1,10 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { EXIT, UnderstudyError, usageError } from '../core/errors.ts'
+import { printable } from '../core/text.ts'
 import type { SharedFolder, SyncthingDevice } from './api.ts'
 import type { Syncthing } from './client.ts'
 import { type Contents, needsOf, readContents } from './contents.ts'
 import { copiesNeeded, judgeCopies, type MachineNeeds, type MinCopies } from './decide-confirmation.ts'
 import { isWithin } from './decide-folders.ts'
+import { mountedInside, mountProblem } from './decide-mounts.ts'
+import { readMountPoints } from './mounts.ts'
 
 export interface WaitOptions {
   /** In these folders. */
@@ -80,7 +83,13 @@ export async function prepare(
     const there = others.length === 1 ? 'is 1 other machine' : `are ${others.length} other machines`
     throw usageError(`--min-copies ${minCopies} is too many: there ${there}`)
   }
-  for (const { id, label } of folders) {
+  const points = readMountPoints()
+  for (const { id, label, path, paused } of folders) {
+    // A scan would take what is mounted for files of the folder.
+    const inside = mountProblem(label, { mounted: mountedInside(path, points), missing: [] })
+    const why =
+      inside ?? (paused ? `the folder ${label} is paused on this machine; understudy status says why` : null)
+    if (why !== null) throw new UnderstudyError(EXIT.unavailable, why)
     const { error } = await daemon.folderStatus(id)
     if (error !== '')
       throw new UnderstudyError(EXIT.unavailable, `the folder ${label} is stopped on this machine: ${error}`)
@@ -102,7 +111,8 @@ async function scan(
     throw new UnderstudyError(EXIT.retry, why, { cause })
   })
   const [wrong] = (await daemon.errors(id)).filter((error) => isAsked(error.path, path))
-  if (wrong) throw new UnderstudyError(EXIT.failed, `not confirmed: ${label}/${wrong.path}: ${wrong.error}`)
+  if (wrong)
+    throw new UnderstudyError(EXIT.failed, printable(`not confirmed: ${label}/${wrong.path}: ${wrong.error}`))
   if (path === null) return
   const file = await daemon.file(id, path)
   if (file === null || file.ignored || file.invalid)

@@ -10,6 +10,7 @@ import {
 } from '../../../lib/files/decide-check.ts'
 import type { Copy, FolderCopies } from '../../../lib/files/decide-copy.ts'
 import type { FilesReport } from '../../../lib/files/report.ts'
+import { walkedWith } from '../support/documents.ts'
 
 const at = '2026-03-01T12:00:00.000Z'
 const SECOND = 1000
@@ -27,7 +28,7 @@ const folder = (label: string, difference: Partial<FolderCopies> = {}): FolderCo
 })
 
 /** One folder without conflicts, and nothing to say. */
-const report: FilesReport = { at, problems: [], folders: { resources: { conflicts: 0, sequence: 7 } } }
+const report: FilesReport = { at, problems: [], folders: { resources: walkedWith(0, 7) } }
 const unchanged = [folder('resources')]
 const changed = [folder('resources', { sequence: 8 })]
 
@@ -120,7 +121,7 @@ describe('files-check: what a person has to correct', () => {
   const withHere = (here: Copy) => [folder('resources', { here })]
   const counted = (conflicts: number): FilesReport => ({
     ...report,
-    folders: { resources: { conflicts, sequence: 7 } },
+    folders: { resources: walkedWith(conflicts, 7) },
   })
   const cases: readonly (readonly [
     caption: string,

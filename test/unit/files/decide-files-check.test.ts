@@ -5,6 +5,7 @@ import {
   type FilesCheckPlan,
 } from '../../../lib/files/decide-check.ts'
 import type { Copy } from '../../../lib/files/decide-copy.ts'
+import { walkedWith } from '../support/documents.ts'
 import { type Case, table } from '../support/table.ts'
 
 const at = '2026-03-01T12:00:00.000Z'
@@ -19,10 +20,11 @@ const notConnected =
 
 /** One folder in sync, a report of this moment, and the other machine is connected. */
 const base: FilesCheckFacts = {
-  report: { at, problems: [], folders: { resources: { conflicts: 0, sequence: 7 } } },
+  report: { at, problems: [], folders: { resources: walkedWith(0, 7) } },
   seen,
   alive: new Set(['n1', 'n2']),
   away: {},
+  mounted: [],
   nowMs,
 }
 const recent = {
@@ -50,6 +52,11 @@ const cases: readonly Case<FilesCheckFacts, FilesCheckPlan>[] = [
     { report: { at, problems: ['no room'], folders: {} } },
     { do: 'start', why: 'names problems', start: true, away: {}, problems: ['no room'] },
   ],
+  [
+    'Something was mounted inside a folder: the handler stops it before anything is scanned there',
+    { mounted: ['/srv/resources'] },
+    { ...recent, do: 'start', why: 'mounted inside /srv/resources', start: true },
+  ],
   ['A machine has just gone: its time starts', { seen: gone }, { ...recent, away: { n2: nowMs } }],
   [
     'It has been away for long',
@@ -70,7 +77,7 @@ const cases: readonly Case<FilesCheckFacts, FilesCheckPlan>[] = [
   [
     'The problems of the folders come before those of the machines',
     {
-      report: { at, problems: [], folders: { resources: { conflicts: 1, sequence: 7 } } },
+      report: { at, problems: [], folders: { resources: walkedWith(1, 7) } },
       seen: gone,
       away: { n2: nowMs - 3 * MINUTE },
     },

@@ -59,6 +59,7 @@ const sharedAs = (label: string, folder: Folder, nodes?: readonly string[]): Sha
   id: folder.id,
   label,
   path: folder.path,
+  paused: false,
   devices: devicesOf(nodes ?? ['n3', 'n2', 'n1']),
   order: 'random',
 })
@@ -80,6 +81,8 @@ const base: SyncthingFacts = {
   folders: foldersOf({ files: FILES }),
   syncthing: config,
   directories: new Map(),
+  mounts: new Map(),
+  remembered: [],
   mergeFiles: null,
 }
 /** Another folder is in the document, and this is at its path here. */
@@ -116,6 +119,77 @@ const sharedWith = (nodes: readonly string[]): Change => ({
   id: 'files-1',
   values: { devices: [...devicesOf(nodes)].sort((one, other) => (one.deviceID < other.deviceID ? -1 : 1)) },
 })
+
+const inside = (mounted: readonly string[], missing: readonly string[] = []) => ({
+  mounts: new Map([['/srv/files', { mounted, missing }]]),
+  remembered: [...mounted, ...missing].sort(),
+})
+const pauses: Change = { what: 'change-folder', id: 'files-1', values: { paused: true } }
+const pausedConfig = { ...config, folders: [{ ...sharedAs('files', FILES), paused: true }] }
+const IS_MOUNTED =
+  'the folder files is stopped: /srv/files/disk is mounted inside it, which is not replicated; unmount it, or mount it elsewhere'
+const IS_GONE =
+  'the folder files is stopped: the file system at /srv/files/disk inside it is gone and an empty directory is in its place; put its files back there, or remove the directory if they may be deleted on the others'
+
+const mounts: readonly Case<SyncthingFacts, SyncthingPlan>[] = [
+  [
+    'Something is mounted inside a folder: that is remembered first, and the folder stands still',
+    { ...inside(['/srv/files/disk']), remembered: [] },
+    configure(
+      'remember /srv/files/disk, change paused of files-1',
+      [{ what: 'remember-mounts', points: ['/srv/files/disk'] }, pauses],
+      [IS_MOUNTED],
+    ),
+  ],
+  [
+    'It stands still already',
+    { ...inside(['/srv/files/disk']), syncthing: pausedConfig },
+    nothing('is mounted', [IS_MOUNTED]),
+  ],
+  [
+    'It is gone, and an empty directory is in its place: the folder does not go on',
+    { ...inside([], ['/srv/files/disk']), syncthing: pausedConfig },
+    nothing('is gone', [IS_GONE]),
+  ],
+  [
+    'Somebody resumed it by hand',
+    inside([], ['/srv/files/disk']),
+    configure('change paused of files-1', [pauses], [IS_GONE]),
+  ],
+  [
+    'Its files are back, or the directory was removed: it goes on, and nothing is remembered',
+    { ...inside([]), remembered: ['/srv/files/disk'], syncthing: pausedConfig },
+    configure('remember no mount points, change paused of files-1', [
+      { what: 'remember-mounts', points: [] },
+      { ...pauses, values: { paused: false } },
+    ]),
+  ],
+  [
+    'Consul does not answer: the folder stands still all the same',
+    { ...inside(['/srv/files/disk']), members: UNKNOWN },
+    { ...configure('Consul does not answer', [pauses]), problems: null },
+  ],
+  [
+    'The list of folders is lost: the same',
+    { ...inside(['/srv/files/disk']), folders: null },
+    configure(
+      'change paused',
+      [pauses],
+      [
+        "Consul's key syncthing/folders is missing or malformed; nothing is changed until it is restored",
+        IS_MOUNTED,
+      ],
+    ),
+  ],
+  [
+    'What else differs of the folder is set while it stands still',
+    {
+      ...inside(['/srv/files/disk']),
+      syncthing: { ...pausedConfig, folders: [{ ...sharedAs('files', FILES, ['n1', 'n2']), paused: true }] },
+    },
+    configure('change devices of files-1', [sharedWith(['n1', 'n2', 'n3'])], [IS_MOUNTED]),
+  ],
+]
 
 const general: readonly Case<SyncthingFacts, SyncthingPlan>[] = [
   ['All is as it should be', {}, nothing('nothing differs')],
@@ -626,6 +700,7 @@ const folders: readonly Case<SyncthingFacts, SyncthingPlan>[] = [
   ],
 ]
 describe('syncthing: folders', () => table(decideSyncthing, base, folders))
+describe('syncthing: what is mounted inside folders', () => table(decideSyncthing, base, mounts))
 
 /** What Syncthing and the disk are like after these changes. It refuses what Syncthing would refuse. */
 function applied(facts: SyncthingFacts, changes: readonly Change[]): SyncthingFacts {
@@ -830,6 +905,8 @@ const factsWith = <M extends SyncthingFacts['members'], F extends SyncthingFacts
     folders,
     syncthing: anyConfig,
     directories: anyDirectories,
+    mounts: fc.constant(new Map()),
+    remembered: fc.constant([]),
     mergeFiles: fc.constantFrom(null, '/', '/srv/a', '/srv/c'),
   })
 /** Everybody answers, and this machine is a member. */

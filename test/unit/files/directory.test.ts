@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import type { DirectoryFact } from '../../../lib/files/decide.ts'
-import { countConflicts, inspectDirectory } from '../../../lib/files/directory.ts'
+import { inspectDirectory, walk } from '../../../lib/files/directory.ts'
 
 let base = ''
 beforeEach(() => {
@@ -139,23 +140,32 @@ describe('conflict files', () => {
   for (const [caption, names, count] of cases) {
     test(`${caption}: ${count}`, () => {
       make(...names)
-      assert.equal(countConflicts(join(base, 'files')), count)
+      assert.equal(walk(join(base, 'files')).conflicts, count)
     })
   }
 
-  test('the directory is gone: 0', () => assert.equal(countConflicts(join(base, 'files')), 0))
+  test('the directory is gone: 0', () => assert.equal(walk(join(base, 'files')).conflicts, 0))
 
   test('links are not followed: 0', () => {
     make(`real/${CONFLICT}`, 'files/')
     symlinkSync(join(base, 'real'), join(base, 'files', 'link'))
     symlinkSync(join(base, 'files'), join(base, 'files', 'loop'))
-    assert.equal(countConflicts(join(base, 'files')), 0)
+    assert.equal(walk(join(base, 'files')).conflicts, 0)
   })
 
   test('a directory that cannot be looked at is an error, not none', () => {
     make('files')
-    assert.throws(() => countConflicts(join(base, 'files')), { code: 'ENOTDIR' })
+    assert.throws(() => walk(join(base, 'files')).conflicts, { code: 'ENOTDIR' })
   })
+})
+
+test('sockets, pipes and devices are named, but not what is ignored, nor links to them', () => {
+  make('a/file', 'b/')
+  for (const name of ['a/pipe', 'b/pipe', 'ignored.pipe']) execFileSync('mkfifo', [join(base, name)])
+  symlinkSync(join(base, 'a/pipe'), join(base, 'link'))
+  const isIgnored = (name: string): boolean => name.endsWith('.pipe')
+  assert.deepEqual(walk(base, isIgnored).special, { count: 2, example: 'a/pipe' })
+  assert.equal(walk(join(base, 'b'), () => true).special, null)
 })
 
 test('nothing below a link is unusable: it would be made where the link leads to', async () => {
@@ -174,5 +184,5 @@ test('nor is what is below a link that leads nowhere', async () => {
 
 test('a file that Syncthing is only fetching is no conflict', () => {
   make('a/.syncthing.b.sync-conflict-20260101-000000-ABCDEFG.txt.tmp')
-  assert.equal(countConflicts(base), 0)
+  assert.equal(walk(base).conflicts, 0)
 })

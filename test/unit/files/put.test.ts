@@ -34,7 +34,7 @@ before(() => {
   symlinkSync(join(top, 'folder'), join(top, 'link'))
   writeFileSync(join(top, 'source'), 'new')
   chmodSync(join(top, 'source'), 0o640)
-  folder = { id: 'f-1', label: 'f', path: join(top, 'folder'), devices: [] }
+  folder = { id: 'f-1', label: 'f', path: join(top, 'folder'), paused: false, devices: [] }
 })
 after(() => rmSync(top, { recursive: true }))
 
@@ -50,6 +50,10 @@ describe('where a file is put', () => {
     ['folder/sub/', 'sub/source'],
     ['folder/sub/x', 'sub/x'],
     ['folder/sub/../x', 'x'],
+    ['folder/Pr\u00fcfung', 'Pr\u00fcfung'],
+    [`folder/${'x'.repeat(255)}`, 'x'.repeat(255)],
+    ['folder/a\nb', 'a\nb'],
+    ['folder/sub/.stignore', 'sub/.stignore'],
     // A link that leads into the folder.
     ['link/x', 'x'],
   ]
@@ -66,6 +70,15 @@ describe('where a file is put', () => {
     ['folderx', /is not in a replicated folder/],
     ['folder/none/x', /there is no directory .*none; make it first/],
     ['folder/none/', /there is no directory .*none; make it first/],
+    ['folder/Pru\u0308fung', /Pru\u0308fung cannot be replicated: its name is not in composed Unicode/],
+    // What Node.js makes of an argument that is not UTF-8.
+    ['folder/bad\ufffdname', /its name is not UTF-8/],
+    [`folder/${'x'.repeat(256)}`, /a name has at most 255 bytes/],
+    [`folder/${'ü'.repeat(128)}`, /a name has at most 255 bytes/],
+    [`folder/${'x'.repeat(256)}/y`, /there is no directory/],
+    ['folder/.stignore', /\.stignore cannot be replicated: Syncthing keeps that name for itself/],
+    ['folder/.syncthing.x.tmp', /Syncthing keeps that name/],
+    ['folder/a\n\u001b[31mu\u0308', /^a\\n\\u001b\[31m/],
   ]
   for (const [destination, says] of refused)
     test(`not ${destination}`, () => assert.throws(() => place(destination), { exitCode: 64, message: says }))

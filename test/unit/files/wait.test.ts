@@ -28,7 +28,7 @@ interface Scene {
 }
 
 const file = (name: string) => ({ name, type: 'FILE_INFO_TYPE_FILE', size: 10 })
-const folder = { id: 'shared-1', label: 'shared', path: '/srv/shared', devices: [] }
+const folder = { id: 'shared-1', label: 'shared', path: '/srv/shared', paused: false, devices: [] }
 
 async function wait(scene: Scene) {
   const { n2, n3, tree = [], sequence = 100, files = {}, path = null, minCopies = 'all' } = scene

@@ -14,6 +14,7 @@ import type { ChecksReadings } from '../../../lib/status/checks.ts'
 import type { ClusterReport } from '../../../lib/status/facts.ts'
 import { rollCall } from '../../../lib/status/roll-call.ts'
 import type { VirtualIpReadings } from '../../../lib/virtual-ip/status.ts'
+import { walkedWith } from '../support/documents.ts'
 import { settings } from '../support/settings.ts'
 import { judge, passing, sections } from './healthy.ts'
 
@@ -154,7 +155,7 @@ const readings = (change: Partial<ConsulReadings> = {}, silent: readonly string[
       ]),
     ),
     files: { value: seen([folder('resources')]) },
-    filesReport: { at, problems: [], folders: { resources: { conflicts: 0, sequence: 7 } } },
+    filesReport: { at, problems: [], folders: { resources: walkedWith(0, 7) } },
   }
 }
 
@@ -413,14 +414,14 @@ describe('assemble: replicated files', () => {
       {
         at,
         problems: ['something'],
-        folders: { resources: { conflicts: 2, sequence: 6 }, removed: { conflicts: 9, sequence: 1 } },
+        folders: { resources: walkedWith(2, 6), removed: walkedWith(9, 1) },
       },
       null,
       2,
     ],
     [
       'No conflict is not the same as not counted',
-      { at, problems: [], folders: { certificates: { conflicts: 0, sequence: 7 } } },
+      { at, problems: [], folders: { certificates: walkedWith(0, 7) } },
       0,
       null,
     ],

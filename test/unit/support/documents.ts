@@ -2,6 +2,7 @@ import type { Entry } from '../../../lib/consul/entry.ts'
 import type { Leadership } from '../../../lib/consul/leadership.ts'
 import type { Leader, Primary } from '../../../lib/consul/manifest.ts'
 import type { Folder } from '../../../lib/files/manifest.ts'
+import type { FilesReport } from '../../../lib/files/report.ts'
 
 export const NOW = '2026-01-02T03:04:05.678Z'
 
@@ -35,6 +36,11 @@ export const leadOfN2: Leadership = { leader: lock('n2', 'session-n2', 8), prima
 /** The device id of a machine's Syncthing. */
 export const deviceOf = (node: string): string =>
   Array.from({ length: 8 }, () => 'ABCDEFGHIJ'.charAt(Number(node.slice(1))).repeat(7)).join('-')
+
+/** What a report has of a folder that was walked through at `NOW`. */
+export const walkedWith = (conflicts: number, sequence: number): FilesReport['folders'][string] => ({
+  ...{ conflicts, special: null, sequence, atMs: Date.parse(NOW), tookMs: 1 },
+})
 
 /** A replicated folder with a label. */
 export const folderAt = (label: string, path: string, difference: Partial<Folder> = {}): Folder => ({
