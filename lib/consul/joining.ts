@@ -7,7 +7,6 @@ import { build } from '../core/version.ts'
 import type { Consul } from './client.ts'
 import type { Seat } from './decide-seat.ts'
 import { DEFAULT_PREFIX } from './entry.ts'
-import { consulKeys } from './manifest.ts'
 import type { Config, Credentials, DurabilityMode, PlacementPolicy, Primary, Seats } from './schemas.ts'
 
 /** What a person asked for on the first machine, which founds the cluster. */
@@ -137,17 +136,6 @@ export function writeSettings(joining: Joining): void {
 
 /** From now on this machine is known to be configured by this build. */
 export const markConfigured = (): boolean => replaceFile(paths.configured, `${build}\n`)
-
-/**
- * How a daemon takes a new configuration. Those of a member have started with one of ours, so that a reload is enough, which keeps
- * sessions and the virtual IP; before that they have to be restarted.
- */
-export async function howToApply({
-  consul,
-  machine,
-}: Pick<Joining, 'consul' | 'machine'>): Promise<'reload' | 'restart'> {
-  return (await consul.get(consulKeys.node(machine.node))) === null ? 'restart' : 'reload'
-}
 
 function fromEarlier<T>(value: T | null): T {
   if (value === null)

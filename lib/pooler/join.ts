@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { clusterOf, howToApply, type Joining, type Part } from '../consul/joining.ts'
+import { howToApply } from '../consul/how-to-apply.ts'
+import { clusterOf, type Joining, type Part } from '../consul/joining.ts'
 import { readText, replaceFile } from '../core/atomic-files.ts'
 import { ensureRunning } from '../core/systemd.ts'
 import { systemUser } from '../core/users.ts'

@@ -1,4 +1,5 @@
-import { clusterOf, howToApply, type Joining, type Part, settingsOf } from '../consul/joining.ts'
+import { howToApply } from '../consul/how-to-apply.ts'
+import { clusterOf, type Joining, type Part, settingsOf } from '../consul/joining.ts'
 import { replaceFile } from '../core/atomic-files.ts'
 import { EXIT, UnderstudyError } from '../core/errors.ts'
 import { tryRun } from '../core/exec.ts'
