@@ -112,7 +112,7 @@ export const files: Component<Context, Joining> = /* @__PURE__ */ describe(() =>
     {
       name: 'files-gate',
       user: 'understudy-syncthing',
-      calledBy: 'understudy-syncthing.service, before Syncthing starts',
+      calledBy: 'understudy-syncthing.service, before its start',
       does: 'pauses folders in which something is mounted, or a mounted disk is missing',
     },
     {

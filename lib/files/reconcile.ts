@@ -48,8 +48,9 @@ export function filesRun() {
   }
 
   async function apply(plan: SyncthingPlan, _context: Context): Promise<void> {
-    // Not before a service that does not answer has had its time.
-    if (failure === null && silent && performance.now() - started < PATIENCE_MS) return
+    // Not before a service that does not answer has had its time; a folder that must stand still does not wait for it.
+    if (failure === null && silent && plan.do === 'nothing' && performance.now() - started < PATIENCE_MS)
+      return
     rounds += 1
     const problems = plan.problems ?? readReport()?.problems ?? []
     try {
