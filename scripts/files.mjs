@@ -35,7 +35,7 @@ Any member can run it, as root or as a user of the group understudy-files, even 
 Exit codes:
   0   confirmed
   75  not confirmed in time; the message says what each machine lacks, and it may still arrive
-  64  wrong arguments; nothing was written
+  64  wrong arguments, or a name that cannot be replicated; nothing was written
   69  Syncthing does not answer, or the folder is stopped on this machine
   78  this machine is not a member, or this user is not allowed
   1   the file could not be written or read, is not replicated, or was changed by somebody else at the same time

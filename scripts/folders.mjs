@@ -40,12 +40,12 @@ Settings of a folder. To change them, run add with the same path again:
 
 A machine that lacks the directory creates it with the same owner and mode. A file takes the owner of its directory on
 every machine. A deleted file is deleted everywhere. An emptied or missing disk deletes nothing: it stops the folder on
-its machine.
+its machine. So does something that is mounted inside the folder.
 
 Exit codes:
   0   done
   64  wrong arguments, or a directory that cannot be replicated; nothing was changed
-  78  not a member, not root, or a disk that is full or read-only; nothing was changed
+  78  not a member, not root, a disk that is full or read-only, or something is mounted inside PATH; nothing was changed
   69  Consul or Syncthing does not answer
   75  other machines kept changing the list of folders; try again
   1   the folder is in the list now, but this machine could not share it yet
