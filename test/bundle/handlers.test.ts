@@ -11,7 +11,7 @@ import { built, handlers, Installed, logged, repository, run, shellHandlers } fr
 const NEVER_LOADED = ['./join.ts', './status.ts', 'pg-native', 'cloudflare:sockets']
 
 /** PostgreSQL of a machine that has not joined is none of our business, and repmgr has events during a join. */
-const UNJOINED = ['repmgr-event', 'start-gate']
+const UNJOINED = ['files-gate', 'repmgr-event', 'start-gate']
 
 /** Arguments that are right, where a handler wants some. */
 const RIGHT: Readonly<Record<string, readonly string[]>> = {

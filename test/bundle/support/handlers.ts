@@ -30,7 +30,7 @@ export const handlers: Readonly<Record<string, Budget>> = {
   'repmgr-event': { kilobytes: 152, event: 1.9 },
   'service-tag': { kilobytes: 154, event: 1.9 },
   files: { kilobytes: 520, event: 2.0 },
-  'files-gate': { kilobytes: 150, event: 2.0 },
+  'files-gate': { kilobytes: 57, event: 1.9 },
   'start-gate': { kilobytes: 560, event: 2.3 },
   'virtual-ip-weight': { kilobytes: 353, event: 2.2 },
 }
