@@ -23,10 +23,10 @@ const LEAST_FREE_PERCENT = 1
 export async function describeDirectory(path: string): Promise<Ownership> {
   const wrong = pathProblem(path)
   if (wrong !== null) throw usageError(`${wrong}, which cannot be replicated`)
+  checkMounts(path)
   const there = lookAtDirectory(path)
   if (there === null) throw usageError(`there is no directory ${path} on this machine; make it first`)
   if (there.state === 'unusable') throw usageError(`${there.why}; name the directory itself`)
-  checkMounts(path)
   checkWritable(path)
   return ownershipOf(path)
 }
