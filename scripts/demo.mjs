@@ -25,13 +25,14 @@ import { files, RESOURCES, untilInSync } from '../test/lab/lib/files.ts'
 import { Lab } from '../test/lab/lib/lab.ts'
 import { CREATE_TABLE, Writer } from '../test/lab/lib/writer.ts'
 
-const help = `npm run demo [-- --keep] [-- --suite trixie|bookworm]
+const help = `npm run demo [-- --keep] [-- --suite trixie|bookworm] [-- --consul debian|hashicorp]
 
 Starts a lab of three machines, makes them one cluster, uploads a file to the primary, cuts its power while a client writes,
 and powers it on again. It takes about two minutes, and longer the first time, because it builds the image of the machines.
 
   --keep    leaves the lab up at the end: npm run lab -- status --lab demo
   --suite   chooses the Debian release of the machines (trixie)
+  --consul  chooses whose package Consul is laid out as (debian)
 `
 
 const LAB = 'demo'
@@ -52,6 +53,7 @@ function parse() {
       options: {
         keep: { type: 'boolean', default: false },
         suite: { type: 'string', default: 'trixie' },
+        consul: { type: 'string', default: 'debian' },
         help: { type: 'boolean', default: false },
       },
     })
@@ -134,10 +136,13 @@ async function watchFailover(
 async function demo() {
   if (!['trixie', 'bookworm'].includes(options.suite))
     throw new Error(`--suite is trixie or bookworm, not ${options.suite}`)
+  if (!['debian', 'hashicorp'].includes(options.consul))
+    throw new Error(`--consul is debian or hashicorp, not ${options.consul}`)
   const suite = /** @type {'trixie' | 'bookworm'} */ (options.suite)
+  const consul = /** @type {'debian' | 'hashicorp'} */ (options.consul)
   await Lab.remove(LAB)
   const machines = await stage('three machines boot', () =>
-    Lab.up({ name: LAB, machines: 3, suite, log: say }),
+    Lab.up({ name: LAB, machines: 3, suite, consul, log: say }),
   )
   lab = machines
   await stage('the package is installed on each', () => machines.installPackage(packageFile()))

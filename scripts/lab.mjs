@@ -8,7 +8,7 @@ import { statusOf } from '../test/lab/lib/status.ts'
 
 const help = `Usage: npm run lab -- COMMAND [--lab NAME]
 
-  up [--machines N] [--suite trixie|bookworm] [--clocks]
+  up [--machines N] [--suite trixie|bookworm] [--consul debian|hashicorp] [--clocks]
                                                 start the lab, or the part of it that is missing (3 machines)
   down                                          end it and remove the machines' disks
   status [--json]                               which machines are on, plugged in, frozen or blocked
@@ -33,6 +33,7 @@ Examples:
   npm run lab -- poweroff n1
   npm run lab -- block n1 n2 --ports 5432
   npm run lab -- up --lab old --suite bookworm
+  npm run lab -- up --consul hashicorp
 `
 
 class UsageError extends Error {}
@@ -78,11 +79,14 @@ async function showStatus(name, json) {
   }
 }
 
-/** @param {{ lab: string, machines?: string | undefined, suite?: string | undefined, clocks: boolean }} options */
-async function up({ lab: name, machines, suite, clocks }) {
+/** @param {Record<'machines' | 'suite' | 'consul', string | undefined> & { lab: string, clocks: boolean }} options */
+async function up({ lab: name, machines, suite, consul, clocks }) {
   if (machines !== undefined && !/^[1-5]$/.test(machines)) throw new UsageError('--machines takes 1 to 5')
   if (suite !== undefined && suite !== 'trixie' && suite !== 'bookworm') {
     throw new UsageError('--suite takes trixie or bookworm')
+  }
+  if (consul !== undefined && consul !== 'debian' && consul !== 'hashicorp') {
+    throw new UsageError('--consul takes debian or hashicorp')
   }
   const started = performance.now()
   const lab = await Lab.up({
@@ -91,6 +95,7 @@ async function up({ lab: name, machines, suite, clocks }) {
     log: say,
     ...(machines === undefined ? {} : { machines: Number(machines) }),
     ...(suite === undefined ? {} : { suite }),
+    ...(consul === undefined ? {} : { consul }),
   })
   const seconds = ((performance.now() - started) / 1000).toFixed(1)
   say(`${name} is up: ${lab.machines.map((m) => `${m.name} ${m.address}`).join(', ')} (${seconds} s)`)
@@ -106,6 +111,7 @@ const parsed = (() => {
         lab: { type: 'string', default: 'default' },
         machines: { type: 'string' },
         suite: { type: 'string' },
+        consul: { type: 'string' },
         clocks: { type: 'boolean', default: false },
         ports: { type: 'string' },
         'one-way': { type: 'boolean', default: false },
@@ -177,7 +183,7 @@ async function act(command, rest, values) {
     return 0
   }
   if (rest.length > 0) throw new UsageError(`${command} takes no "${rest.join(' ')}"`)
-  if (command === 'up') await up(values)
+  if (command === 'up') await up({ machines: undefined, suite: undefined, consul: undefined, ...values })
   else if (command === 'down') {
     await Lab.remove(name)
     say(`${name} is down`)

@@ -8,7 +8,7 @@ import { dataDisks, mountDataDisks } from './data-disk.ts'
 import { identify, type ProcessIdentity, run } from './host.ts'
 import { addressOf, machineNamespacePath } from './network.ts'
 import { keptMachine } from './snapshot.ts'
-import { type LabState, machineDir } from './state.ts'
+import { consulOf, type LabState, machineDir } from './state.ts'
 
 /** A whole root file system, on a busy host. */
 const COPY_MS = 300_000
@@ -22,7 +22,7 @@ export const cgroupOf = (lab: string, machine: string): string => `understudy-la
  * $3 cgroup, $4 system identifier; the rest is the command.
  * systemd 257 wants cgroup v2, so where the host has v1 or both, a v2 tree is laid over /sys/fs/cgroup.
  */
-const bootScript = `set -eu
+const bootScript = (lab: LabState): string => `set -eu
 directory=$1 layers=$2 cgroup=/sys/fs/cgroup/$3 identifier=$4
 shift 4
 cd "$directory"
@@ -31,7 +31,7 @@ if [ -d tree ]; then
 else
   mount -t overlay understudy-lab -o "lowerdir=$layers,upperdir=upper,workdir=work,redirect_dir=on" merged
 fi
-${mountDataDisks}
+${mountDataDisks(consulOf(lab))}
 if [ -e new ]; then
   for data in merged/var/lib/postgresql/*/main; do
     printf "$identifier" | dd of="$data/global/pg_control" bs=8 conv=notrunc status=none
@@ -129,7 +129,7 @@ export function boot(lab: LabState, machine: string): ProcessIdentity {
     '--capability=CAP_NET_ADMIN,CAP_NET_RAW,CAP_IPC_LOCK',
     ...['--resolv-conf=off', '--timezone=off', '--link-journal=no', '--console=read-only'],
   ]
-  const [file = '', ...argv] = privately(bootScript, [
+  const [file = '', ...argv] = privately(bootScript(lab), [
     directory,
     layersOf(lab, machine),
     cgroupOf(lab.name, machine),

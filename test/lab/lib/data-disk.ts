@@ -1,17 +1,26 @@
 /** The file systems of its own that a machine has: real ones, that can be filled to the last block. */
 import { type Door, runInside } from './exec.ts'
+import type { ConsulPackage } from './state.ts'
 
 interface DataDisk {
   /** Its file in the machine's directory. It takes no more of the host's disk than is written to it. */
   readonly image: string
-  /** Where it is mounted inside. */
-  readonly mountPoint: string
+  /** Where it is mounted inside, by the package that Consul is from. */
+  readonly mountPoint: Readonly<Record<ConsulPackage, string>>
   readonly size: string
 }
 
 export const dataDisks = {
-  databases: { image: 'data.img', mountPoint: '/var/lib/postgresql', size: '3G' },
-  consul: { image: 'consul.img', mountPoint: '/var/lib/consul', size: '256M' },
+  databases: {
+    image: 'data.img',
+    mountPoint: { debian: '/var/lib/postgresql', hashicorp: '/var/lib/postgresql' },
+    size: '3G',
+  },
+  consul: {
+    image: 'consul.img',
+    mountPoint: { debian: '/var/lib/consul', hashicorp: '/opt/consul' },
+    size: '256M',
+  },
 } as const satisfies Record<string, DataDisk>
 
 export type DataDiskName = keyof typeof dataDisks
@@ -25,12 +34,16 @@ const FILL_MS = 120_000
  * has gone nobody else may have the file. Where there are no loop devices (in a container), the directory stays on the
  * machine's disk.
  */
-export const mountDataDisks = Object.values(dataDisks).map(mountDataDisk).join('')
+export const mountDataDisks = (consul: ConsulPackage): string =>
+  Object.values(dataDisks)
+    .map((disk) => mountDataDisk(disk, consul))
+    .join('')
 
-function mountDataDisk({ image, mountPoint, size }: DataDisk): string {
+function mountDataDisk({ image, mountPoint, size }: DataDisk, consul: ConsulPackage): string {
   return `
-data=merged${mountPoint}
+data=merged${mountPoint[consul]}
 if [ -e new ]; then
+  mkdir -p "$data"
   rm -f ${image}
   truncate --size ${size} ${image}
   mkfs.ext4 -q -m 0 -E lazy_itable_init=1,lazy_journal_init=1 ${image}
@@ -74,11 +87,11 @@ until [ "$(free_blocks)" = 0 ]; do
 done`
 
 /** Takes every block that is left. Again and again is no error. */
-export async function fillDataDisk(door: Door, disk: DataDiskName): Promise<void> {
-  await runInside(door, ['sh', '-c', fill(dataDisks[disk].mountPoint)], { timeoutMs: FILL_MS })
+export async function fillDataDisk(door: Door, disk: DataDiskName, consul: ConsulPackage): Promise<void> {
+  await runInside(door, ['sh', '-c', fill(dataDisks[disk].mountPoint[consul])], { timeoutMs: FILL_MS })
 }
 
 /** Gives the blocks back. */
-export async function freeDataDisk(door: Door, disk: DataDiskName): Promise<void> {
-  await runInside(door, ['rm', '-f', `${dataDisks[disk].mountPoint}/.ballast`])
+export async function freeDataDisk(door: Door, disk: DataDiskName, consul: ConsulPackage): Promise<void> {
+  await runInside(door, ['rm', '-f', `${dataDisks[disk].mountPoint[consul]}/.ballast`])
 }

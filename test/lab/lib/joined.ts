@@ -10,7 +10,7 @@ import { withLock } from './host.ts'
 import { ensureImage } from './image.ts'
 import { Lab } from './lab.ts'
 import { pruneSnapshots } from './snapshot.ts'
-import { type Suite, snapshotsDir } from './state.ts'
+import { type ConsulPackage, type Suite, snapshotsDir } from './state.ts'
 
 export interface JoinedOptions {
   readonly name: string
@@ -19,6 +19,8 @@ export interface JoinedOptions {
   readonly machines?: number
   /** With wall clocks that can be moved. */
   readonly clocks?: boolean
+  /** Whose package Consul is from: `debian` unless told. */
+  readonly consul?: ConsulPackage
   /** Options of the first machine's join. */
   readonly join?: readonly string[]
   readonly log?: (line: string) => void
@@ -38,10 +40,10 @@ const hash = (content: string | Buffer): string =>
 /** Starts a new lab whose machines are one cluster, in order. One of the same name is removed first. */
 export async function upJoined(options: JoinedOptions): Promise<Lab> {
   const { name, suite = 'trixie', machines = MACHINES, clocks = false, join: joinOptions = [] } = options
-  const { log = () => {} } = options
+  const { consul = 'debian', log = () => {} } = options
   await Lab.remove(name)
-  const begin = { name, machines, suite, clocks, log }
-  const isUsual = machines === MACHINES && joinOptions.length === 0
+  const begin = { name, machines, suite, clocks, consul, log }
+  const isUsual = machines === MACHINES && joinOptions.length === 0 && consul === 'debian'
   const lab = isUsual ? await fromSnapshot(begin) : await Lab.up(begin)
   // A cluster of another kind is wanted once: a snapshot of it would cost more than it saves.
   if (!isUsual) await formCluster(lab, joinOptions)
@@ -61,7 +63,7 @@ async function bootLog(lab: Lab): Promise<string> {
   return (await lab.exec('n1', ['sh', '-c', journal], { reject: false })).stdout
 }
 
-type Begin = Required<Pick<JoinedOptions, 'name' | 'suite' | 'clocks' | 'log'>>
+type Begin = Required<Pick<JoinedOptions, 'name' | 'suite' | 'clocks' | 'consul' | 'log'>>
 
 async function fromSnapshot(begin: Begin): Promise<Lab> {
   const { suite, log } = begin

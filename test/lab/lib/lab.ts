@@ -1,6 +1,6 @@
 /** A lab: real Debian machines on one switch, each with its own disk, power switch and cable. */
 import { createReadStream, rmSync, statSync } from 'node:fs'
-import { basename } from 'node:path'
+import { basename, join } from 'node:path'
 import { execa } from 'execa'
 import { addBlock, type Block, removeBlocks } from './block.ts'
 import { removeCgroup } from './boot.ts'
@@ -15,6 +15,7 @@ import {
   runAsClient,
   runInside,
 } from './exec.ts'
+import { hashicorpConsul, REPLACE_CONSUL } from './hashicorp-consul.ts'
 import { withLock } from './host.ts'
 import { ensureImage } from './image.ts'
 import { destroy, doorOf, powerCut, powerOn, setFrozen, untilBooted, untilOff } from './machine.ts'
@@ -22,6 +23,9 @@ import { addressOf, ensureSwitch, removeNetwork, setLink, switchNamespace } from
 import { takeSnapshot } from './snapshot.ts'
 import {
   allLabs,
+  type ConsulPackage,
+  consulOf,
+  imagesDir,
   type LabState,
   labDir,
   labLock,
@@ -42,6 +46,8 @@ export interface UpOptions {
   readonly suite?: Suite
   /** With wall clocks that can be moved. */
   readonly clocks?: boolean
+  /** Whose package Consul is from: `debian` unless told. */
+  readonly consul?: ConsulPackage
   /** A directory that {@link Lab.keepDisks} has made: the machines that it holds begin as they were there. */
   readonly snapshot?: string
   readonly log?: (line: string) => void
@@ -50,6 +56,8 @@ export interface UpOptions {
 type Log = (line: string) => void
 const silent: Log = () => {}
 const maxMachines = 5
+/** The package file inside a machine. */
+const CONSUL_DEB = '/var/tmp/consul.deb'
 const lockTimeoutMs = 300_000
 
 function checkName(name: string): void {
@@ -76,7 +84,7 @@ export class Lab {
 
   /** Starts a lab, or whatever of it is missing: also after a crash of the host or of a former `up`. */
   static async up(options: UpOptions = {}): Promise<Lab> {
-    const { name = 'default', machines = 3, suite, clocks = false, snapshot, log = silent } = options
+    const { name = 'default', machines = 3, suite, consul, clocks = false, snapshot, log = silent } = options
     checkName(name)
     if (!Number.isInteger(machines) || machines < 1 || machines > maxMachines) {
       throw new Error(`a lab has 1 to ${maxMachines} machines, not ${machines}`)
@@ -89,6 +97,9 @@ export class Lab {
       if (known !== undefined && clocks && !known.clocks) {
         throw new Error(`lab ${name} is up with clocks that cannot be moved; take it down first`)
       }
+      if (known !== undefined && consul !== undefined && consul !== consulOf(known)) {
+        throw new Error(`lab ${name} is up with the Consul of ${consulOf(known)}; take it down first`)
+      }
       const wanted = Array.from({ length: machines }, (_, index) => index + 1)
       const numbers = [...new Set([...(known?.machines ?? []), ...wanted])].sort((a, b) => a - b)
       const base = known ?? {
@@ -96,6 +107,7 @@ export class Lab {
         suite: suite ?? 'trixie',
         image: await ensureImage(suite ?? 'trixie', log),
         ...(clocks ? { clocks: true as const } : {}),
+        ...(consul === undefined ? {} : { consul }),
         ...(snapshot === undefined ? {} : { snapshot }),
       }
       const state = { ...base, machines: numbers }
@@ -139,7 +151,23 @@ export class Lab {
       numbers.map(async (number) => {
         await powerOn(this.#state, number)
         await untilBooted(this.name, `n${number}`, this.#log)
+        if (consulOf(this.#state) === 'hashicorp') await this.#replaceConsul(`n${number}`)
       }),
+    )
+  }
+
+  /** Gives a new machine HashiCorp's package of Consul. */
+  async #replaceConsul(machine: string): Promise<void> {
+    const marks = await this.exec(machine, ['test', '-e', '/etc/consul.d/consul.hcl'], { reject: false })
+    if (marks.exitCode === 0) return
+    await this.copyIn(machine, await this.consulPackage(), CONSUL_DEB)
+    await this.exec(machine, ['sh', '-c', REPLACE_CONSUL, 'replace', CONSUL_DEB])
+  }
+
+  /** The file of HashiCorp's package of Consul, in a revision that is higher for an upgrade. */
+  consulPackage(revision = 1): Promise<string> {
+    return withLock(join(imagesDir, 'consul.lock'), lockTimeoutMs, () =>
+      hashicorpConsul(this.#state.image, revision),
     )
   }
 
@@ -223,12 +251,12 @@ export class Lab {
 
   /** Fills the file system of a machine's databases, or of its Consul, to the last block. */
   async fillDisk(machine: string, disk: DataDiskName = 'databases'): Promise<void> {
-    await fillDataDisk(this.#door(machine), disk)
+    await fillDataDisk(this.#door(machine), disk, consulOf(this.#state))
   }
 
   /** Gives back what {@link fillDisk} took. */
   async freeDisk(machine: string, disk: DataDiskName = 'databases'): Promise<void> {
-    await freeDataDisk(this.#door(machine), disk)
+    await freeDataDisk(this.#door(machine), disk, consulOf(this.#state))
   }
 
   /** Sets how many seconds a machine's wall clock is ahead: 0 is right again. Only in a lab with `clocks`. */

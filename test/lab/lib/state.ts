@@ -4,6 +4,8 @@ import { join, resolve } from 'node:path'
 
 export const suites = ['trixie', 'bookworm'] as const
 export type Suite = (typeof suites)[number]
+/** Whose package Consul is from. */
+export type ConsulPackage = 'debian' | 'hashicorp'
 
 export interface LabState {
   readonly name: string
@@ -14,9 +16,14 @@ export interface LabState {
   readonly machines: readonly number[]
   /** Each machine's wall clock can be moved. */
   readonly clocks?: true
+  /** Whose package Consul is from: Debian's where it says nothing. */
+  readonly consul?: ConsulPackage
   /** The snapshot directory whose machines its machines of the same name began as. */
   readonly snapshot?: string
 }
+
+/** Whose package a lab's Consul is from. */
+export const consulOf = ({ consul }: LabState): ConsulPackage => consul ?? 'debian'
 
 export const stateDir = resolve(process.env['UNDERSTUDY_LAB_DIR'] ?? '/var/lib/understudy-lab')
 export const imagesDir = join(stateDir, 'images')
