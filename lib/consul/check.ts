@@ -1,12 +1,16 @@
 import { answering } from '../core/answering.ts'
+import { replaceFile } from '../core/atomic-files.ts'
 import type { CheckLine } from '../core/component.ts'
 import { orUnknown, UNKNOWN } from '../core/unknown.ts'
 import { readable } from './check-documents.ts'
+import { renderConsulMembers } from './config.ts'
 import { type AgentFacts, type AgentPlan, decideAgent } from './decide-agent.ts'
+import { decideMemberList, type MemberListFacts, type MemberListPlan } from './decide-member-list.ts'
 import type { Context } from './handler.ts'
 import { leadsConsul } from './leadership.ts'
-import { consulKeys, consulUnits } from './manifest.ts'
+import { consulKeys, consulPaths, consulUnits } from './manifest.ts'
 import { readLeadership } from './observe-leadership.ts'
+import { readMemberList } from './observe-member-list.ts'
 import { repairedBy } from './repair.ts'
 import { serviceTag } from './service-tag.ts'
 
@@ -18,7 +22,11 @@ const agent: CheckLine<Context, AgentFacts, AgentPlan> = {
       orUnknown(readLeadership(consul)),
       orUnknown(consul.members()),
     ])
-    return { answers: leadership !== UNKNOWN, members: members === UNKNOWN ? [] : members }
+    return {
+      answers: leadership !== UNKNOWN,
+      members: members === UNKNOWN ? [] : members,
+      known: readMemberList() ?? [],
+    }
   },
   decide: decideAgent,
   async apply({ join }, { consul }) {
@@ -35,9 +43,27 @@ const writes = answering<Context>(consulUnits.agent, async ({ settings, consul }
   return (await orUnknown(consul.set(consulKeys.written, written))) !== UNKNOWN
 })
 
+/** Whom the agent looks for at its next start. */
+const memberList: CheckLine<Context, MemberListFacts, MemberListPlan> = {
+  name: 'member-list',
+  async observe({ settings, consul }) {
+    const seats = await orUnknown(consul.get(consulKeys.seats))
+    return {
+      listed: readMemberList(),
+      seats: seats === UNKNOWN ? null : (seats?.value ?? null),
+      own: settings.address,
+    }
+  },
+  decide: decideMemberList,
+  async apply({ do: what, addresses }) {
+    if (what === 'write') replaceFile(consulPaths.memberList, renderConsulMembers(addresses))
+  },
+}
+
 /** This component's lines of the periodic check. */
 export const lines = [
   agent,
+  memberList,
   writes,
   repairedBy(serviceTag, 'lead-changed'),
   readable('members', consulKeys.nodes),

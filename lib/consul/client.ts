@@ -4,9 +4,13 @@ import type { Key } from '../core/key.ts'
 import { parseEntry, parseListing, type RawEntry } from './document.ts'
 import { DEFAULT_PREFIX, type Entry, type Listing } from './entry.ts'
 import { failureOf, isConflict, isNotFound } from './failure.ts'
+import type { Realm } from './realm.ts'
 
 /** For each call: the local agent answers in milliseconds; while Consul elects a leader, callers look again instead. */
 const TIMEOUT_MS = 2000
+
+/** Where every agent of ours answers, on loopback. */
+export const HTTP_PORT = 8500
 
 /** A health check of the catalogue. */
 export interface Check {
@@ -43,7 +47,7 @@ export class Consul {
   readonly #timeoutMs: number
 
   constructor(options: { prefix?: string; port?: number; timeoutMs?: number } = {}) {
-    const { prefix = DEFAULT_PREFIX, port = 8500, timeoutMs = TIMEOUT_MS } = options
+    const { prefix = DEFAULT_PREFIX, port = HTTP_PORT, timeoutMs = TIMEOUT_MS } = options
     this.#prefix = prefix
     this.#port = port
     this.#timeoutMs = timeoutMs
@@ -244,11 +248,23 @@ export class Consul {
     return (members as RawMember[]).map((member) => ({
       name: member.Name,
       address: member.Addr,
-      // serf.StatusAlive
-      alive: member.Status === 1,
+      alive: member.Status === ALIVE,
       server: member.Tags['role'] === 'consul',
       version: (member.Tags['build'] ?? '').split(':')[0] ?? '',
     }))
+  }
+
+  /** What keeps the servers that this agent knows apart from others. */
+  async realm(): Promise<Realm> {
+    const members = (await this.#ask('list the members', {
+      method: 'GET',
+      path: '/v1/agent/members',
+    })) as RawMember[]
+    const server = members.find(({ Status, Tags }) => Status === ALIVE && Tags['role'] === 'consul')
+    const [datacenter, port] = [server?.Tags['dc'], Number(server?.Tags['port'])]
+    if (datacenter === undefined || !Number.isInteger(port))
+      throw new UnderstudyError(EXIT.data, 'Consul knows no server of its own')
+    return { datacenter, serverPort: port }
   }
 
   /** Lets this agent's gossip look for a member at this address. */
@@ -300,6 +316,9 @@ export class Consul {
     }
   }
 }
+
+/** serf.StatusAlive */
+const ALIVE = 1
 
 interface RawCheck {
   Node: string

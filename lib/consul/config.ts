@@ -1,4 +1,5 @@
 import type { Component, ConsulSettings } from '../core/component.ts'
+import { DEFAULT_REALM, type Realm, sameRealm } from './realm.ts'
 
 /** The defaults suit large networks. With these values, a silent machine is noticed in about two seconds. */
 const GOSSIP = {
@@ -12,19 +13,20 @@ export interface ConsulOptions {
   node: string
   address: string
   dataDirectory: string
-  /** Addresses of members to join; empty for the first machine. */
-  join: readonly string[]
+  realm: Realm
 }
 
 /** The agent's own settings, for Consul 1.8 and later. See https://developer.hashicorp.com/consul/docs/agent/config. */
-export function renderConsulAgent({ node, address, dataDirectory, join }: ConsulOptions): string {
+export function renderConsulAgent({ node, address, dataDirectory, realm }: ConsulOptions): string {
   return json({
     server: true,
     node_name: node,
     bind_addr: address,
     client_addr: '127.0.0.1',
     data_dir: dataDirectory,
-    retry_join: join,
+    datacenter: realm.datacenter,
+    // Without a WAN pool: it is not kept apart by a datacenter. Older clusters have one.
+    ports: { server: realm.serverPort, ...(sameRealm(realm, DEFAULT_REALM) ? {} : { serf_wan: -1 }) },
     retry_interval: '1s',
     rejoin_after_leave: true,
     leave_on_terminate: false,
@@ -41,9 +43,13 @@ export function renderConsulAgent({ node, address, dataDirectory, join }: Consul
   })
 }
 
+/** Whom the agent looks for at its start, every second until one answers: all other members. */
+export const renderConsulMembers = (addresses: readonly string[]): string => json({ retry_join: addresses })
+
 /** A temporary client, with ports and data of its own, that reads the cluster before this machine joins it. */
 export function renderConsulProbe(probe: {
   name: string
+  datacenter: string
   bind: string
   join: string
   dataDirectory: string
@@ -52,6 +58,7 @@ export function renderConsulProbe(probe: {
 }): string {
   return json({
     node_name: probe.name,
+    datacenter: probe.datacenter,
     bind_addr: probe.bind,
     client_addr: '127.0.0.1',
     data_dir: probe.dataDirectory,

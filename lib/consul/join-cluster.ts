@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { EXIT, UnderstudyError, usageError } from '../core/errors.ts'
 import type { Consul } from './client.ts'
+import { LOST } from './decide-join.ts'
 import { type Applicant, claimSeat, type Seat } from './decide-seat.ts'
 import { applicantOf, type ClusterFacts, type FirstOptions, type Joining, postgresqlOf } from './joining.ts'
 import { consulKeys } from './manifest.ts'
@@ -30,6 +31,9 @@ export async function readCluster(consul: Consul): Promise<ClusterFacts | null> 
 export async function foundCluster(joining: Joining): Promise<void> {
   const { options, consul } = joining
   if (options.as !== 'first') return
+  // Our own Consul was silent when the join looked.
+  if (joining.machine.settings !== null && (await readCluster(consul)) === null)
+    throw new UnderstudyError(EXIT.config, LOST)
   const applicant = applicantOf(joining)
   await writeCluster(consul, options, applicant, postgresqlOf(joining).version)
   joining.cluster = await readCluster(consul)

@@ -1,18 +1,56 @@
-import { existsSync } from 'node:fs'
+import { readText } from '../core/atomic-files.ts'
 import { EXIT, UnderstudyError } from '../core/errors.ts'
+import { unitStates } from '../core/systemd.ts'
+import { orUnknown, UNKNOWN } from '../core/unknown.ts'
 import { systemUser } from '../core/users.ts'
-import { whyNotMember } from './decide-join.ts'
-import { consulData, registerServices, startConsul } from './join-agent.ts'
-import { foundCluster, takeSeat } from './join-cluster.ts'
+import { Consul, HTTP_PORT } from './client.ts'
+import { type RunningFacts, whyNotMember } from './decide-join.ts'
+import { registerServices, startConsul } from './join-agent.ts'
+import { foundCluster, readCluster, takeSeat } from './join-cluster.ts'
 import { confirmMember, publishMember } from './join-member.ts'
-import { applicantOf, type Part } from './joining.ts'
-import { consulPaths } from './manifest.ts'
+import { applicantOf, type Joining, type Part } from './joining.ts'
+import { readData } from './look-data.ts'
+import { readSetup } from './look-setup.ts'
+import { consulPaths, consulUnits } from './manifest.ts'
+import { answersAt, SERF_PORT } from './probe.ts'
+import { DEFAULT_REALM, realmIn } from './realm.ts'
+
+/** What of Consul runs on this machine, whoever started it. */
+async function readRunning({ placement, realm }: Joining): Promise<RunningFacts> {
+  const members = await orUnknown(new Consul().members())
+  const agent =
+    members === UNKNOWN ? null : { server: members.some(({ server }) => server), others: members.length - 1 }
+  const state = (await unitStates([consulUnits.agent])).get(consulUnits.agent)
+  const listening = await Promise.all(
+    [
+      ['127.0.0.1', HTTP_PORT],
+      [placement.address, SERF_PORT],
+      [placement.address, realm?.serverPort ?? DEFAULT_REALM.serverPort],
+    ].map(async ([host, port]) =>
+      (await answersAt(host as string, port as number)) ? [port as number] : [],
+    ),
+  )
+  return { agent, unit: state === 'active' || state === 'activating', port: listening.flat()[0] ?? null }
+}
 
 /** Consul's part of a join. */
 export const part: Part = {
   async look(joining) {
+    const { machine, options } = joining
+    const setup = await readSetup()
+    const configuration = readText(consulPaths.config)
+    const own = configuration === null ? null : realmIn(configuration)
+    const addresses = ['127.0.0.1', ...machine.devices.map(({ address }) => address)]
+    const member = machine.settings !== null
     const why = whyNotMember({
-      foreignConsul: !existsSync(consulPaths.config) && existsSync(`${consulData()}/raft`),
+      as: options.as,
+      setup,
+      data: setup.dataDirectory === null ? null : readData(setup.dataDirectory, addresses),
+      running: await readRunning(joining),
+      own,
+      realm: joining.realm,
+      member,
+      empty: options.as === 'first' && member && (await orUnknown(readCluster(joining.consul))) === null,
       seats: joining.cluster?.seats ?? null,
       applicant: applicantOf(joining),
     })

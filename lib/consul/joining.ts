@@ -7,6 +7,7 @@ import { build } from '../core/version.ts'
 import type { Consul } from './client.ts'
 import type { Seat } from './decide-seat.ts'
 import { DEFAULT_PREFIX } from './entry.ts'
+import type { Realm } from './realm.ts'
 import type { Config, Credentials, DurabilityMode, PlacementPolicy, Primary, Seats } from './schemas.ts'
 
 /** What a person asked for on the first machine, which founds the cluster. */
@@ -76,6 +77,8 @@ export interface Joining {
   readonly placement: Placement
   /** Leads into the cluster: for the steps this machine's own, for the looks of a joiner maybe a temporary one. */
   readonly consul: Consul
+  /** What keeps the cluster's Consul apart from others; null on the first machine. */
+  readonly realm: Realm | null
   /** null on the first machine until the cluster is founded. */
   cluster: ClusterFacts | null
   /** null until it is taken. */

@@ -37,7 +37,9 @@ export const consulPaths = {
   config: '/etc/consul.d/understudy.json',
   bootstrap: '/etc/consul.d/understudy-bootstrap.json',
   services: '/etc/consul.d/understudy-services.json',
-  data: '/var/lib/consul',
+  /** A link to {@link memberList}: the user consul may not write here. */
+  members: '/etc/consul.d/understudy-members.json',
+  memberList: '/var/lib/understudy/consul/members.json',
 } as const
 
 export const consulUnits = {
@@ -92,11 +94,13 @@ export const consul: Component<Context, Joining> = /* @__PURE__ */ describe(() =
       path: paths.upgradeFailed,
       holds: 'how often and why the machine could not be configured after an upgrade of the package',
     },
+    { path: consulPaths.members, holds: 'a link to the next' },
+    { path: consulPaths.memberList, holds: 'the addresses of the other members, which `check` keeps up' },
     { path: '/run/understudy/check/silent-UNIT.json', holds: 'since when a daemon has not answered' },
     { path: '/run/understudy/lock/', holds: 'locks of handlers: `lead-changed` and `virtual-ip-state`' },
   ],
   ports: [
-    { port: '8300/tcp, 8301/tcp+udp, 8302/tcp+udp', what: 'Consul', from: "the members' network" },
+    { port: '8301/tcp+udp, 18300 to 18499/tcp', what: 'Consul', from: "the members' network" },
     { port: '8500/tcp, 8600/tcp+udp', what: "Consul's HTTP and DNS", from: 'loopback only' },
   ],
   handlers: [
@@ -139,12 +143,17 @@ export const consul: Component<Context, Joining> = /* @__PURE__ */ describe(() =
     dropIns: [
       { unit: consulUnits.agent, file: 'restart.conf', as: 'understudy.conf' },
       { unit: consulUnits.agent, file: 'consul.conf', as: 'understudy-priority.conf' },
+      // After drop-ins that a person may have made: with another type, Consul may never start.
+      { unit: consulUnits.agent, file: 'consul-type.conf', as: 'zzz-understudy-type.conf' },
     ],
     tmpfiles: [
       'd /run/understudy 0755 root root',
       'd /run/understudy/lock 0770 consul understudy',
       'd /run/understudy/check 0755 consul consul',
       'd /var/lib/understudy 0755 root root',
+      'd /var/lib/understudy/consul 0755 consul consul',
+      // Consul does not start where a link in its configuration leads nowhere.
+      'f /var/lib/understudy/consul/members.json 0644 consul consul - {}',
     ],
     polkit: [
       { user: 'consul', verb: 'kill', units: [consulUnits.agent] },

@@ -7,9 +7,10 @@ import { EXIT, UnderstudyError, usageError } from '../core/errors.ts'
 import { waitFor } from '../core/wait.ts'
 import { Consul } from './client.ts'
 import { renderConsulProbe } from './config.ts'
+import { DEFAULT_REALM } from './realm.ts'
 import { TemporaryAgent } from './temporary-agent.ts'
 
-const SERF_PORT = 8301
+export const SERF_PORT = 8301
 /** How long a member may take to accept a connection before the next address is tried. */
 const CONNECT_MS = 3000
 /** How long the temporary agent may take to join: it retries every second. */
@@ -25,34 +26,70 @@ export async function throughProbe<T>(
   look: (consul: Consul) => Promise<T>,
 ): Promise<T> {
   const member = await firstAnswering(addresses)
+  const probe = { name: `${node}-joining-${randomBytes(3).toString('hex')}`, member }
+  const first = await tryDatacenter({ ...probe, datacenter: DEFAULT_REALM.datacenter }, look)
+  if ('result' in first) return first.result
+  const second = await tryDatacenter({ ...probe, datacenter: first.datacenter }, look)
+  if ('result' in second) return second.result
+  throw new UnderstudyError(
+    EXIT.unavailable,
+    `the Consuls that ${member} knows are of different datacenters: ${first.datacenter} and ${second.datacenter}`,
+  )
+}
+
+interface ProbeOptions {
+  name: string
+  /** The address of a member. */
+  member: string
+  datacenter: string
+}
+
+/** @returns what `look` has read, or the datacenter that the member is in: Consul says it to whom it turns away. */
+async function tryDatacenter<T>(
+  { name, member, datacenter }: ProbeOptions,
+  look: (consul: Consul) => Promise<T>,
+): Promise<{ result: T } | { datacenter: string }> {
   const directory = mkdtempSync(`${tmpdir()}/understudy-probe-`)
   const [http, serf] = [await freePort(), await freePort()]
   writeFileSync(
     `${directory}/probe.json`,
     renderConsulProbe({
-      name: `${node}-joining-${randomBytes(3).toString('hex')}`,
+      ...{ name, datacenter, http, serf },
       bind: await addressTowards(member),
       join: member,
       dataDirectory: `${directory}/data`,
-      http,
-      serf,
     }),
   )
   const agent = new TemporaryAgent(`${directory}/probe.json`)
   const consul = new Consul({ port: http })
   try {
-    await untilJoined(agent, consul, member)
-    return await look(consul)
+    const other = await untilJoined(agent, consul, member)
+    if (other !== null) {
+      agent.kill()
+      return { datacenter: other }
+    }
+    return { result: await look(consul) }
   } finally {
     await agent.leave()
     rmSync(directory, { recursive: true, force: true })
   }
 }
 
-/** @throws with what the agent printed last, where it ends or does not get in. */
-async function untilJoined(agent: TemporaryAgent, consul: Consul, member: string): Promise<void> {
+/** agent/consul/merge.go, from 0.5 to the present. */
+const WRONG_DATACENTER = /part of wrong datacenter '([^']+)'/
+
+/**
+ * @returns null, or the other datacenter that the member is in.
+ * @throws with what the agent printed last, where it ends or does not get in.
+ */
+async function untilJoined(agent: TemporaryAgent, consul: Consul, member: string): Promise<string | null> {
+  const otherDatacenter = (): string | null => WRONG_DATACENTER.exec(agent.printed)?.[1] ?? null
   try {
-    await waitFor(`an answer of the Consul at ${member}`, JOIN_MS, async () => agent.ended || consul.leader())
+    await waitFor(
+      `an answer of the Consul at ${member}`,
+      JOIN_MS,
+      async () => otherDatacenter() ?? (agent.ended || consul.leader()),
+    )
   } catch (cause) {
     throw new UnderstudyError(
       EXIT.retry,
@@ -65,19 +102,21 @@ async function untilJoined(agent: TemporaryAgent, consul: Consul, member: string
       EXIT.unavailable,
       `the temporary Consul agent ended before it joined the Consul at ${member}: ${agent.lastLines}`,
     )
+  return otherDatacenter()
 }
 
 async function firstAnswering(addresses: readonly string[]): Promise<string> {
-  for (const address of addresses) if (await answers(address)) return address
+  for (const address of addresses) if (await answersAt(address, SERF_PORT)) return address
   throw new UnderstudyError(
     EXIT.unavailable,
     `no Consul answers at ${addresses.join(' or ')} (port ${SERF_PORT}); give the address of a running member`,
   )
 }
 
-function answers(host: string): Promise<boolean> {
+/** Does something accept connections there? */
+export function answersAt(host: string, port: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect({ host, port: SERF_PORT, timeout: CONNECT_MS })
+    const socket = connect({ host, port, timeout: CONNECT_MS })
     const done = (answer: boolean): void => {
       socket.destroy()
       resolve(answer)

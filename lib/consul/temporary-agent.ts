@@ -37,6 +37,11 @@ export class TemporaryAgent {
     return this.#ended
   }
 
+  /** The end of what it printed. */
+  get printed(): string {
+    return this.#printed
+  }
+
   /** The last lines that it printed, in one. */
   get lastLines(): string {
     const lines = this.#printed.split('\n').map((line) => line.trim())
@@ -56,6 +61,11 @@ export class TemporaryAgent {
     const timer = setTimeout(() => this.#process.kill('SIGKILL'), LEAVE_MS)
     await closed
     clearTimeout(timer)
+  }
+
+  /** Ends one that is in no cluster: it would take seconds to leave. */
+  kill(): void {
+    this.#process.kill('SIGKILL')
   }
 
   #keep(text: string): void {

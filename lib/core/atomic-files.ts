@@ -9,9 +9,11 @@ import {
   mkdtempSync,
   openSync,
   readFileSync,
+  readlinkSync,
   renameSync,
   rmdirSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { dirname } from 'node:path'
@@ -121,4 +123,13 @@ export function makeOwned(path: string, { mode, uid, gid }: Required<FileOptions
     rmdirSync(temporary)
     throw error
   }
+}
+
+/** Makes a path a link to another one. A reader sees what was there, or the link. */
+export function replaceLink(path: string, target: string): void {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() && readlinkSync(path) === target) return
+  const temporary = `${path}.${randomName()}.tmp`
+  symlinkSync(target, temporary)
+  renameSync(temporary, path)
+  syncToDisk(dirname(path))
 }

@@ -62,6 +62,15 @@ export async function unitStates(names: readonly string[]): Promise<Map<string, 
   return new Map(names.map((name, index) => [name, states[index] ?? '']))
 }
 
+/** Properties of a unit, in systemd's order. One that is a list may be there more than once. */
+export async function unitProperties(
+  name: string,
+  properties: readonly string[],
+): Promise<[property: string, value: string][]> {
+  const said = await systemctl(['show', `--property=${properties.join(',')}`, name], ASK_MS)
+  return [...said.matchAll(/^(\w+)=(.*)$/gm)].map(([, property = '', value = '']) => [property, value])
+}
+
 /**
  * Since when a unit has been active, in epoch milliseconds, or null where it is not.
  * @param since `reload`: since it was last started or reloaded.

@@ -34,11 +34,12 @@ type Known = Pick<Joining, 'version' | 'machine' | 'components' | 'parts' | 'sea
 async function lookFirst(options: FirstOptions, known: Known): Promise<Joining> {
   const placement = placeMachine(known.machine, options.virtualIp, options.interface)
   checkFirst(known.machine, options)
-  return lookAround({ ...known, options, placement, consul: new Consul(), cluster: null })
+  return lookAround({ ...known, options, placement, consul: new Consul(), realm: null, cluster: null })
 }
 
 const lookJoiner = (options: JoinerOptions, known: Known): Promise<Joining> =>
   throughCluster(options, known.machine, async (consul, cluster) => {
     const placement = placeMachine(known.machine, cluster.config.virtualIp, options.interface)
-    return lookAround({ ...known, options, placement, consul, cluster })
+    const realm = await consul.realm()
+    return lookAround({ ...known, options, placement, consul, realm, cluster })
   })

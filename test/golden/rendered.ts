@@ -2,6 +2,7 @@ import { components } from '../../lib/components.ts'
 import {
   renderConsulAgent,
   renderConsulBootstrap,
+  renderConsulMembers,
   renderConsulProbe,
   renderConsulServices,
 } from '../../lib/consul/config.ts'
@@ -29,6 +30,8 @@ import { renderKeepalived } from '../../lib/virtual-ip/config.ts'
 
 /** Another member of the cluster: the primary that this machine follows. */
 export const PRIMARY = { address: '10.77.0.12', port: 5432 }
+/** What keeps the cluster's Consul apart from others. */
+const REALM = { datacenter: 'understudy-0a1b2c3d', serverPort: 18377 }
 /** With the two characters that a password file escapes. */
 export const REPMGR_PASSWORD = 'a:b\\c'
 export const MONITOR_PASSWORD = 'monitor'
@@ -42,11 +45,13 @@ export function rendered(settings: Settings) {
         node,
         address,
         dataDirectory: '/var/lib/consul',
-        join: [PRIMARY.address],
+        realm: REALM,
       }),
+      'members.json': renderConsulMembers([PRIMARY.address, '10.77.0.13']),
       'bootstrap.json': renderConsulBootstrap(),
       'probe.json': renderConsulProbe({
         name: `${node}-joining-0a1b2c`,
+        datacenter: REALM.datacenter,
         bind: address,
         join: PRIMARY.address,
         dataDirectory: '/tmp/understudy-probe-0a1b2c/data',

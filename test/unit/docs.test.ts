@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { renderConsulAgent } from '../../lib/consul/config.ts'
+import { DEFAULT_REALM } from '../../lib/consul/realm.ts'
 import { HUNG_MS } from '../../lib/core/decide-answering.ts'
 import { TAKE_OVER_MS } from '../../lib/postgresql/apply-commit-rule.ts'
 import { renderPostgresql } from '../../lib/postgresql/config.ts'
@@ -44,7 +45,9 @@ const member = {
   priority: 100,
 }
 const agent = JSON.parse(
-  renderConsulAgent({ node: 'n1', address: '10.77.0.11', dataDirectory: '/var/lib/consul', join: [] }),
+  renderConsulAgent({
+    ...{ node: 'n1', address: '10.77.0.11', dataDirectory: '/var/lib/consul', realm: DEFAULT_REALM },
+  }),
 )
 const check = definitions.services.find(({ id }) => id === 'postgresql')?.checks[0] as {
   interval: string

@@ -4,11 +4,13 @@ import { components } from '../../../lib/components.ts'
 import {
   renderConsulAgent,
   renderConsulBootstrap,
+  renderConsulMembers,
   renderConsulProbe,
   renderConsulServices,
 } from '../../../lib/consul/config.ts'
 import { DEFAULT_PREFIX } from '../../../lib/consul/entry.ts'
 import { consulKeys } from '../../../lib/consul/manifest.ts'
+import { DEFAULT_REALM } from '../../../lib/consul/realm.ts'
 import { paths } from '../../../lib/core/paths.ts'
 import { filesKeys } from '../../../lib/files/manifest.ts'
 import { postgresqlPaths, postgresqlUnits } from '../../../lib/postgresql/manifest.ts'
@@ -32,7 +34,7 @@ describe('consul', () => {
     node: 'n2',
     address: '10.77.0.12',
     dataDirectory: '/var/lib/consul',
-    join: ['10.77.0.11'],
+    realm: { datacenter: 'understudy-0a1b2c3d', serverPort: 18377 },
   }
 
   test('the agent has its own name and address, and an API for this machine only', () => {
@@ -41,12 +43,25 @@ describe('consul', () => {
     assert.equal(agent['bind_addr'], '10.77.0.12')
     assert.equal(agent['client_addr'], '127.0.0.1')
     assert.equal(agent['data_dir'], '/var/lib/consul')
-    assert.deepEqual(agent['retry_join'], ['10.77.0.11'])
+    assert.equal(agent['datacenter'], 'understudy-0a1b2c3d')
+    assert.deepEqual(agent['ports'], { server: 18377, serf_wan: -1 })
     assert.equal(agent['enable_script_checks'], undefined, 'anyone on the network could then run scripts')
   })
 
+  test('an older cluster keeps the datacenter and the ports that it has', () => {
+    const agent = read(renderConsulAgent({ ...options, realm: DEFAULT_REALM }))
+    assert.equal(agent['datacenter'], 'dc1')
+    assert.deepEqual(agent['ports'], { server: 8300 })
+  })
+
+  test('every other member is looked for', () => {
+    assert.deepEqual(read(renderConsulMembers(['10.77.0.11', '10.77.0.13'])), {
+      retry_join: ['10.77.0.11', '10.77.0.13'],
+    })
+  })
+
   test('only the bootstrap file makes a cluster of its own', () => {
-    assert.equal(read(renderConsulAgent({ ...options, join: [] }))['bootstrap_expect'], undefined)
+    assert.equal(read(renderConsulAgent(options))['bootstrap_expect'], undefined)
     assert.deepEqual(read(renderConsulBootstrap()), { bootstrap_expect: 1 })
   })
 
@@ -54,6 +69,7 @@ describe('consul', () => {
     const probe = read(
       renderConsulProbe({
         name: 'probe',
+        datacenter: 'dc1',
         bind: '10.77.0.13',
         join: '10.77.0.11',
         dataDirectory: '/tmp/x',

@@ -57,3 +57,21 @@ describe('a temporary agent that ends before it has joined is an error that says
     await assert.rejects(probe(), { name: 'UnderstudyError', exitCode: 69, message: /setpriv/ })
   })
 })
+
+describe('a member in another datacenter says which one, and the next agent is in it', () => {
+  const DATACENTER = `datacenter=$(sed -n 's/.*"datacenter": "\\(.*\\)".*/\\1/p' "\${2#-config-file=}")`
+  const turnedAway = (datacenter: string): string =>
+    `echo "* Failed to join 127.7.7.7: Member 'n1' part of wrong datacenter '${datacenter}'"; exec sleep 60`
+
+  test('of a cluster of its own', { timeout: 12_000 }, async () => {
+    consulIs(
+      `${DATACENTER}; if [ "$datacenter" = dc1 ]; then ${turnedAway('understudy-0a1b2c3d')}; fi; echo "in $datacenter"; exit 1`,
+    )
+    await assert.rejects(probe(), { exitCode: 69, message: /in understudy-0a1b2c3d$/ })
+  })
+
+  test('one that says another one each time', { timeout: 12_000 }, async () => {
+    consulIs(`${DATACENTER}; ${turnedAway('not-$datacenter')}`)
+    await assert.rejects(probe(), { exitCode: 69, message: /different datacenters: not-dc1 and not-not-dc1/ })
+  })
+})
