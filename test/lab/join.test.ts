@@ -16,6 +16,7 @@ import {
   VIRTUAL_IP,
 } from './lib/cluster.ts'
 import { Lab } from './lib/lab.ts'
+import * as refusal from './lib/refusal.ts'
 
 const name = 'join'
 let lab: Lab
@@ -30,32 +31,12 @@ after(() => Lab.remove(name))
 const sh = async (machine: string, script: string): Promise<string> =>
   (await lab.exec(machine, ['sh', '-c', script], { timeoutMs: 60_000 })).stdout.trim()
 
-/** Everything a join may change on a machine. */
-const fingerprint = (machine: string): Promise<string> =>
-  sh(
-    machine,
-    `find /etc/consul.d /etc/keepalived /etc/pgbouncer /etc/postgresql /etc/repmgr.conf /etc/understudy /var/lib/consul -type f 2>/dev/null |
-       grep -v /var/lib/consul/ | sort | xargs sha256sum
-     ls /var/lib/consul
-     systemctl show --property=Id,MainPID consul keepalived pgbouncer understudy-repmgrd
-     runuser -u postgres -- psql -XAtc "select datname from pg_database order by 1" -c "select rolname from pg_roles order by 1"`,
-  )
-
-/** Runs a join that must be refused with one sentence, and makes sure that nothing was changed by it. */
-async function mustRefuse(
+const mustRefuse = (
   machine: string,
   argv: readonly string[],
   exitCode: number,
   says: RegExp,
-): Promise<void> {
-  const before = await fingerprint(machine)
-  const result = await lab.exec(machine, argv, { reject: false, timeoutMs: 60_000 })
-  const what = `${argv.join(' ')}\n${result.stdout}\n${result.stderr}`
-  assert.equal(result.exitCode, exitCode, what)
-  assert.match(result.stderr, says, what)
-  assert.equal(result.stderr.trim().split('\n').length, 1, what)
-  assert.equal(await fingerprint(machine), before, `something was changed by ${what}`)
-}
+): Promise<void> => refusal.mustRefuse(lab, machine, argv, exitCode, says)
 
 const first = ['understudy', 'join', '--virtual-ip', `${VIRTUAL_IP}/24`]
 
@@ -143,9 +124,9 @@ const sql = async (machine: string, database: string, text: string): Promise<str
 
 test('running it again changes nothing', async () => {
   const kv = `curl -s 'http://127.0.0.1:8500/v1/kv/understudy/?recurse' | jq -S 'map(select(.Key | test("history") | not))'`
-  const before = [await fingerprint('n1'), await sh('n1', kv)]
+  const before = [await refusal.fingerprint(lab, 'n1'), await sh('n1', kv)]
   await mustJoin(lab, 'n1')
-  assert.deepEqual([await fingerprint('n1'), await sh('n1', kv)], before)
+  assert.deepEqual([await refusal.fingerprint(lab, 'n1'), await sh('n1', kv)], before)
   await mustRefuse(
     'n1',
     ['understudy', 'join', '--virtual-ip', '10.77.0.101/24'],

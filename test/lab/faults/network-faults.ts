@@ -2,8 +2,11 @@
 import type { Fault } from './fault.ts'
 import type { Stage } from './stage.ts'
 
-/** Consul's servers among themselves. */
-const CONSUL_PORTS = [8300, 8301, 8302]
+/** The ports of Consul's servers among themselves: each cluster has one of its own for what they write. */
+async function consulPorts({ lab }: Stage, machine: string): Promise<number[]> {
+  const { stdout } = await lab.exec(machine, ['jq', '.ports.server', '/etc/consul.d/understudy.json'])
+  return [Number(stdout), 8301]
+}
 
 interface Way {
   ports?: readonly number[]
@@ -32,7 +35,10 @@ export const networkFaults = {
     what: 'only the Consul servers of $ and of the other machines cannot reach each other',
     on: ['primary', 'standby'],
     takes: 'the switch',
-    inject: (stage, { machine }) => blockAll(stage, machine, stage.others(machine), { ports: CONSUL_PORTS }),
+    async inject(stage, { machine }) {
+      const ports = await consulPorts(stage, machine)
+      return blockAll(stage, machine, stage.others(machine), { ports })
+    },
   },
   'cut-standbys': {
     what: '$ and the other standby cannot reach each other',
