@@ -40,6 +40,13 @@ export function claimSeat(document: Seats | null, { node, machineId, address }: 
   const taken = Object.entries(seats).find(([, seat]) => seat.address === address)
   if (taken) return { outcome: 'refused', why: `${taken[0]} has the address ${address} already` }
 
+  const twin = Object.entries(seats).find(([, seat]) => seat.machineId === machineId)
+  if (twin)
+    return {
+      outcome: 'refused',
+      why: `${node} has the machine id of ${twin[0]}, as machines cloned from one template do; give it one of its own (rm /etc/machine-id /var/lib/dbus/machine-id; systemd-machine-id-setup) and reboot it`,
+    }
+
   const others = Object.values(seats)
   const seat: Seat = {
     machineId,

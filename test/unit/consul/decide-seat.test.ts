@@ -63,6 +63,11 @@ describe('seats', () => {
       { ...applicant('n3'), address: addressOf('n1') },
       /n1 has the address 10\.77\.0\.11 already/,
     ],
+    [
+      'the machine was cloned from a member, machine id and all',
+      { ...applicant('n3'), machineId: 'machine-n1' },
+      /^n3 has the machine id of n1, .*systemd-machine-id-setup/,
+    ],
   ]
   for (const [caption, who, why] of refused) {
     test(`refused: ${caption}`, () => {
