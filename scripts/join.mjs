@@ -15,6 +15,8 @@ const help = `understudy join: make this machine a member of a cluster
 Settings of the cluster, only for the first machine:
   --database NAME    database of the application (default: app)
   --user NAME        owner of that database (default: app)
+  --password-file FILE
+                     the password of that user, in the first line: for a role that exists and keeps it
   --policy POLICY    with-primary: the virtual IP follows the primary (default)
                      fixed: the virtual IP is on the machine with the highest priority
   --durability MODE  quorum: in a cluster of three or more machines, a commit waits until no single failure can

@@ -53,7 +53,7 @@ async function writeCluster(
   applicant: Applicant,
   postgresqlVersion: number,
 ): Promise<void> {
-  const { virtualIp, database, user, policy, durability } = options
+  const { virtualIp, database, user, password, policy, durability } = options
   const lastOctet = Number(virtualIp.split('/')[0]?.split('.')[3])
   const config: Config = {
     schema: 1,
@@ -67,7 +67,8 @@ async function writeCluster(
     postgresqlVersion,
   }
   const secret = (): string => randomBytes(24).toString('base64url')
-  const credentials: Credentials = { schema: 1, repmgr: secret(), monitor: secret(), app: secret() }
+  const app = password ?? secret()
+  const credentials: Credentials = { schema: 1, repmgr: secret(), monitor: secret(), app }
   const first = claimSeat(null, applicant)
   if (first.outcome !== 'claimed')
     throw new UnderstudyError(EXIT.failed, 'the first seat could not be claimed')

@@ -17,6 +17,8 @@ export interface FirstOptions {
   interface?: string
   database: string
   user: string
+  /** Of that user, which exists already. */
+  password?: string
   policy: PlacementPolicy
   durability: DurabilityMode
 }
@@ -68,6 +70,14 @@ export interface ClusterFacts {
   primary: Primary | null
 }
 
+/** The PostgreSQL cluster that is to be a member. */
+export interface LocalPostgresql {
+  version: number
+  port: number
+  /** What the operator, here and on the primary, has set so that our value gives way. */
+  parameters: ReadonlyMap<string, string>
+}
+
 /** What a join knows so far. Filled in by the looks and the steps of the components, in their order. */
 export interface Joining {
   /** Of understudy itself. */
@@ -84,7 +94,7 @@ export interface Joining {
   /** null until it is taken. */
   seat: Seat | null
   /** The PostgreSQL cluster that is to be a member, null until it was looked at. */
-  postgresql: { version: number; port: number } | null
+  postgresql: LocalPostgresql | null
   readonly components: readonly Pick<Component<never>, 'consul'>[]
   readonly parts: readonly Part[]
 }
@@ -103,9 +113,8 @@ export const applicantOf = ({ machine, placement }: Pick<Joining, 'machine' | 'p
 export const clusterOf = ({ cluster }: Pick<Joining, 'cluster'>): ClusterFacts => fromEarlier(cluster)
 
 /** The PostgreSQL cluster of this machine, once it was looked at. */
-export const postgresqlOf = ({
-  postgresql,
-}: Pick<Joining, 'postgresql'>): { version: number; port: number } => fromEarlier(postgresql)
+export const postgresqlOf = ({ postgresql }: Pick<Joining, 'postgresql'>): LocalPostgresql =>
+  fromEarlier(postgresql)
 
 /** This machine's settings as a member, once it has a seat. */
 export function settingsOf({ machine, placement, cluster, seat, postgresql }: Joining): Settings {

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import * as v from 'valibot'
 import type { JoinOptions } from '../consul/joining.ts'
 import type { DurabilityMode, PlacementPolicy } from '../consul/manifest.ts'
@@ -12,13 +13,14 @@ const OPTIONS = {
   interface: { type: 'string' },
   database: { type: 'string' },
   user: { type: 'string' },
+  'password-file': { type: 'string' },
   policy: { type: 'string' },
   durability: { type: 'string' },
   'merge-files': { type: 'boolean', default: false },
 } as const
 
 /** Settings of the cluster, which only the first machine is given. */
-const CLUSTER_WIDE = ['virtual-ip', 'database', 'user', 'policy', 'durability'] as const
+const CLUSTER_WIDE = ['virtual-ip', 'database', 'user', 'password-file', 'policy', 'durability'] as const
 const MODES: readonly string[] = ['quorum', 'strict', 'async'] satisfies DurabilityMode[]
 const POLICIES: readonly string[] = ['with-primary', 'fixed'] satisfies PlacementPolicy[]
 /** Names that PostgreSQL, repmgr or understudy uses. */
@@ -31,6 +33,7 @@ const RESERVED = [
   'understudy_monitor',
   'consul',
   'public',
+  'none',
 ]
 
 /** @throws a usage error: one sentence that says what is wrong and what to do. */
@@ -65,7 +68,20 @@ export function parseJoinOptions(argv: readonly string[]): JoinOptions {
   if (!isMode(durability)) throw usageError(`--durability takes ${MODES.join(' or ')}, not ${durability}`)
   checkName('database', database)
   checkName('user', user)
-  return { as: 'first', virtualIp, database, user, policy, durability, ...device }
+  const file = values['password-file']
+  const password = file === undefined ? {} : { password: readPassword(file) }
+  return { as: 'first', virtualIp, database, user, ...password, policy, durability, ...device }
+}
+
+/** The first line of a file, so that the password is in no argv. */
+function readPassword(path: string): string {
+  try {
+    const [line = ''] = readFileSync(path, 'utf8').split('\n')
+    if (line !== '') return line
+  } catch (error) {
+    throw usageError(`--password-file ${path} cannot be read: ${(error as Error).message}`)
+  }
+  throw usageError(`--password-file ${path} has no password in its first line`)
 }
 
 function parseAddresses(texts: readonly string[]): string[] {

@@ -48,6 +48,8 @@ export async function applyFailover(plan: FailoverPlan, context: Context): Promi
       ])
       return
     }
+    case 'restart':
+      return restartPostgresql(context, plan.why)
     case 'promote':
       markPromotion(settings.postgresqlVersion, plan.timeline)
       return promote(context)
@@ -68,6 +70,8 @@ async function stopReceiver(context: Context): Promise<void> {
     // The commit rule of a primary has to be in effect before its first commit; on a standby it has no effect.
     const names = await firstCommits(own, context)
     await setAndReload(own, { primary_conninfo: '', synchronous_standby_names: names })
+    // While an operator's pause lasts, the receiver does not stop; a promotion would end the pause as well.
+    await own.query('select pg_wal_replay_resume() where pg_is_wal_replay_paused()')
     await waitFor(
       'the WAL receiver to stop',
       STOP_RECEIVER_MS,

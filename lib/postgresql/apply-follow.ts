@@ -32,6 +32,7 @@ const NOWHERE = 'host=/dev/null'
 export async function applyFollow(plan: FollowPlan, context: Context): Promise<void> {
   const { settings, consul } = context
   if (plan.do === 'rejoin') return queueUnit('start', postgresqlUnits.rejoin)
+  if (plan.do === 'restart') return restartPostgresql(context, plan.why)
   if (plan.do !== 'point') return
   const { host, port, epoch } = plan
   const slot = slotName(settings.repmgrId)

@@ -7,6 +7,7 @@ import { log } from '../core/log.ts'
 import { queueUnit } from '../core/systemd.ts'
 import { orUnknown, UNKNOWN } from '../core/unknown.ts'
 import { markStale, unmarkStale } from './data-directory.ts'
+import { sayShortages } from './decide-hot-standby.ts'
 import type { StartGatePlan } from './decide-start-gate.ts'
 import { unmarkFenced } from './fence-marker.ts'
 import { postgresqlUnits } from './manifest.ts'
@@ -24,6 +25,7 @@ export async function applyStartGate(plan: StartGatePlan, { settings, consul }: 
   const { node, postgresqlVersion } = settings
   switch (plan.do) {
     case 'allow':
+      if (plan.standby) await raiseSettings(postgresqlVersion)
       unmarkStale(postgresqlVersion)
       return unmarkFenced()
     case 'stale':
@@ -50,6 +52,18 @@ export async function applyStartGate(plan: StartGatePlan, { settings, consul }: 
       return
     case 'nothing':
       return
+  }
+}
+
+/** The primary's settings may have grown while this standby was away; without them it would not start. */
+async function raiseSettings(version: number): Promise<void> {
+  try {
+    // Only here: a primary must not wait for what it does not need.
+    const { raiseForHotStandby } = await import('./hot-standby.ts')
+    const shortages = await raiseForHotStandby(version)
+    if (shortages.length > 0) log('start-gate', { do: 'raise', why: sayShortages(shortages) })
+  } catch (error) {
+    log('start-gate', { failed: 'raise', error: explain(error) })
   }
 }
 

@@ -21,7 +21,7 @@ import { decideSettingsCheck, type SettingFacts } from './decide-settings.ts'
 import { disk } from './disk.ts'
 import { postgresqlKeys, postgresqlPaths, postgresqlUnits } from './manifest.ts'
 import { observeReplication } from './observe-follow.ts'
-import { readCommitSettings } from './observe-settings.ts'
+import { readSettingsInEffect } from './observe-settings.ts'
 import { restart } from './restart.ts'
 
 /** It answers in milliseconds, and if it does not, another line says so. */
@@ -49,7 +49,7 @@ const settings: CheckLine<Context, SettingFacts> = {
     const database = localDatabase('understudy_monitor', postgresqlPort)
     const [config, found] = await Promise.all([
       unknownOnFailure(consul.get(consulKeys.config)),
-      unknownOnFailure(withDatabase(database, SETTINGS_MS, readCommitSettings)),
+      unknownOnFailure(withDatabase(database, SETTINGS_MS, readSettingsInEffect)),
     ])
     return { settings: found, mode: config === UNKNOWN ? UNKNOWN : (config?.value.durability ?? 'quorum') }
   },

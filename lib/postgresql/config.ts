@@ -1,10 +1,32 @@
-/** conf.d/understudy.conf: what streaming replication, repmgr and pg_rewind need. */
-export function renderPostgresql(port: number): string {
+/**
+ * conf.d/understudy.conf: what streaming replication, repmgr and pg_rewind need.
+ * @param merged values that serve the operator's settings as well as ours, by name.
+ */
+export const renderPostgresql = (port: number, merged: ReadonlyMap<string, string> = new Map()): string =>
+  defaults(port).replace(/^(\w+) = .*$/gm, (line, name: string) => {
+    const value = merged.get(name)
+    return value === undefined ? line : `${name} = ${quote(value)}`
+  })
+
+/** The parameters in what {@link renderPostgresql} makes. */
+export const parametersIn = (text: string): Map<string, string> =>
+  new Map(
+    Array.from(text.matchAll(/^(\w+) = (?:'(.*)'|(.*))$/gm), ([, name = '', quoted, bare = '']) => [
+      name,
+      quoted === undefined ? bare : unquote(quoted),
+    ]),
+  )
+
+/** A value in a configuration file, see https://www.postgresql.org/docs/current/config-setting.html. */
+const quote = (text: string): string => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`
+const unquote = (text: string): string =>
+  text.replace(/\\(.)|''/g, (_all, escaped?: string) => escaped ?? "'")
+
+function defaults(port: number): string {
   return `# Written by understudy. The next join overwrites local changes.
 listen_addresses = '*'
 port = ${port}
 shared_preload_libraries = 'repmgr'
-password_encryption = 'scram-sha-256'
 
 # 50 connections of the PgBouncer on each of five machines, and some to spare.
 max_connections = 300
@@ -36,26 +58,42 @@ tcp_user_timeout = 3000
 `
 }
 
-const BEGIN = '# BEGIN understudy'
-const END = '# END understudy'
+/** At which end of a file a block of ours stands, and what marks it. */
+const MARKS = {
+  first: ['# BEGIN understudy', '# END understudy'],
+  last: ['# BEGIN understudy, last lines', '# END understudy, last lines'],
+} as const
 
-/** Puts the lines of understudy at the beginning of a file of the operator, or replaces those from an earlier join. */
-export function withManagedBlock(text: string, lines: readonly string[]): string {
-  const start = text.indexOf(BEGIN)
-  const end = text.indexOf(END, start)
-  const rest =
-    start >= 0 && end > start ? text.slice(0, start) + text.slice(end + END.length).replace(/^\n/, '') : text
-  return `${BEGIN}\n${lines.join('\n')}\n${END}\n${rest}`
+/** Puts the lines of understudy at one end of a file of the operator, or replaces those from an earlier join. */
+export function withManagedBlock(
+  text: string,
+  lines: readonly string[],
+  where: keyof typeof MARKS = 'first',
+): string {
+  const [begin, end] = MARKS[where].map((mark) => `${mark}\n`) as [string, string]
+  const whole = text === '' || text.endsWith('\n') ? text : `${text}\n`
+  const [from, to] = [whole.indexOf(begin), whole.indexOf(end, whole.indexOf(begin))]
+  const rest = from >= 0 && to > from ? whole.slice(0, from) + whole.slice(to + end.length) : whole
+  const block = `${begin}${lines.join('\n')}\n${end}`
+  return where === 'first' ? block + rest : rest + block
 }
 
-/** Lines for pg_hba.conf: members and their clients log in with a password, local handlers as their system user. */
-export function hbaLines(network: string): string[] {
-  return [
-    'local all understudy_monitor peer map=understudy',
-    `host replication repmgr ${network} scram-sha-256`,
-    `host all all ${network} scram-sha-256`,
-  ]
-}
+/** Lines for the end of postgresql.conf: nothing that the operator puts into a file comes after ours. */
+export const includeLines = (): string[] => ["include_if_exists = 'conf.d/understudy.conf'"]
+
+/**
+ * Lines for the beginning of pg_hba.conf: local handlers log in as their system user, our roles and the application's with a password.
+ * They name roles, so that nobody else's rule is in their shadow.
+ */
+export const hbaLines = (network: string, user: string): string[] => [
+  'local all postgres peer',
+  'local all understudy_monitor peer map=understudy',
+  `host replication repmgr ${network} scram-sha-256`,
+  `host all repmgr,understudy_monitor,"${user}" ${network} scram-sha-256`,
+]
+
+/** Lines for the end of pg_hba.conf: whoever the operator's rules do not mention comes in by the PgBouncer of any member. */
+export const lastHbaLines = (network: string): string[] => [`host all all ${network} scram-sha-256`]
 
 /** Lines for pg_ident.conf: the system users that may log in as the monitoring role. */
 export const identLines = (): string[] => [
@@ -65,7 +103,7 @@ export const identLines = (): string[] => [
 
 /** Lines that make a stopped data directory a standby of `conninfo`; the last line of postgresql.auto.conf wins. */
 export function standbyLines(conninfo: string, slot: string): string {
-  return `primary_conninfo = '${conninfo.replaceAll('\\', '\\\\').replaceAll("'", "''")}'\nprimary_slot_name = '${slot}'\nrecovery_target_timeline = 'latest'\n`
+  return `primary_conninfo = ${quote(conninfo)}\nprimary_slot_name = '${slot}'\nrecovery_target_timeline = 'latest'\n`
 }
 
 /** The replication slot of a member on the primary, named as repmgr names it. */

@@ -38,6 +38,7 @@ export async function readRole(connection: Connection): Promise<LocalDatabase> {
     lsn: string | null
     replayed: string | null
     receiverStopped: boolean | null
+    paused: boolean | null
   }>(`
     select pg_is_in_recovery() as standby,
       case when pg_is_in_recovery()
@@ -57,7 +58,8 @@ export async function readRole(connection: Connection): Promise<LocalDatabase> {
       case when pg_is_in_recovery()
         then greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())::text
       end as lsn,
-      pg_last_wal_replay_lsn()::text as replayed`)
+      pg_last_wal_replay_lsn()::text as replayed,
+      case when pg_is_in_recovery() then pg_is_wal_replay_paused() end as paused`)
   if (!row) throw new Error('the database did not say what its role is')
   const { timeline } = row
   if (!row.standby) return { role: 'primary', timeline }
@@ -68,6 +70,7 @@ export async function readRole(connection: Connection): Promise<LocalDatabase> {
     receivedLsn: lsn(row.lsn),
     replayedLsn: lsn(row.replayed),
     receiverStopped: row.receiverStopped === true,
+    ...(row.paused && { paused: true }),
   }
 }
 

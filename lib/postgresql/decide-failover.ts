@@ -4,6 +4,7 @@ import type { Leader, Primary } from '../consul/manifest.ts'
 import { UNKNOWN, type Unknown } from '../core/unknown.ts'
 import { positionOf } from './decide-confirmed.ts'
 import { NOBODY } from './decide-durability.ts'
+import { type Shortage, sayShortages } from './decide-hot-standby.ts'
 import { isOlder } from './decide-lineage.ts'
 import type { Confirmed, Sync } from './manifest.ts'
 import type { LocalDatabase, ProbedDatabase } from './role.ts'
@@ -56,6 +57,8 @@ export interface FailoverFacts extends Testimony {
   primaryFails: boolean
   /** Since this machine first saw the lock free as it is, in any run; 0 where the published primary has not held it last. */
   unlockedMs: number
+  /** What keeps this machine from replaying; null or left out if replay is not paused. */
+  shortages?: readonly Shortage[] | null
   /** PostgreSQL on this machine was told to become the primary in this run, and did not in time. */
   promotionFailed: boolean
 }
@@ -69,6 +72,8 @@ export type FailoverPlan =
   | { do: 'stop-receiver'; why: string }
   /** Stop the WAL receivers of standbys that have not done so by themselves. */
   | { do: 'stop-other-receivers'; why: string; nodes: string[] }
+  /** Start PostgreSQL again with larger settings, which the start gate gives it: it could not be promoted. */
+  | { do: 'restart'; why: string }
   /** Take the free lock if it has not changed since the look (its ModifyIndex, 0: never taken). The next look decides what follows. */
   | { do: 'lock'; why: string; modifyIndex: number }
   /** Give the lock back to a better candidate. `restart`: PostgreSQL forgets first that it was to become the primary. */
@@ -226,6 +231,9 @@ function decideStandby(
   const silenceMs = facts.hasAnswered ? SILENT_AGAIN_MS : holder === null ? 0 : SILENT_MS
   if (primary.node !== self.node && primaryDatabase === UNKNOWN && facts.silentMs < silenceMs)
     return { do: 'wait', why: `${primary.node} has not been silent for ${silenceMs} ms` }
+  // While replay is paused, the WAL receiver does not stop either.
+  if (facts.shortages && facts.shortages.length > 0)
+    return { do: 'restart', why: `replay is paused: ${sayShortages(facts.shortages)}` }
   if (!local.receiverStopped)
     return {
       do: 'stop-receiver',

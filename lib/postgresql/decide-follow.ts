@@ -1,5 +1,6 @@
 import { currentPrimary, type Leadership } from '../consul/leadership.ts'
 import { UNKNOWN, type Unknown } from '../core/unknown.ts'
+import { type Shortage, sayShortages } from './decide-hot-standby.ts'
 import type { Lineage } from './decide-lineage.ts'
 import type { LocalDatabase } from './role.ts'
 
@@ -20,18 +21,23 @@ export interface FollowFacts extends Replication {
   unpublished: boolean
   /** Whether a standby that does not stream can continue with the primary; null if the question does not arise. */
   lineage: Lineage | null | Unknown
+  /** What keeps a paused standby from replaying; null or left out if it is not paused. */
+  shortages?: readonly Shortage[] | null
 }
 
 export type FollowPlan =
   | { do: 'nothing'; why: string }
   /** Point replication at the primary, provided that it is still the primary under this epoch. */
   | { do: 'point'; why: string; host: string; port: number; epoch: number }
+  /** PostgreSQL starts again with larger settings, which the start gate gives it. */
+  | { do: 'restart'; why: string }
   /** This machine must be made a standby again. */
   | { do: 'rejoin'; why: string }
 
 /** A standby streams from the primary; a former primary, or a standby that cannot continue, is rejoined. */
 export function decideFollow(facts: FollowFacts): FollowPlan {
-  const { node, leadership, local, standbySignal, unpublished, upstream, streaming, lineage } = facts
+  const { node, leadership, local, standbySignal, unpublished, upstream, streaming, lineage, shortages } =
+    facts
   if (leadership === UNKNOWN) return { do: 'nothing', why: 'Consul does not answer' }
   const primary = currentPrimary(leadership)
   if (!primary) return { do: 'nothing', why: 'there is no primary at the moment' }
@@ -52,6 +58,9 @@ export function decideFollow(facts: FollowFacts): FollowPlan {
     }
   if (unpublished) return { do: 'rejoin', why: 'this standby was promoted once, but perhaps never published' }
   const right = upstream === primary.address
+  // While it streams from the primary, a restart delays nothing but the commits that wait for this very standby.
+  if (right && streaming && shortages && shortages.length > 0)
+    return { do: 'restart', why: `replay is paused: ${sayShortages(shortages)}` }
   if (right && streaming) return { do: 'nothing', why: `follows ${primary.node}` }
   if (lineage === 'diverged' || lineage === 'ahead')
     return { do: 'rejoin', why: `this standby has WAL that ${primary.node} does not have` }
@@ -73,7 +82,9 @@ export function mayNeedFollow(seen: Replication): string | null {
     seen.streaming &&
     seen.upstream === primary.address
   )
-    return null
+    return seen.local.paused
+      ? 'replay is paused: readers see old data, and a promotion has to end that first'
+      : null
   if (seen.local === UNKNOWN || seen.local.role === 'down') return 'PostgreSQL does not answer'
   return `${primary.node} is the primary, and this machine does not follow it`
 }

@@ -1,24 +1,195 @@
 import { EXIT, UnderstudyError } from '../core/errors.ts'
+import type { ConfiguredParameter } from './decide-parameters.ts'
+import { isSecretOf } from './scram.ts'
 
 /** A machine that is this far off cannot be trusted with time-outs and certificates. */
 const CLOCK_TOLERANCE_MS = 5000
 
 const refuse = (message: string): UnderstudyError => new UnderstudyError(EXIT.config, message)
 
+/** Where Debian's first cluster listens, and where clients look for it. */
+const USUAL_PORT = 5432
+
+/** A PostgreSQL cluster of this machine, as pg_lsclusters(1) lists it. */
+export interface InstalledCluster {
+  version: number
+  name: string
+  port: number
+  online: boolean
+  owner: string
+  data: string
+}
+
+/** @param text what `pg_lsclusters --no-header` prints. */
+export const parseClusters = (text: string): InstalledCluster[] =>
+  text
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/))
+    .filter((columns) => columns.length >= 6)
+    .map(([version = '', name = '', port = '', status = '', owner = '', data = '']) => ({
+      ...{ version: Number(version), name, port: Number(port), owner, data },
+      online: status.startsWith('online'),
+    }))
+
 /**
  * Which PostgreSQL becomes a part of the cluster: the version of the cluster, for a new cluster the newest.
  *
- * @param here major versions that have a cluster named main on this machine, ascending.
+ * @param clusters all of this machine.
  * @param wanted the cluster's major version, null where there is no cluster yet.
  * @throws one sentence where it is not here.
  */
-export function chooseVersion(here: readonly number[], wanted: number | null): number {
-  const newest = here.at(-1)
-  if (newest === undefined)
+export function chooseCluster(
+  clusters: readonly InstalledCluster[],
+  wanted: number | null,
+): InstalledCluster {
+  const here = clusters.filter(({ name }) => name === 'main').sort((a, b) => a.version - b.version)
+  if (here.length === 0)
     throw refuse('there is no PostgreSQL cluster named main; create one with pg_createcluster')
-  if (wanted === null || here.includes(wanted)) return wanted ?? newest
+  const chosen = wanted === null ? here.at(-1) : here.find(({ version }) => version === wanted)
+  if (chosen) return chosen
   throw refuse(
-    `the cluster runs PostgreSQL ${wanted}, this machine has ${here.join(', ')}; install postgresql-${wanted}`,
+    `the cluster runs PostgreSQL ${wanted}, this machine has ${here.map(({ version }) => version).join(', ')}; install postgresql-${wanted}`,
+  )
+}
+
+/**
+ * The port that main is to have: that of the cluster's members, else its own.
+ * @throws where another cluster of this machine has it, or has the port that clients expect to be main's.
+ */
+export function choosePort(
+  main: InstalledCluster,
+  clusters: readonly InstalledCluster[],
+  wanted: number | null,
+): number {
+  const port = wanted ?? main.port
+  const others = clusters.filter((one) => one.name !== main.name || one.version !== main.version)
+  const other = others.find((one) => one.port === port || (wanted === null && one.port === USUAL_PORT))
+  if (other === undefined) return port
+  throw refuse(
+    `port ${other.port} belongs to the PostgreSQL cluster ${other.version}/${other.name} of this machine, and main has port ${main.port}; give main port ${wanted ?? USUAL_PORT} and the other one another port (port in postgresql.conf), and restart both`,
+  )
+}
+
+/** What else a join asks of main's place on the machine. */
+export interface MainFacts {
+  main: InstalledCluster
+  /** Where Debian puts it. */
+  place: string
+  /** What is there. */
+  kind: 'directory' | 'link' | 'mount point' | 'missing'
+  /** Directories below it that something is mounted on. */
+  mountsBelow: readonly string[]
+  /** The first word of start.conf. */
+  start: string
+  /** What systemd says of its unit. */
+  unitState: string
+}
+
+/** @throws one sentence where main is not as Debian makes it, so that a copy could not take its place or systemd would not start it. */
+export function checkMain({ main, place, kind, mountsBelow, start, unitState }: MainFacts): void {
+  const { version, owner, data, online } = main
+  const called = `PostgreSQL ${version}/main`
+  const move = `stop it, move the data to ${place} itself (a disk of its own goes on /var/lib/postgresql), and set data_directory`
+  if (data !== place) throw refuse(`the data of ${called} is in ${data}, not in ${place}; ${move}`)
+  if (kind === 'link' || kind === 'mount point')
+    throw refuse(`${place} is a ${kind}, which a copy of the primary could not replace; ${move}`)
+  if (mountsBelow.length > 0)
+    throw refuse(
+      `${mountsBelow.join(' and ')} below the data of ${called} is a mount point, which a copy of the primary could not replace; ${move}`,
+    )
+  // Of a directory that is missing pg_lsclusters knows no owner.
+  if (owner !== 'postgres' && kind !== 'missing')
+    throw refuse(`${called} belongs to the system user ${owner}; give it to postgres, as Debian does`)
+  if (start !== 'auto')
+    throw refuse(
+      `${called} is not started at boot: /etc/postgresql/${version}/main/start.conf says "${start}"; write "auto" there and run systemctl daemon-reload`,
+    )
+  if (online && (unitState === 'inactive' || unitState === 'failed'))
+    throw refuse(
+      `${called} was not started by systemd: postgresql@${version}-main.service is ${unitState}; stop it (pg_ctl stop) and start that unit`,
+    )
+}
+
+/** What main says of itself before anything is changed. */
+export interface OpeningFacts {
+  dataDirectory: string
+  hbaFile: string
+  identFile: string
+  synchronous: string
+  lines: readonly ConfiguredParameter[]
+  /** Names of parameters that the command line sets, so that no file can. */
+  commandLine: readonly string[]
+}
+
+/** PostgreSQL's words for a parameter that waits for a restart: no fault of the file. */
+const NEEDS_RESTART = 'setting could not be applied'
+
+/** @throws one sentence where the settings of main are not as a member can have them. @param ours names of the parameters that we set. */
+export function checkOpening(facts: OpeningFacts, version: number, ours: readonly string[]): void {
+  const { lines, commandLine, synchronous } = facts
+  const directory = `/etc/postgresql/${version}/main`
+  const places = [
+    ['data_directory', facts.dataDirectory, `/var/lib/postgresql/${version}/main`],
+    ['hba_file', facts.hbaFile, `${directory}/pg_hba.conf`],
+    ['ident_file', facts.identFile, `${directory}/pg_ident.conf`],
+  ] as const
+  for (const [name, value, place] of places)
+    if (value !== place) throw refuse(`${name} of PostgreSQL ${version}/main is ${value}; let it be ${place}`)
+  const wrong = lines.find(({ error }) => error !== null && error !== NEEDS_RESTART)
+  if (wrong)
+    throw refuse(
+      `${wrong.file} line ${wrong.line} would keep PostgreSQL from starting (${wrong.error}); correct it first`,
+    )
+  const fixed = ours.find((name) => commandLine.includes(name))
+  if (fixed !== undefined)
+    throw refuse(
+      `${fixed} is set on PostgreSQL's command line, where no file can change it; move it from ${directory}/pg_ctl.conf to postgresql.conf`,
+    )
+  if (synchronous !== '')
+    throw refuse(
+      `synchronous_standby_names is "${synchronous}", but understudy sets it for its own members; remove it, and the standbys that it names, first`,
+    )
+}
+
+export interface RoleFacts {
+  /** The application's. */
+  user: string
+  /** Its password, if the operator gives it, or if an earlier join has kept it here. */
+  password: string | null
+  /** Those of ours that exist. */
+  roles: readonly { name: string; secret: string | null; login: boolean }[]
+  /** There is a database named repmgr. */
+  repmgrDatabase: boolean
+  /** There is a configuration of repmgr that is not ours. */
+  foreignRepmgr: boolean
+}
+
+/** @throws one sentence where a role or database that is there is used by somebody else. */
+export function checkRoles({ user, password, roles, ...facts }: RoleFacts): void {
+  const role = (name: string): RoleFacts['roles'][number] | undefined =>
+    roles.find((one) => one.name === name)
+  // Nobody else makes a role of that name: an earlier cluster of ours has left what is here.
+  const wasMember = role('understudy_monitor') !== undefined
+  const inUse = role('repmgr')
+    ? 'there is a role repmgr'
+    : facts.repmgrDatabase
+      ? 'there is a database repmgr'
+      : facts.foreignRepmgr
+        ? '/etc/repmgr.conf is not from understudy'
+        : null
+  if (inUse !== null && !wasMember)
+    throw refuse(
+      `${inUse}, and understudy needs a repmgr of its own; end the other use, drop that database and role, and remove /etc/repmgr.conf`,
+    )
+  const own = role(user)
+  if (own === undefined) return
+  if (!own.login)
+    throw refuse(`the role ${user} exists and may not log in; alter it, or choose another one with --user`)
+  if (own.secret === null || (password !== null && isSecretOf(user, password, own.secret))) return
+  throw refuse(
+    password === null
+      ? `the role ${user} exists with a password that its clients know; give it with --password-file FILE, or choose another role with --user`
+      : `the role ${user} exists with another password than the one given; correct the file, or choose another role with --user`,
   )
 }
 

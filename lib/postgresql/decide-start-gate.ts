@@ -53,7 +53,9 @@ export interface StartGateFacts {
  * leaves the lock to a machine that has what this one lacks.
  */
 export type StartGatePlan =
-  | { do: 'nothing' | 'allow' | 'refuse' | 'stale'; why: string }
+  | { do: 'nothing' | 'refuse' | 'stale'; why: string }
+  /** `standby`: it gets at least those settings that its primary had. */
+  | { do: 'allow'; why: string; standby?: true }
   /** `withdraw`: nobody says that this machine still leads, so it gives up the virtual IP. */
   | { do: 'wait'; why: string; withdraw?: true }
   /** Only if the lock is as it was seen: its ModifyIndex, 0 where it was never taken. */
@@ -76,7 +78,7 @@ export function decideStartGate({
   waitedMs,
 }: StartGateFacts): StartGatePlan {
   if (!ours) return { do: 'nothing', why: 'this database does not belong to the cluster' }
-  if (standbySignal) return { do: 'allow', why: 'it starts as a standby' }
+  if (standbySignal) return { do: 'allow', why: 'it starts as a standby', standby: true }
   if (leadership === UNKNOWN || ownSessions === UNKNOWN) return { do: 'wait', why: NO_ANSWER, withdraw: true }
   const { leader, primary } = leadership
   if (!primary) return decideUnpublished(node, leader, traces)

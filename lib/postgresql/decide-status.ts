@@ -9,7 +9,8 @@ import type { DurabilityMode } from '../consul/manifest.ts'
 import { type Reading, valueFrom } from '../core/reading.ts'
 import type { Seen } from '../core/status.ts'
 import { UNKNOWN, type Unknown } from '../core/unknown.ts'
-import { type CommitSetting, settingProblems } from './decide-settings.ts'
+import { type HotStandbySettings, type Shortage, sayShortages } from './decide-hot-standby.ts'
+import { type SettingInEffect, settingProblems } from './decide-settings.ts'
 import type { PostgresqlNode, Sync } from './manifest.ts'
 import type { LocalDatabase } from './role.ts'
 
@@ -18,18 +19,22 @@ const FAILOVER_MACHINES = 3
 
 interface UnsafeSettings {
   /** Settings under which acknowledged commits may be lost; only where there are any. */
-  unsafe?: readonly CommitSetting[]
+  unsafe?: readonly SettingInEffect[]
+}
+
+interface Settings extends UnsafeSettings {
+  hotStandby: HotStandbySettings
 }
 
 /** What a database says of itself and of its replication. */
 export type DatabaseAnswer =
-  | (LocalDatabase & { role: 'primary'; position: bigint } & UnsafeSettings)
+  | (LocalDatabase & { role: 'primary'; position: bigint } & Settings)
   | (LocalDatabase & {
       role: 'standby'
       position: bigint
       streaming: boolean
       upstream: string | null
-    } & UnsafeSettings)
+    } & Settings)
   | { role: 'down' }
 
 export interface PostgresqlReadings {
@@ -59,6 +64,8 @@ export interface PostgresqlMachine {
         streaming: boolean
         upstream: string | null
         lagBytes: number | Unknown
+        /** Replay is paused; with what is too small here, if that is why. */
+        paused?: readonly Shortage[]
       } & UnsafeSettings)
     | { role: 'down' }
     | Unknown
@@ -77,16 +84,19 @@ export const portOf = (
 ): number =>
   (consul.databases && valueFrom(consul.databases)?.get(name)?.value.port) ?? settings.postgresqlPort
 
-/** Where the primary writes; where Consul does not name one, the only database that runs as one. */
-export function primaryPosition({ consul, machines }: PostgresqlSeen): bigint | null {
+/** What the primary says; where Consul does not name one, the only database that runs as one. */
+export function primaryAnswer({
+  consul,
+  machines,
+}: PostgresqlSeen): (DatabaseAnswer & { role: 'primary' }) | null {
   const running = [...machines].flatMap(([name, { postgresql }]) => {
     const answer = valueFrom(postgresql)
-    return answer?.role === 'primary' ? [{ name, position: answer.position }] : []
+    return answer?.role === 'primary' ? [{ name, answer }] : []
   })
   const primary = primaryOf(consul)
   const chosen =
     running.find(({ name }) => name === primary) ?? (running.length === 1 ? running[0] : undefined)
-  return chosen?.position ?? null
+  return chosen?.answer ?? null
 }
 
 export function electionOf(entry: Entry<Sync> | null): Omit<Sync, 'schema'> | null {
@@ -137,9 +147,13 @@ function roleProblems({ name, postgresql }: Machine, report: PostgresqlReport): 
   if (postgresql.role === 'down') return [`PostgreSQL on ${name} is down`]
   if (postgresql.role === 'primary') return primaryProblems(name, postgresql.timeline, report)
   if (name === primary) return [`${name} is published as the primary, but its PostgreSQL is a standby`]
-  if (!postgresql.streaming) return [`PostgreSQL on ${name} does not stream from the primary`]
-  if (primary === null || primary === UNKNOWN || !published || published === UNKNOWN) return []
   const problems: string[] = []
+  if (postgresql.paused) {
+    const why = sayShortages(postgresql.paused) || 'replay is paused'
+    problems.push(`PostgreSQL on ${name} does not replay, and a promotion has to end that first: ${why}`)
+  }
+  if (!postgresql.streaming) return [...problems, `PostgreSQL on ${name} does not stream from the primary`]
+  if (primary === null || primary === UNKNOWN || !published || published === UNKNOWN) return problems
   if (postgresql.upstream !== published.address) {
     problems.push(
       `PostgreSQL on ${name} streams from ${machineAt(postgresql.upstream, report)}, not from ${primary}`,

@@ -1,14 +1,33 @@
+import { existsSync, lstatSync } from 'node:fs'
 import type { ClusterFacts, Joining } from '../consul/joining.ts'
 import type { Primary } from '../consul/manifest.ts'
-import { EXIT, UnderstudyError } from '../core/errors.ts'
+import { readText } from '../core/atomic-files.ts'
+import { EXIT, explain, UnderstudyError } from '../core/errors.ts'
 import { run } from '../core/exec.ts'
-import { unit } from '../core/systemd.ts'
-import { systemUser } from '../core/users.ts'
+import { unitStates } from '../core/systemd.ts'
+import { UNKNOWN, unknownOnFailure } from '../core/unknown.ts'
+import { type SystemUser, systemUser } from '../core/users.ts'
 import { withDatabase } from './client.ts'
+import { parametersIn, renderPostgresql } from './config.ts'
 import { remoteDatabase } from './database.ts'
-import { checkClock, chooseVersion } from './decide-join.ts'
+import {
+  checkClock,
+  checkMain,
+  checkOpening,
+  checkRoles,
+  chooseCluster,
+  choosePort,
+  type InstalledCluster,
+  type MainFacts,
+  type OpeningFacts,
+  parseClusters,
+} from './decide-join.ts'
+import { listItems, mergeParameters, type Parameter, theirParameters } from './decide-parameters.ts'
+import { memberParameters } from './decide-settings.ts'
 import { postgresqlPaths, postgresqlUnits } from './manifest.ts'
-import { isPristine, POSTGRESQL_PORT, systemIdentifier } from './server.ts'
+import { readParameters } from './observe-settings.ts'
+import { knownPasswords } from './passfile.ts'
+import { isPristine, readOpening, readRoles, startServer, systemIdentifier } from './server.ts'
 
 /** A primary that works answers this in milliseconds. */
 const PRIMARY_MS = 5000
@@ -16,50 +35,143 @@ const PRIMARY_MS = 5000
 export const noPrimary = (): UnderstudyError =>
   new UnderstudyError(EXIT.unavailable, 'the cluster has no primary to copy; start it first')
 
+const refuse = (message: string): UnderstudyError => new UnderstudyError(EXIT.config, message)
+
 /** Chooses the PostgreSQL that joins. @throws one sentence where it cannot join, or must not be replaced. */
 export async function lookAtPostgresql(joining: Joining): Promise<void> {
-  const { cluster } = joining
-  const version = chooseVersion(await readVersions(), cluster?.config.postgresqlVersion ?? null)
-  joining.postgresql = { version, port: POSTGRESQL_PORT }
-  await systemUser('postgres')
-  if (!cluster) return
-  if (!cluster.primary) throw noPrimary()
-  await comparePrimary(cluster, cluster.primary)
+  const { cluster, machine } = joining
+  const postgres = await systemUser('postgres')
+  const clusters = parseClusters(await run('pg_lsclusters', ['--no-header']))
+  const version = cluster?.config.postgresqlVersion ?? machine.settings?.postgresqlVersion ?? null
+  const main = chooseCluster(clusters, version)
+  if (cluster && !cluster.primary) throw noPrimary()
+  const wanted = machine.settings?.postgresqlPort ?? cluster?.primary?.port ?? null
+  const port = choosePort(main, clusters, wanted)
+  const found = await lookAtMain(main)
+  checkMain(found)
+  const primary = cluster?.primary ? await askPrimary(cluster, cluster.primary) : null
+  if (primary) checkClock(Date.now(), primary.ms)
+  const theirs = await lookInside(joining, found, postgres, primary?.id ?? null)
+  const mode = joining.options.as === 'first' ? joining.options.durability : cluster?.config.durability
+  const ours = parametersIn(renderPostgresql(port))
+  const parameters = mergeParameters(ours, [...theirs, ...(primary?.parameters ?? [])], mode ?? 'quorum')
+  checkLibraries(main.version, parameters.get('shared_preload_libraries') ?? '')
+  joining.postgresql = { version: main.version, port, parameters }
 }
 
-/** Major versions of PostgreSQL that have a cluster named main, ascending. */
-async function readVersions(): Promise<number[]> {
-  const lines = (await run('pg_lsclusters', ['--no-header'])).split('\n')
-  return lines
-    .map((line) => line.trim().split(/\s+/))
-    .filter(([, cluster]) => cluster === 'main')
-    .map(([version]) => Number(version))
-    .sort((a, b) => a - b)
+/** Where main lies on this machine, and who starts it. */
+async function lookAtMain(main: InstalledCluster): Promise<MainFacts> {
+  const place = postgresqlPaths.data(main.version)
+  const service = postgresqlUnits.server(main.version)
+  // proc_pid_mountinfo(5): the mount point is the fifth field, with blanks in octal.
+  const mounts = (readText('/proc/self/mountinfo') ?? '')
+    .split('\n')
+    .map((line) => (line.split(' ')[4] ?? '').replace(/\\(\d{3})/g, (_all, code: string) => octal(code)))
+  const found = lstatSync(place, { throwIfNoEntry: false })
+  const start = (readText(postgresqlPaths.start(main.version)) ?? 'auto').replace(/#.*$/gm, '').trim()
+  return {
+    ...{ main, place, start, mountsBelow: mounts.filter((point) => point.startsWith(`${place}/`)) },
+    kind: found?.isSymbolicLink()
+      ? 'link'
+      : mounts.includes(place)
+        ? 'mount point'
+        : found
+          ? 'directory'
+          : 'missing',
+    unitState: (await unitStates([service])).get(service) ?? '',
+  }
 }
 
-/** Compares the clocks, and makes sure that a copy of the primary would not replace anybody's data. */
-async function comparePrimary({ config, credentials }: ClusterFacts, primary: Primary): Promise<void> {
-  const version = config.postgresqlVersion
-  const remote = await withDatabase(
+const octal = (code: string): string => String.fromCharCode(Number.parseInt(code, 8))
+
+interface PrimaryFacts {
+  ms: number
+  id: string
+  parameters: Parameter[]
+}
+
+async function askPrimary({ credentials }: ClusterFacts, primary: Primary): Promise<PrimaryFacts> {
+  return withDatabase(
     remoteDatabase(primary.address, primary.port, credentials.monitor),
     PRIMARY_MS,
     async (connection) => {
       const [row] = await connection.query<{ ms: string; id: string }>(
         'select (extract(epoch from clock_timestamp()) * 1000)::bigint::text as ms, (select system_identifier::text from pg_control_system()) as id',
       )
-      return row
+      if (!row)
+        throw new UnderstudyError(
+          EXIT.unavailable,
+          `the primary ${primary.node} did not say what time it has`,
+        )
+      return { ms: Number(row.ms), id: row.id, parameters: await readParameters(connection) }
     },
   )
-  if (!remote)
-    throw new UnderstudyError(EXIT.unavailable, `the primary ${primary.node} did not say what time it has`)
-  checkClock(Date.now(), Number(remote.ms))
+}
 
-  const own = await systemIdentifier(version)
-  if (own === null || own === remote.id) return
-  await unit('start', postgresqlUnits.server(version))
-  if (await isPristine(POSTGRESQL_PORT, await systemUser('postgres'))) return
-  throw new UnderstudyError(
-    EXIT.config,
-    `the PostgreSQL cluster in ${postgresqlPaths.data(version)} holds data, which joining would replace; save it and remove it first (pg_dropcluster --stop ${version} main; pg_createcluster ${version} main)`,
+/**
+ * Asks main itself, started for that, what is in it and what is set.
+ * @param primaryId the system identifier of the primary; null on the first machine.
+ * @returns what the operator has set.
+ */
+async function lookInside(
+  { machine, cluster, options }: Joining,
+  { main: { version, port }, kind }: MainFacts,
+  postgres: SystemUser,
+  primaryId: string | null,
+): Promise<Parameter[]> {
+  const data = postgresqlPaths.data(version)
+  // Machines that were cloned from one template have one identifier: only a standby, or who has a seat already, has a copy.
+  const isCopy =
+    primaryId !== null &&
+    (await systemIdentifier(version)) === primaryId &&
+    (existsSync(`${data}/standby.signal`) ||
+      cluster?.seats.seats[machine.node]?.machineId === machine.machineId)
+  const isInterrupted = primaryId !== null && kind === 'missing'
+  if (machine.settings !== null || isCopy || isInterrupted) {
+    // It may be down, or wait for its primary: then it has what an earlier join has merged.
+    const opening = await unknownOnFailure(readOpening(port, postgres))
+    if (opening !== UNKNOWN) return theirsOf(version, opening)
+    const before = parametersIn(readText(postgresqlPaths.config(version)) ?? '')
+    return [...before].map(([name, value]) => ({ name, value, unit: null }))
+  }
+  await startServer(version)
+  const opening = await readOpening(port, postgres).catch((error: unknown) => {
+    throw refuse(
+      `PostgreSQL ${version}/main does not let the system user postgres in on port ${port}; begin ${postgresqlPaths.hba(version)} with the line "local all postgres peer" and reload PostgreSQL (${lastLine(explain(error))})`,
+    )
+  })
+  checkOpening(opening, version, memberParameters)
+  if (options.as === 'first') {
+    const repmgrConfig = readText(postgresqlPaths.repmgrConfig)
+    const { user } = options
+    const password = options.password ?? knownPasswords(postgresqlPaths.appPassfile).get(user) ?? null
+    checkRoles({
+      ...{ user, password, ...(await readRoles(port, postgres, user)) },
+      foreignRepmgr: repmgrConfig !== null && !repmgrConfig.startsWith('# Written by understudy'),
+    })
+    // A role that is there keeps the password that an earlier join gave it.
+    if (password !== null) options.password = password
+  } else if (!(await isPristine(port, postgres)))
+    throw refuse(
+      `the PostgreSQL cluster in ${data} holds data, which joining would replace; save it and remove it first (pg_dropcluster --stop ${version} main; pg_createcluster ${version} main)`,
+    )
+  return theirsOf(version, opening)
+}
+
+const theirsOf = (version: number, { lines }: OpeningFacts): Parameter[] => [
+  ...theirParameters(lines, postgresqlPaths.config(version)).values(),
+]
+
+const lastLine = (text: string): string => text.trim().split('\n').at(-1) ?? ''
+
+/** @throws where this machine lacks a library that the members load at their start. */
+function checkLibraries(version: number, list: string): void {
+  const missing = listItems(list).filter(
+    (name) =>
+      !existsSync(postgresqlPaths.library(version, name.replace(/^\$libdir\//, '').replace(/\.so$/, ''))),
+  )
+  if (missing.length === 0) return
+  throw refuse(
+    `the primary loads ${missing.join(' and ')} (shared_preload_libraries), which this machine lacks; install the same packages as there`,
   )
 }

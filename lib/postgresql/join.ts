@@ -45,11 +45,10 @@ export const part: Part = {
 
 async function configure(joining: Joining): Promise<void> {
   const { config, credentials } = clusterOf(joining)
-  const { version, port } = postgresqlOf(joining)
   const postgres = await systemUser('postgres')
   writeSecrets(config, credentials, postgres)
   configureRepmgr(settingsOf(joining))
-  configurePostgresql(version, port, joining.placement.network, postgres)
+  configurePostgresql(postgresqlOf(joining), joining.placement.network, config.user, postgres)
 }
 
 /** What needs a restart waits for one: the check names it. */
@@ -63,11 +62,10 @@ async function configureAgain(joining: Joining): Promise<void> {
 /** The first machine keeps its data, and becomes what the others copy. */
 async function configureFirst(joining: Joining): Promise<void> {
   const { config, credentials, primary } = clusterOf(joining)
-  const { version, port } = postgresqlOf(joining)
   const postgres = await systemUser('postgres')
   await configure(joining)
-  await applyConfiguration(version, port, postgres)
-  if (!primary) await createRoles(port, config, credentials, postgres)
+  await applyConfiguration(postgresqlOf(joining), config.durability, postgres)
+  if (!primary) await createRoles(postgresqlOf(joining).port, config, credentials, postgres)
 }
 
 async function copy(joining: Joining): Promise<void> {
@@ -75,12 +73,11 @@ async function copy(joining: Joining): Promise<void> {
 }
 
 async function stream(joining: Joining): Promise<void> {
-  const { version, port } = postgresqlOf(joining)
   const postgres = await systemUser('postgres')
   // Before PostgreSQL starts: the start gate lets a machine without them start as whatever it likes.
   writeSettings(joining)
-  await applyConfiguration(version, port, postgres)
-  if (!isPrimary(joining)) await waitForStreaming(port, postgres)
+  await applyConfiguration(postgresqlOf(joining), clusterOf(joining).config.durability, postgres)
+  if (!isPrimary(joining)) await waitForStreaming(postgresqlOf(joining).port, postgres)
 }
 
 async function register(joining: Joining): Promise<void> {

@@ -69,6 +69,9 @@ export const postgresqlPaths = {
 
   configDirectory: (version: number): string => `/etc/postgresql/${version}/main`,
   config: (version: number): string => `/etc/postgresql/${version}/main/conf.d/understudy.conf`,
+  serverConfig: (version: number): string => `/etc/postgresql/${version}/main/postgresql.conf`,
+  /** Whether Debian starts it at boot. */
+  start: (version: number): string => `/etc/postgresql/${version}/main/start.conf`,
   hba: (version: number): string => `/etc/postgresql/${version}/main/pg_hba.conf`,
   ident: (version: number): string => `/etc/postgresql/${version}/main/pg_ident.conf`,
   data: (version: number): string => `/var/lib/postgresql/${version}/main`,
@@ -86,6 +89,7 @@ export const postgresqlPaths = {
   cloneConfig: (version: number): string => `/var/lib/postgresql/${version}/main.incoming.repmgr.conf`,
   /** What the copy replaced; removed once the new directory is in place. */
   outgoing: (version: number): string => `/var/lib/postgresql/${version}/main.outgoing`,
+  library: (version: number, name: string): string => `/usr/lib/postgresql/${version}/lib/${name}.so`,
   bin: (version: number, program: string): string => `/usr/lib/postgresql/${version}/bin/${program}`,
 } as const
 
@@ -128,8 +132,12 @@ export const postgresql: Component<Context, Joining> = /* @__PURE__ */ describe(
     { path: postgresqlPaths.repmgrConfig, holds: 'settings of repmgr and repmgrd' },
     { path: '/etc/postgresql/N/main/conf.d/understudy.conf', holds: 'settings of PostgreSQL' },
     {
+      path: '`/etc/postgresql/N/main/postgresql.conf`',
+      holds: "a block of ours after the operator's lines: what reads `conf.d/understudy.conf` last",
+    },
+    {
       path: '`/etc/postgresql/N/main/pg_hba.conf`, `pg_ident.conf`',
-      holds: "a block of ours before the operator's lines",
+      holds: "a block of ours before the operator's lines; in `pg_hba.conf` also one after them",
     },
     { path: '/run/understudy/postgresql/', holds: 'lock of a running copy' },
     {

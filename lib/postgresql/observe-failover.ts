@@ -6,10 +6,11 @@ import { consulKeys, type Seats } from '../consul/manifest.ts'
 import { readLeadership } from '../consul/observe-leadership.ts'
 import { readSessions } from '../consul/session.ts'
 import { EXIT, UnderstudyError } from '../core/errors.ts'
-import { orUnknown, UNKNOWN } from '../core/unknown.ts'
+import { orUnknown, UNKNOWN, unknownOnFailure } from '../core/unknown.ts'
 import { localDatabase, probe, probeLocal, remoteDatabase } from './database.ts'
 import { type FailoverFacts, holdsLock, type Peer, type Testimony } from './decide-failover.ts'
 import { postgresqlKeys } from './manifest.ts'
+import { observeShortages } from './observe-follow.ts'
 import { unlockedMs } from './unlocked.ts'
 import type { Witness } from './witness.ts'
 
@@ -72,7 +73,8 @@ export async function observeFailover(
       ...run,
     }
   }
-  const [testimony, ...peers] = await Promise.all([
+  const [shortages, testimony, ...peers] = await Promise.all([
+    unknownOnFailure(observeShortages({ settings, consul }, local)),
     primary.node === node ? NOT_ASKED : witness.ask(primary, underLock),
     ...members
       .filter((member) => member.node !== node && member.node !== primary.node)
@@ -90,17 +92,9 @@ export async function observeFailover(
     unlockedMs: goesOn && unlockedPrimary({ leader, primary }) ? unlockedMs(leader?.modifyIndex ?? 0) : 0,
   }
   return {
-    self,
-    leader,
-    primary,
-    sync: rule,
-    confirmed,
-    local,
-    ...sessions,
-    ...testimony,
+    ...{ self, leader, primary, sync: rule, confirmed, local, ...sessions, ...testimony, peers, ...run },
     ...unlocked,
-    peers,
-    ...run,
+    shortages: shortages === UNKNOWN ? null : shortages,
   }
 }
 

@@ -6,8 +6,10 @@ import { type Connection, withDatabase } from './client.ts'
 import { inspectData } from './data-directory.ts'
 import { localDatabase, nobodyListens, readRole } from './database.ts'
 import type { FollowFacts, Replication } from './decide-follow.ts'
+import type { Shortage } from './decide-hot-standby.ts'
 import { lineageOf } from './decide-lineage.ts'
 import { readOffer } from './observe-lineage.ts'
+import type { LocalDatabase } from './role.ts'
 
 /** How long a database may take to answer: longer than a new primary is busy with its promotion. */
 const DATABASE_MS = 3000
@@ -16,7 +18,22 @@ const DATABASE_MS = 3000
 export async function observeFollow(context: Context): Promise<FollowFacts> {
   const seen = await observeReplication(context, 'postgres')
   const { data, standbySignal } = inspectData(context.settings.postgresqlVersion, seen.local)
-  return { ...seen, unpublished: data === 'unpublished', standbySignal, lineage: await observeLineage(seen) }
+  const [lineage, shortages] = await Promise.all([
+    observeLineage(seen),
+    observeShortages(context, seen.local),
+  ])
+  return { ...seen, unpublished: data === 'unpublished', standbySignal, lineage, shortages }
+}
+
+/** What keeps a standby from replaying; null if it is not paused. As the system user postgres. */
+export async function observeShortages(
+  { settings }: Context,
+  local: LocalDatabase | Unknown,
+): Promise<Shortage[] | null> {
+  if (local === UNKNOWN || local.role !== 'standby' || !local.paused) return null
+  const { readShortages } = await import('./hot-standby.ts')
+  const target = localDatabase('postgres', settings.postgresqlPort)
+  return withDatabase(target, DATABASE_MS, (own) => readShortages(own, settings.postgresqlVersion))
 }
 
 /** What every system user of understudy may see. @param user the PostgreSQL user to log in as. */

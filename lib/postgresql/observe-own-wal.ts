@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import { readText } from '../core/atomic-files.ts'
-import { run, tryRun } from '../core/exec.ts'
+import { tryRun } from '../core/exec.ts'
 import { type SystemUser, systemUser } from '../core/users.ts'
+import { readControlData } from './control-data.ts'
 import { type Position, parseHistory } from './decide-lineage.ts'
 import { formatLsn, parseLsn } from './lsn.ts'
 import { postgresqlPaths } from './manifest.ts'
@@ -26,10 +27,7 @@ export interface OwnWal {
  */
 export async function readOwnWal(version: number): Promise<OwnWal> {
   const directory = postgresqlPaths.data(version)
-  const said = await run(postgresqlPaths.bin(version, 'pg_controldata'), [directory], {
-    env: { LC_ALL: 'C' },
-  })
-  const { timeline, checkpoint, redo } = parseControlData(said)
+  const { timeline, checkpoint, redo } = parseControlData(await readControlData(version))
   const file = `${timeline.toString(16).padStart(8, '0').toUpperCase()}.history`
   const forks = [...parseHistory(readText(join(directory, 'pg_wal', file)) ?? '').values()]
   const begin = forks.reduce(later, 0n)

@@ -1,17 +1,28 @@
-import type { Connection } from './client.ts'
-import type { CommitSetting } from './decide-settings.ts'
+import { type Connection, sqlLiteral } from './client.ts'
+import type { Parameter } from './decide-parameters.ts'
+import { memberParameters, type SettingInEffect } from './decide-settings.ts'
 
 /**
- * The settings that decide whether an acknowledged commit is on disk: the server's, and on a primary those of databases and roles.
+ * What a server has in effect of what a member sets. reset_val, because of the TCP keepalives `setting` is what the kernel has for this
+ * very connection.
+ */
+export const SERVER_SETTINGS = `select name, reset_val as value, unit, sourcefile as file, source = 'default' as default,
+    context = 'postmaster' as restart
+  from pg_settings
+  where name in (${memberParameters.map(sqlLiteral).join(', ')})
+    and source in ('default', 'environment variable', 'configuration file', 'command line')
+  order by name`
+
+/** The parameters of a member as they are in effect on another server, without what only some of its clients have. */
+export async function readParameters(connection: Connection): Promise<Parameter[]> {
+  return (await readServer(connection)).map(({ name, value, unit = null }) => ({ name, value, unit }))
+}
+
+/**
+ * What is in effect of what a member sets: for the server, and on a primary what databases and roles make of synchronous_commit.
  * What applies to this session only, as it comes from one of the latter, is not taken for the server's.
  */
-export async function readCommitSettings(connection: Connection): Promise<CommitSetting[]> {
-  const server = await connection.query<{ name: CommitSetting['name']; value: string; file: string | null }>(
-    `select name, setting as value, sourcefile as file from pg_settings
-     where name in ('fsync', 'full_page_writes', 'synchronous_commit')
-       and source in ('default', 'environment variable', 'configuration file', 'command line')
-     order by name`,
-  )
+export async function readSettingsInEffect(connection: Connection): Promise<SettingInEffect[]> {
   const clients = await connection.query<{ value: string; of: string }>(
     `select split_part(entry, '=', 2) as value,
        case when role = 0 and database <> 0 then 'database ' || quote_ident(datname)
@@ -26,7 +37,10 @@ export async function readCommitSettings(connection: Connection): Promise<Commit
      order by 2`,
   )
   return [
-    ...server.map(({ name, value, file }): CommitSetting => ({ name, value, file })),
-    ...clients.map((one): CommitSetting => ({ name: 'synchronous_commit', ...one })),
+    ...(await readServer(connection)),
+    ...clients.map((one): SettingInEffect => ({ name: 'synchronous_commit', ...one })),
   ]
 }
+
+const readServer = (connection: Connection): Promise<SettingInEffect[]> =>
+  connection.query<SettingInEffect & Record<string, unknown>>(SERVER_SETTINGS)

@@ -2,9 +2,10 @@ import { type Connection, type Target, withDatabase } from './client.ts'
 import { nobodyListens, readRole } from './database.ts'
 import { unsafeOf } from './decide-settings.ts'
 import type { DatabaseAnswer } from './decide-status.ts'
+import { readHotStandby } from './hot-standby.ts'
 import { parseLsn } from './lsn.ts'
 import { postgresqlPaths } from './manifest.ts'
-import { readCommitSettings } from './observe-settings.ts'
+import { readSettingsInEffect } from './observe-settings.ts'
 
 /** From now on this process finds the password of monitoring. It takes root. */
 export function useMonitorPassword(): void {
@@ -18,8 +19,9 @@ export async function askPostgresql(target: Target, timeoutMs: number): Promise<
       const role = await readRole(connection)
       const { position, streaming, upstream } = await readReplication(connection)
       if (role.role === 'down') return role
-      const unsafe = unsafeOf(await readCommitSettings(connection))
-      const answer = { position, ...(unsafe.length > 0 && { unsafe }) }
+      const unsafe = unsafeOf(await readSettingsInEffect(connection))
+      const hotStandby = await readHotStandby(connection)
+      const answer = { position, hotStandby, ...(unsafe.length > 0 && { unsafe }) }
       return role.role === 'primary' ? { ...role, ...answer } : { ...role, ...answer, streaming, upstream }
     })
   } catch (error) {

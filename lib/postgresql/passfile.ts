@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { readText } from '../core/atomic-files.ts'
 import { EXIT, UnderstudyError } from '../core/errors.ts'
 
 /**
@@ -14,8 +15,20 @@ export function passwordFromFile(user: string): string {
     .split('\n')
     .find((text) => text.startsWith(start))
   if (line === undefined) throw new UnderstudyError(EXIT.config, `${path} has no password for ${user}`)
-  return line.slice(start.length).replace(/\\(.)/g, '$1')
+  return withoutEscapes(line.slice(start.length))
 }
+
+/** The passwords in a file that {@link renderPassfile} has written, by role; a file that is missing has none. */
+export const knownPasswords = (path: string): Map<string, string> =>
+  new Map(
+    (readText(path) ?? '')
+      .split('\n')
+      .map((line) => /^\*:\*:\*:((?:[^:\\]|\\.)*):(.*)$/.exec(line))
+      .filter((found) => found !== null)
+      .map(([, user = '', password = '']) => [withoutEscapes(user), withoutEscapes(password)]),
+  )
+
+const withoutEscapes = (text: string): string => text.replace(/\\(.)/g, '$1')
 
 function readPasswords(path: string): string {
   try {

@@ -9,6 +9,8 @@ export type LocalDatabase =
       /** What readers see. A promotion waits until it has reached `receivedLsn`. */
       replayedLsn: bigint
       receiverStopped: boolean
+      /** Replay is paused: on demand, or because a setting is too small for what comes next. */
+      paused?: true
     }
   | { role: 'down' }
 

@@ -10,8 +10,25 @@ const ITERATIONS = 4096
  */
 export function scramSecret(user: string, password: string): string {
   const salt = createHash('sha256').update(`understudy:${user}:${password}`).digest().subarray(0, 16)
-  const salted = pbkdf2Sync(password, salt, ITERATIONS, 32, 'sha256')
+  return secretWith(password, salt, ITERATIONS)
+}
+
+/** Is this what PostgreSQL keeps of the password, SCRAM or MD5? */
+export function isSecretOf(user: string, password: string, secret: string): boolean {
+  const [, iterations, salt = ''] = /^SCRAM-SHA-256\$(\d+):([^$]+)\$/.exec(secret) ?? []
+  if (iterations !== undefined)
+    return secretWith(password, Buffer.from(salt, 'base64'), Number(iterations)) === secret
+  return (
+    secret ===
+    `md5${createHash('md5')
+      .update(password + user)
+      .digest('hex')}`
+  )
+}
+
+function secretWith(password: string, salt: Buffer, iterations: number): string {
+  const salted = pbkdf2Sync(password, salt, iterations, 32, 'sha256')
   const hmac = (text: string): Buffer => createHmac('sha256', salted).update(text).digest()
   const storedKey = createHash('sha256').update(hmac('Client Key')).digest('base64')
-  return `SCRAM-SHA-256$${ITERATIONS}:${salt.toString('base64')}$${storedKey}:${hmac('Server Key').toString('base64')}`
+  return `SCRAM-SHA-256$${iterations}:${salt.toString('base64')}$${storedKey}:${hmac('Server Key').toString('base64')}`
 }

@@ -1,27 +1,42 @@
-import type { Config, Credentials } from '../consul/manifest.ts'
+import type { LocalPostgresql } from '../consul/joining.ts'
+import type { Config, Credentials, DurabilityMode } from '../consul/manifest.ts'
 import { readText, replaceFile } from '../core/atomic-files.ts'
 import { run } from '../core/exec.ts'
 import { unit } from '../core/systemd.ts'
 import type { SystemUser } from '../core/users.ts'
 import { waitFor } from '../core/wait.ts'
-import { hbaLines, identLines, renderPostgresql, withManagedBlock } from './config.ts'
+import { sqlLiteral } from './client.ts'
+import {
+  hbaLines,
+  identLines,
+  includeLines,
+  lastHbaLines,
+  parametersIn,
+  renderPostgresql,
+  withManagedBlock,
+} from './config.ts'
 import { SESSION_OPTIONS } from './config-session.ts'
+import { readControlData } from './control-data.ts'
+import type { OpeningFacts, RoleFacts } from './decide-join.ts'
+import { type ConfiguredParameter, overrulings } from './decide-parameters.ts'
+import { type SettingInEffect, settingProblems, unsafeOf } from './decide-settings.ts'
 import { postgresqlPaths, postgresqlUnits } from './manifest.ts'
+import { SERVER_SETTINGS } from './observe-settings.ts'
 import { scramSecret } from './scram.ts'
 
-/** Where Debian's cluster main listens. */
-export const POSTGRESQL_PORT = 5432
 /** A few small statements; creating a database copies a template of some megabytes. */
 const SQL_MS = 30_000
 /** A server that was not stopped cleanly replays its WAL before it counts as started. */
 const START_MS = 300_000
+/** The postmaster heeds a reload within milliseconds; a busy machine takes a second. */
+const RELOAD_MS = 10_000
 /** A standby that has just started replays the WAL of its copy first; then it connects to the primary, every 5 s if that fails. */
 const STREAMING_MS = 60_000
 
 /** Runs SQL as the postgres system user over the Unix socket. The text goes over stdin, so that no secret is in argv. */
 async function sql(as: SystemUser, port: number, database: string, text: string): Promise<string> {
   const args = [
-    '-XAtq',
+    '-XAtqw',
     '-v',
     'ON_ERROR_STOP=1',
     '-h',
@@ -43,28 +58,96 @@ async function sql(as: SystemUser, port: number, database: string, text: string)
   ).trim()
 }
 
-/** Writes the settings of a member; the server reads them at its next start or reload. */
-export function configurePostgresql(version: number, port: number, network: string, as: SystemUser): void {
-  replaceFile(postgresqlPaths.config(version), renderPostgresql(port), { ...as, mode: 0o644 })
-  for (const [file, lines] of [
-    [postgresqlPaths.hba(version), hbaLines(network)],
-    [postgresqlPaths.ident(version), identLines()],
-  ] as const) {
-    replaceFile(file, withManagedBlock(readText(file) ?? '', lines), { ...as, mode: 0o640 })
-  }
+export const startServer = (version: number): Promise<void> =>
+  unit('start', postgresqlUnits.server(version), START_MS)
+
+/** The rows of a query, by way of JSON. */
+async function rows<R>(as: SystemUser, port: number, query: string): Promise<R[]> {
+  const text = `select coalesce(json_agg(row_to_json(found)), '[]') from (${query}) as found`
+  return JSON.parse(await sql(as, port, 'postgres', text)) as R[]
 }
 
-/** Starts the server where it is down, restarts it where a setting needs that, else reloads it. */
-export async function applyConfiguration(version: number, port: number, as: SystemUser): Promise<void> {
-  const service = postgresqlUnits.server(version)
-  await unit('start', service, START_MS)
-  const pending = await sql(
+/** Every line of the configuration files in PostgreSQL's order, as they are now. */
+const readLines = (port: number, as: SystemUser): Promise<ConfiguredParameter[]> =>
+  rows(
     as,
     port,
-    'postgres',
-    `select count(*) from pg_file_settings where sourcefile like '%/understudy.conf' and not applied`,
+    `select coalesce(lower(line.name), '') as name, coalesce(line.setting, '') as value, line.sourcefile as file,
+       line.sourceline as line, line.error, known.unit
+     from pg_file_settings as line left join pg_settings as known on known.name = lower(line.name) order by line.seqno`,
   )
-  await unit(pending === '0' ? 'reload' : 'restart', service, START_MS)
+
+/** What a server says of itself before anything is changed. */
+export async function readOpening(port: number, as: SystemUser): Promise<OpeningFacts> {
+  const [facts] = await rows<Omit<OpeningFacts, 'lines'>>(
+    as,
+    port,
+    `select current_setting('data_directory') as "dataDirectory", current_setting('hba_file') as "hbaFile",
+       current_setting('ident_file') as "identFile", current_setting('synchronous_standby_names') as synchronous,
+       (select coalesce(json_agg(name), '[]') from pg_settings where source = 'command line') as "commandLine"`,
+  )
+  if (!facts) throw new Error('the database did not say how it is configured')
+  return { ...facts, lines: await readLines(port, as) }
+}
+
+/** The roles and the database of ours, and the application's role, as far as they exist. */
+export async function readRoles(
+  port: number,
+  as: SystemUser,
+  user: string,
+): Promise<Pick<RoleFacts, 'roles' | 'repmgrDatabase'>> {
+  const roles = await rows<RoleFacts['roles'][number]>(
+    as,
+    port,
+    `select rolname as name, rolpassword as secret, rolcanlogin as login from pg_authid
+     where rolname in ('repmgr', 'understudy_monitor', ${sqlLiteral(user)})`,
+  )
+  const found = await sql(as, port, 'postgres', `select 1 from pg_database where datname = 'repmgr'`)
+  return { roles, repmgrDatabase: found !== '' }
+}
+
+/** Writes the settings of a member; the server reads them at its next start or reload. */
+export function configurePostgresql(
+  { version, port, parameters }: LocalPostgresql,
+  network: string,
+  user: string,
+  as: SystemUser,
+): void {
+  const { config, serverConfig, hba, ident } = postgresqlPaths
+  const write = (file: string, mode: number, change: (text: string) => string): boolean =>
+    replaceFile(file, change(readText(file) ?? ''), { ...as, mode })
+  write(config(version), 0o644, () => renderPostgresql(port, parameters))
+  write(serverConfig(version), 0o644, (text) => withManagedBlock(text, includeLines(), 'last'))
+  write(hba(version), 0o640, (text) =>
+    withManagedBlock(withManagedBlock(text, hbaLines(network, user)), lastHbaLines(network), 'last'),
+  )
+  write(ident(version), 0o640, (text) => withManagedBlock(text, identLines()))
+}
+
+/**
+ * Brings the settings into effect: starts the server where it is down, restarts it where a setting of ours needs that, else reloads
+ * it. What ALTER SYSTEM has set wins over all files, so it is changed there.
+ * @throws one sentence for the first setting that is not in effect then.
+ */
+export async function applyConfiguration(
+  { version, port }: LocalPostgresql,
+  mode: DurabilityMode,
+  as: SystemUser,
+): Promise<void> {
+  await startServer(version)
+  const wanted = parametersIn(readText(postgresqlPaths.config(version)) ?? '')
+  const changes = overrulings(wanted, await readLines(port, as), mode)
+  for (const [name, values] of changes)
+    await sql(as, port, 'postgres', `alter system set ${name} = ${values.map(sqlLiteral).join(', ')}`)
+  const lines = await readLines(port, as)
+  const pending = lines.some(({ name, error }) => error !== null && wanted.has(name))
+  await unit(pending ? 'restart' : 'reload', postgresqlUnits.server(version), START_MS)
+  await waitFor('the settings of a member to be in effect', RELOAD_MS, async () => {
+    const found = await rows<SettingInEffect>(as, port, SERVER_SETTINGS)
+    const [problem] = settingProblems(unsafeOf(found), mode)
+    if (problem === undefined) return true
+    throw new Error(problem)
+  })
 }
 
 /** Roles, databases and repmgr's extension. Creates what is missing and leaves the rest as it is. */
@@ -76,13 +159,14 @@ export async function createRoles(
 ): Promise<void> {
   const { database, user } = config
   const roles = [
-    ['repmgr', 'superuser replication', credentials.repmgr],
+    // First: join takes it for the sign that the others are ours.
     ['understudy_monitor', 'in role pg_monitor', credentials.monitor],
+    ['repmgr', 'superuser replication', credentials.repmgr],
     [user, '', credentials.app],
   ] as const
   const statements = roles.flatMap(([role, attributes, password]) => [
-    `select 'create role ${role} login ${attributes}' where not exists (select from pg_roles where rolname = '${role}')\\gexec`,
-    `select 'alter role ${role} password ''${scramSecret(role, password)}''' from pg_authid
+    `select 'create role "${role}" login ${attributes}' where not exists (select from pg_roles where rolname = '${role}')\\gexec`,
+    `select 'alter role "${role}" password ''${scramSecret(role, password)}''' from pg_authid
        where rolname = '${role}' and rolpassword is distinct from '${scramSecret(role, password)}'\\gexec`,
   ])
   const databases = [
@@ -90,7 +174,7 @@ export async function createRoles(
     [database, user],
   ].map(
     ([name, owner]) =>
-      `select 'create database ${name} owner ${owner}' where not exists (select from pg_database where datname = '${name}')\\gexec`,
+      `select 'create database "${name}" owner "${owner}"' where not exists (select from pg_database where datname = '${name}')\\gexec`,
   )
   await sql(as, port, 'postgres', [...statements, ...databases].join('\n'))
 }
@@ -112,15 +196,17 @@ export async function isPristine(port: number, as: SystemUser): Promise<boolean>
     `select (select count(*) from pg_database where datname not in ('postgres', 'template0', 'template1'))
           + (select count(*) from pg_roles where rolname !~ '^pg_' and rolname <> 'postgres')
           + (select count(*) from pg_class where relnamespace not in
-              (select oid from pg_namespace where nspname ~ '^pg_' or nspname = 'information_schema'))`,
+              (select oid from pg_namespace where nspname ~ '^pg_' or nspname = 'information_schema'))
+          + (select count(*) from pg_proc where pronamespace not in
+              (select oid from pg_namespace where nspname ~ '^pg_' or nspname = 'information_schema'))
+          + (select count(*) from pg_largeobject_metadata)
+          + (select count(*) from pg_tablespace where spcname not in ('pg_default', 'pg_global'))`,
   )
   return used === '0'
 }
 
 /** Identifies the database across all its copies. Works on a stopped server. */
 export async function systemIdentifier(version: number): Promise<string | null> {
-  const said = await run(postgresqlPaths.bin(version, 'pg_controldata'), [postgresqlPaths.data(version)], {
-    env: { LC_ALL: 'C' },
-  }).catch(() => '')
+  const said = await readControlData(version).catch(() => '')
   return /^Database system identifier:\s+(\d+)$/m.exec(said)?.[1] ?? null
 }

@@ -12,6 +12,7 @@ import {
 import { bytes } from '../core/text.ts'
 import { UNKNOWN } from '../core/unknown.ts'
 import { localDatabase, remoteDatabase } from './database.ts'
+import { shortagesOf } from './decide-hot-standby.ts'
 import {
   electionOf,
   electionProblems,
@@ -23,7 +24,7 @@ import {
   portOf,
   postgresqlNotes,
   postgresqlProblems,
-  primaryPosition,
+  primaryAnswer,
 } from './decide-status.ts'
 import { postgresqlKeys } from './manifest.ts'
 import { askPostgresql, useMonitorPassword } from './observe-status.ts'
@@ -72,17 +73,18 @@ function machineFields({ name }: Member, seen: PostgresqlSeen, valueOrGap: Value
   const { timeline, unsafe } = answer
   const settings = unsafe === undefined ? {} : { unsafe }
   if (answer.role === 'primary') return { postgresql: { role: 'primary', timeline, ...settings } }
-  const { streaming, upstream, position } = answer
-  const primary = primaryPosition(seen)
+  const { streaming, upstream, position, hotStandby } = answer
+  const primary = primaryAnswer(seen)
+  const paused = answer.paused && { paused: primary ? shortagesOf(hotStandby, primary.hotStandby) : [] }
   const lagBytes = valueOrGap(
     name,
     'lag',
     primary === null
       ? { why: "the primary's position is not known" }
       : // Both were read at slightly different times: a standby that keeps up may look ahead.
-        { value: Math.max(0, Number(primary - position)) },
+        { value: Math.max(0, Number(primary.position - position)) },
   )
-  return { postgresql: { role: 'standby', timeline, streaming, upstream, lagBytes, ...settings } }
+  return { postgresql: { role: 'standby', timeline, streaming, upstream, lagBytes, ...paused, ...settings } }
 }
 
 /** Role, timeline and lag. */
@@ -93,10 +95,11 @@ function cells({ postgresql }: PostgresqlMachine): Cell[] {
   if (postgresql.role === 'primary') return [{ text: 'primary', tone: 'good' }, timeline, { text: '-' }]
   const { lagBytes } = postgresql
   const lag = lagBytes === UNKNOWN ? textOf(lagBytes) : bytes(lagBytes)
-  const text = postgresql.streaming ? lag : `${lag}, not streaming`
+  const state = postgresql.streaming ? (postgresql.paused ? ', replay paused' : '') : ', not streaming'
+  const text = lag + state
   return [
     { text: 'standby' },
     timeline,
-    postgresql.streaming && lagBytes !== UNKNOWN ? { text } : { text, tone: 'bad' },
+    state === '' && lagBytes !== UNKNOWN ? { text } : { text, tone: 'bad' },
   ]
 }

@@ -17,6 +17,8 @@ import {
 import {
   hbaLines,
   identLines,
+  includeLines,
+  lastHbaLines,
   renderPostgresql,
   slotName,
   standbyLines,
@@ -82,7 +84,12 @@ export function rendered(settings: Settings) {
     },
     postgresql: {
       'understudy.conf': renderPostgresql(port),
-      'pg_hba.conf': withManagedBlock('local all postgres peer\n', hbaLines(network)),
+      'postgresql.conf': withManagedBlock("include_dir = 'conf.d'\n", includeLines(), 'last'),
+      'pg_hba.conf': withManagedBlock(
+        withManagedBlock('local all postgres peer\n', hbaLines(network, user)),
+        lastHbaLines(network),
+        'last',
+      ),
       'pg_ident.conf': withManagedBlock('# MAPNAME SYSTEM-USERNAME PG-USERNAME\n', identLines()),
       'postgresql.auto.conf': standbyLines(
         repmgrConninfo(node, PRIMARY.address, PRIMARY.port),

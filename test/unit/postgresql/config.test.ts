@@ -27,11 +27,12 @@ test('each parameter is set once', () => {
 })
 
 test('pg_hba.conf: members by password, handlers by their system user; every map that is named is in pg_ident.conf', () => {
-  const hba = hbaLines('10.77.0.0/24')
+  const hba = hbaLines('10.77.0.0/24', 'all')
   assert.deepEqual(hba, [
+    'local all postgres peer',
     'local all understudy_monitor peer map=understudy',
     'host replication repmgr 10.77.0.0/24 scram-sha-256',
-    'host all all 10.77.0.0/24 scram-sha-256',
+    'host all repmgr,understudy_monitor,"all" 10.77.0.0/24 scram-sha-256',
   ])
   assert.ok(identLines().every((line) => line.startsWith('understudy ')))
 })
@@ -86,6 +87,16 @@ describe('managed block', () => {
     const once = withManagedBlock(text, ['new'])
     assert.equal(once, '# BEGIN understudy\nnew\n# END understudy\n# END understudy\ntheirs\n')
     assert.equal(withManagedBlock(once, ['new']), once)
+  })
+
+  test('one at each end, and each takes the place of its own', () => {
+    const both = (text: string, lines: string[]): string =>
+      withManagedBlock(withManagedBlock(text, lines), lines, 'last')
+    const once = both('theirs', ['old'])
+    assert.equal(
+      both(once, ['ours']),
+      `${BLOCK}theirs\n# BEGIN understudy, last lines\nours\n# END understudy, last lines\n`,
+    )
   })
 
   const line = fc.string({ unit: fc.constantFrom('a', ' ', '#', '\t') })

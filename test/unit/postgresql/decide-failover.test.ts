@@ -194,6 +194,19 @@ describe('failover: a standby', () => table(decideFailover, base, standbyCases))
 const answers = { primaryDatabase: running(3) }
 const receiverCases: Cases = [
   [
+    'Replay is paused as a setting is too small: nothing could be stopped or promoted',
+    { local: streaming(3, 500n), shortages: [{ name: 'max_worker_processes', value: 8, needed: 32 }] },
+    { do: 'restart', why: 'replay is paused: max_worker_processes is 8 here and 32 on the primary' },
+  ],
+  [
+    'Replay is paused, and n1 is alive: it may take the lock back',
+    {
+      ...{ local: streaming(3, 500n), primaryDatabase: running(3) },
+      shortages: [{ name: 'max_worker_processes', value: 8, needed: 32 }],
+    },
+    { do: 'wait', why: 'the database of n1 still answers' },
+  ],
+  [
     'The primary is gone: take nothing more from it, before anything else',
     { local: streaming(3, 500n) },
     { do: 'stop-receiver', why: 'n1 is gone' },

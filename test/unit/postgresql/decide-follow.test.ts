@@ -22,6 +22,10 @@ const stopped = {
   replayedLsn: 500n,
   receiverStopped: true,
 } as const
+const following = {
+  ...{ upstream: '10.77.0.12', streaming: true, lineage: null },
+  local: { ...stopped, receiverStopped: false, paused: true },
+} as const
 const down = { role: 'down' } as const
 /** n1, which was the primary before n2. */
 const former = { node: 'n1', standbySignal: false, upstream: null, lineage: null } as const
@@ -119,6 +123,21 @@ const cases: readonly Case<FollowFacts, FollowPlan>[] = [
     'We follow it already',
     { upstream: '10.77.0.12', streaming: true, lineage: null },
     { do: 'nothing', why: 'follows n2' },
+  ],
+  [
+    'We follow it, and replay is paused as a setting is too small',
+    { ...following, shortages: [{ name: 'max_worker_processes', value: 8, needed: 32 }] },
+    { do: 'restart', why: 'replay is paused: max_worker_processes is 8 here and 32 on the primary' },
+  ],
+  [
+    'We follow it, and the operator has paused replay',
+    { ...following, shortages: [] },
+    { do: 'nothing', why: 'follows n2' },
+  ],
+  [
+    'We follow nobody: a restart would not help, and may cost a vote',
+    { ...following, streaming: false, shortages: [{ name: 'max_connections', value: 1, needed: 2 }] },
+    { do: 'nothing', why: 'connects to n2' },
   ],
   ['We are about to', { upstream: '10.77.0.12' }, { do: 'nothing', why: 'connects to n2' }],
   [

@@ -1,30 +1,198 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { describe, test } from 'node:test'
-import { checkClock, chooseVersion } from '../../../lib/postgresql/decide-join.ts'
+import {
+  checkClock,
+  checkMain,
+  checkOpening,
+  checkRoles,
+  chooseCluster,
+  choosePort,
+  type InstalledCluster,
+  type MainFacts,
+  type OpeningFacts,
+  parseClusters,
+  type RoleFacts,
+} from '../../../lib/postgresql/decide-join.ts'
+import type { ConfiguredParameter } from '../../../lib/postgresql/decide-parameters.ts'
+import { scramSecret } from '../../../lib/postgresql/scram.ts'
 
 const BUILT = Date.UTC(2026, 0, 1)
 const refused = (exitCode: number, message: RegExp) => ({ name: 'UnderstudyError', exitCode, message })
 
+const cluster = (change: Partial<InstalledCluster> = {}): InstalledCluster => ({
+  ...{ version: 17, name: 'main', port: 5432, online: true, owner: 'postgres' },
+  data: `/var/lib/postgresql/${change.version ?? 17}/main`,
+  ...change,
+})
+const mains = (...versions: number[]): InstalledCluster[] => versions.map((version) => cluster({ version }))
+
+test('the clusters of a machine, as pg_lsclusters lists them', () =>
+  assert.deepEqual(
+    parseClusters(
+      '15 main  5433 online,recovery postgres  /var/lib/postgresql/15/main  /var/log/postgresql/15.log\n' +
+        '17 other 5432 down            alice     /srv/pgdata                  /var/log/postgresql/17.log\n',
+    ),
+    [
+      cluster({ version: 15, port: 5433 }),
+      cluster({ name: 'other', online: false, owner: 'alice', data: '/srv/pgdata' }),
+    ],
+  ))
+
 describe('join: the version of PostgreSQL', () => {
   const good: readonly (readonly [here: number[], wanted: number | null, chosen: number])[] = [
     [[17], null, 17],
-    [[15, 17], null, 17],
+    [[17, 15], null, 17],
     [[17], 17, 17],
     [[15, 17], 15, 15],
   ]
   for (const [here, wanted, chosen] of good)
     test(`of ${here} for ${wanted ?? 'a new cluster'}: ${chosen}`, () =>
-      assert.equal(chooseVersion(here, wanted), chosen))
+      assert.equal(chooseCluster(mains(...here), wanted).version, chosen))
 
-  const bad: readonly (readonly [here: number[], wanted: number | null, message: RegExp])[] = [
+  const bad: readonly (readonly [here: InstalledCluster[], wanted: number | null, message: RegExp])[] = [
     [[], null, /no PostgreSQL cluster named main/],
-    [[], 17, /no PostgreSQL cluster named main/],
-    [[16], 17, /runs PostgreSQL 17, this machine has 16; install postgresql-17/],
-    [[15, 16], 17, /this machine has 15, 16;/],
+    [[cluster({ name: 'other' })], 17, /no PostgreSQL cluster named main/],
+    [mains(16), 17, /runs PostgreSQL 17, this machine has 16; install postgresql-17/],
+    [mains(16, 15), 17, /this machine has 15, 16;/],
   ]
   for (const [here, wanted, message] of bad)
-    test(`refused: ${wanted ?? 'a new cluster'} with ${here.join(', ') || 'none'}`, () =>
-      assert.throws(() => chooseVersion(here, wanted), refused(78, message)))
+    test(`refused: ${wanted ?? 'a new cluster'} with ${here.length}`, () =>
+      assert.throws(() => chooseCluster(here, wanted), refused(78, message)))
+})
+
+describe('join: the port of main', () => {
+  const main = cluster({ port: 5433 })
+  const other = (port: number): InstalledCluster => cluster({ name: 'other', port })
+  test('is kept', () => assert.equal(choosePort(main, [main], null), 5433))
+  test('is kept beside another cluster', () =>
+    assert.equal(choosePort(main, [main, other(5434)], null), 5433))
+  test("becomes that of the cluster's members", () =>
+    assert.equal(choosePort(main, [main, other(5434)], 5432), 5432))
+  test('refused: another cluster has the port that clients expect', () =>
+    assert.throws(
+      () => choosePort(main, [main, other(5432)], null),
+      refused(
+        78,
+        /^port 5432 belongs to the PostgreSQL cluster 17\/other of this machine, and main has port 5433/,
+      ),
+    ))
+  test("refused: another cluster has the port of the cluster's members", () =>
+    assert.throws(
+      () => choosePort(main, [main, other(5440)], 5440),
+      refused(78, /port 5440 belongs to.*17\/other/),
+    ))
+})
+
+describe('join: the place of main', () => {
+  const place = '/var/lib/postgresql/17/main'
+  const base: MainFacts = {
+    ...{ main: cluster(), place, kind: 'directory', mountsBelow: [], start: 'auto', unitState: 'active' },
+  }
+  test('as Debian makes it', () => checkMain(base))
+  test('stopped', () => checkMain({ ...base, main: cluster({ online: false }), unitState: 'inactive' }))
+  test('a swap that was broken off', () =>
+    checkMain({ ...base, kind: 'missing', main: cluster({ owner: '<unknown>', online: false }) }))
+  const bad: readonly (readonly [caption: string, change: Partial<MainFacts>, message: RegExp])[] = [
+    ['moved', { main: cluster({ data: '/srv/pgdata' }) }, /is in \/srv\/pgdata, not in \/var\/lib/],
+    ['a link', { kind: 'link' }, /main is a link, which a copy/],
+    ['a mount point', { kind: 'mount point' }, /main is a mount point, which a copy/],
+    [
+      'a mount point in it',
+      { mountsBelow: [`${place}/pg_wal`] },
+      /pg_wal below the data of .* is a mount point/,
+    ],
+    ['of somebody else', { main: cluster({ owner: 'alice' }) }, /belongs to the system user alice/],
+    ['started by hand', { start: 'manual' }, /start\.conf says "manual"; write "auto"/],
+    [
+      'started outside systemd',
+      { unitState: 'inactive' },
+      /not started by systemd: postgresql@17-main\.service is inactive/,
+    ],
+  ]
+  for (const [caption, change, message] of bad)
+    test(`refused: ${caption}`, () =>
+      assert.throws(() => checkMain({ ...base, ...change }), refused(78, message)))
+})
+
+describe('join: what main says of its settings', () => {
+  const line = (change: Partial<ConfiguredParameter>): ConfiguredParameter => ({
+    ...{
+      name: 'work_mem',
+      value: '8MB',
+      unit: 'kB',
+      file: '/etc/postgresql/17/main/postgresql.conf',
+      line: 9,
+    },
+    ...{ error: null, ...change },
+  })
+  const base: OpeningFacts = {
+    dataDirectory: '/var/lib/postgresql/17/main',
+    hbaFile: '/etc/postgresql/17/main/pg_hba.conf',
+    identFile: '/etc/postgresql/17/main/pg_ident.conf',
+    synchronous: '',
+    lines: [line({}), line({ name: 'shared_buffers', error: 'setting could not be applied' })],
+    commandLine: ['config_file', 'work_mem'],
+  }
+  const check = (change: Partial<OpeningFacts>): void =>
+    checkOpening({ ...base, ...change }, 17, ['max_connections'])
+  test('nothing is in the way', () => check({}))
+  const bad: readonly (readonly [caption: string, change: Partial<OpeningFacts>, message: RegExp])[] = [
+    [
+      'another data directory',
+      { dataDirectory: '/srv/x' },
+      /data_directory of PostgreSQL 17\/main is \/srv\/x/,
+    ],
+    ['another pg_hba.conf', { hbaFile: '/srv/pg_hba.conf' }, /hba_file .* let it be \/etc/],
+    [
+      'a line that is wrong',
+      { lines: [line({ error: 'syntax error' })] },
+      /postgresql\.conf line 9 would keep/,
+    ],
+    [
+      'the command line',
+      { commandLine: ['max_connections'] },
+      /max_connections is set on PostgreSQL's command line/,
+    ],
+    ['standbys of somebody else', { synchronous: '*' }, /synchronous_standby_names is "\*"/],
+  ]
+  for (const [caption, change, message] of bad)
+    test(`refused: ${caption}`, () => assert.throws(() => check(change), refused(78, message)))
+})
+
+describe('join: roles that exist', () => {
+  const base: RoleFacts = {
+    user: 'app',
+    password: null,
+    roles: [],
+    repmgrDatabase: false,
+    foreignRepmgr: false,
+  }
+  const MD5 = `md5${createHash('md5').update('knownapp').digest('hex')}`
+  const app = (secret: string | null, login = true): RoleFacts['roles'] => [{ name: 'app', secret, login }]
+  const ours: RoleFacts['roles'] = [
+    { name: 'repmgr', secret: 'x', login: true },
+    { name: 'understudy_monitor', secret: 'x', login: true },
+  ]
+  const good: readonly (readonly [caption: string, change: Partial<RoleFacts>])[] = [
+    ['none', {}],
+    ['without a password', { roles: app(null) }],
+    ['with the password that is given', { roles: app(scramSecret('app', 'known')), password: 'known' }],
+    ['with an MD5 password that is given', { roles: app(MD5), password: 'known' }],
+    ['of an earlier cluster', { roles: ours, repmgrDatabase: true }],
+  ]
+  for (const [caption, change] of good) test(caption, () => checkRoles({ ...base, ...change }))
+  const bad: readonly (readonly [caption: string, change: Partial<RoleFacts>, message: RegExp])[] = [
+    ['a password', { roles: app(MD5) }, /role app exists with a password .* --password-file FILE/],
+    ['another password', { roles: app(MD5), password: 'other' }, /another password than the one given/],
+    ['no login', { roles: app(null, false) }, /role app exists and may not log in/],
+    ['repmgr as a role', { roles: ours.slice(0, 1) }, /there is a role repmgr, and/],
+    ['repmgr as a database', { repmgrDatabase: true }, /there is a database repmgr, and/],
+    ["somebody's repmgr.conf", { foreignRepmgr: true }, /\/etc\/repmgr\.conf is not from understudy/],
+  ]
+  for (const [caption, change, message] of bad)
+    test(`refused: ${caption}`, () =>
+      assert.throws(() => checkRoles({ ...base, ...change }), refused(78, message)))
 })
 
 describe('join: the clock', () => {

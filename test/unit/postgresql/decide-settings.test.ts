@@ -3,15 +3,15 @@ import { describe, test } from 'node:test'
 import type { DurabilityMode } from '../../../lib/consul/manifest.ts'
 import { UNKNOWN, type Unknown } from '../../../lib/core/unknown.ts'
 import {
-  type CommitSetting,
   decideSettingsCheck,
+  type SettingInEffect,
   settingProblems,
   unsafeOf,
 } from '../../../lib/postgresql/decide-settings.ts'
 
 const OURS = '/etc/postgresql/17/main/conf.d/understudy.conf'
 const AUTO = '/var/lib/postgresql/17/main/postgresql.auto.conf'
-const pinned: readonly CommitSetting[] = [
+const pinned: readonly SettingInEffect[] = [
   { name: 'fsync', value: 'on', file: OURS },
   { name: 'full_page_writes', value: 'on', file: OURS },
   { name: 'synchronous_commit', value: 'on', file: OURS },
@@ -20,7 +20,7 @@ const pinned: readonly CommitSetting[] = [
 const cases: readonly (readonly [
   caption: string,
   mode: DurabilityMode | Unknown,
-  more: readonly CommitSetting[],
+  more: readonly SettingInEffect[],
   problems: readonly string[],
 ])[] = [
   ['as join sets it', 'quorum', [], []],

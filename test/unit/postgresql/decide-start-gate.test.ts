@@ -141,12 +141,12 @@ const cases: readonly Case<StartGateFacts, StartGatePlan>[] = [
   [
     'A standby starts without asking',
     { standbySignal: true, leadership: leadOfN2 },
-    { do: 'allow', why: 'as a standby' },
+    { do: 'allow', why: 'as a standby', standby: true },
   ],
   [
     'A standby starts without Consul',
     { standbySignal: true, leadership: UNKNOWN, ownSessions: UNKNOWN },
-    { do: 'allow', why: 'as a standby' },
+    { do: 'allow', why: 'as a standby', standby: true },
   ],
   [
     'Without Consul nothing starts as a primary',
@@ -206,7 +206,7 @@ const cases: readonly Case<StartGateFacts, StartGatePlan>[] = [
   [
     'A standby starts whatever Consul has lost',
     { standbySignal: true, leadership: none, traces: { config: false, members: [], sync: false } },
-    { do: 'allow', why: 'as a standby' },
+    { do: 'allow', why: 'as a standby', standby: true },
   ],
 ]
 describe('start gate', () => table(decideStartGate, base, cases))

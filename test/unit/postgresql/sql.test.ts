@@ -6,11 +6,13 @@ import { waitFor } from '../../../lib/core/wait.ts'
 import { proveCommitsWait } from '../../../lib/postgresql/apply-commit-rule.ts'
 import { keepMetadata } from '../../../lib/postgresql/apply-upkeep.ts'
 import { type Target, withDatabase } from '../../../lib/postgresql/client.ts'
+import { renderPostgresql } from '../../../lib/postgresql/config.ts'
 import { renderSynchronous } from '../../../lib/postgresql/config-synchronous.ts'
 import { probe, readRole } from '../../../lib/postgresql/database.ts'
 import { unsafeOf } from '../../../lib/postgresql/decide-settings.ts'
+import { readHotStandby } from '../../../lib/postgresql/hot-standby.ts'
 import { readOffer } from '../../../lib/postgresql/observe-lineage.ts'
-import { readCommitSettings } from '../../../lib/postgresql/observe-settings.ts'
+import { readSettingsInEffect } from '../../../lib/postgresql/observe-settings.ts'
 import { askPostgresql } from '../../../lib/postgresql/observe-status.ts'
 import { readPending } from '../../../lib/postgresql/restart.ts'
 import { setAndReload } from '../../../lib/postgresql/setting.ts'
@@ -18,6 +20,9 @@ import { dropSlots, ensureSlot, evictStandbys } from '../../../lib/postgresql/sl
 import { releases, TestServer } from '../support/postgresql.ts'
 
 const ASK_MS = 5000
+
+const isOfCommits = ({ name }: { name: string }): boolean =>
+  ['fsync', 'full_page_writes', 'synchronous_commit'].includes(name)
 
 for (const { name, bin } of releases)
   describe(name, () => {
@@ -68,10 +73,72 @@ for (const { name, bin } of releases)
       await waitFor('it to go on', ASK_MS, async () => !(await stopped()) || null, 20)
     })
 
+    test('a WAL receiver does not stop while replay is paused, and a pause is seen', async () => {
+      const role = async () => {
+        const found = await standby.connected(readRole)
+        if (found.role !== 'standby') throw new Error(`it is ${found.role}`)
+        return found
+      }
+      const [{ conninfo } = { conninfo: '' }] = await standby.ask<{ conninfo: string }>(
+        `select current_setting('primary_conninfo') as conninfo`,
+      )
+      await standby.ask('select pg_wal_replay_pause()')
+      await server.ask('create table public.paused as select 1')
+      await waitFor('the pause', ASK_MS, async () => (await role()).paused ?? null, 20)
+      await standby.connected((own) => setAndReload(own, { primary_conninfo: '' }))
+      // The server has read its settings when this has come back.
+      await waitFor('the reload', ASK_MS, async () => {
+        const [row] = await standby.ask<{ now: string }>(`select current_setting('primary_conninfo') as now`)
+        return row?.now === '' || null
+      })
+      assert.equal((await role()).receiverStopped, false)
+      await standby.ask('select pg_wal_replay_resume()')
+      await waitFor('it to stop', ASK_MS, async () => (await role()).receiverStopped || null, 20)
+      assert.equal((await role()).paused, undefined)
+      await standby.connected((own) => setAndReload(own, { primary_conninfo: conninfo }))
+      await waitFor('it to go on', ASK_MS, async () => !(await role()).receiverStopped || null, 20)
+    })
+
+    test('a standby whose primary has larger settings now is paused', async () => {
+      await server.ask('alter system set max_worker_processes = 32')
+      await server.restart()
+      const paused = async () => {
+        const role = await standby.connected(readRole)
+        return (role.role === 'standby' && role.paused) || null
+      }
+      await waitFor('the pause', ASK_MS, paused, 20)
+      assert.equal((await standby.connected(readHotStandby)).get('max_worker_processes'), 8)
+      assert.equal((await server.connected(readHotStandby)).get('max_worker_processes'), 32)
+      await standby.ask('alter system set max_worker_processes = 32')
+      await standby.restart()
+      assert.equal(await paused(), null)
+    })
+
+    test('what a member sets is recognised when it is in effect, and so is what is missing', async () => {
+      // These servers have no repmgr and no network.
+      const without = new Map([
+        ['listen_addresses', ''],
+        ['shared_preload_libraries', ''],
+      ])
+      const member = await TestServer.start(bin, renderPostgresql(5432, without))
+      try {
+        const found = unsafeOf(await member.connected(readSettingsInEffect))
+        assert.deepEqual(
+          found.map(({ name }) => name),
+          [...without.keys()],
+        )
+        assert.ok(found.every(({ file, restart }) => restart && file?.endsWith('/postgresql.conf')))
+        assert.ok(unsafeOf(await server.connected(readSettingsInEffect)).some((one) => one.default))
+      } finally {
+        await member.remove()
+      }
+    })
+
     test('the status', async () => {
       const answer = await askPostgresql(as('understudy_monitor'), ASK_MS)
       assert.ok(answer.role === 'primary' && answer.position > 0n)
-      assert.equal(answer.unsafe, undefined)
+      assert.ok(answer.hotStandby.get('max_connections') === 100)
+      assert.deepEqual(answer.unsafe?.filter(isOfCommits), [])
       await waitFor('the standby to stream', ASK_MS, async () => {
         const of = await askPostgresql(as('understudy_monitor', standby), ASK_MS)
         return (of.role === 'standby' && of.streaming && of.upstream === server.directory) || null
@@ -146,9 +213,9 @@ for (const { name, bin } of releases)
 
     test('settings that undo what a commit promises, wherever they are set', async (t) => {
       const unsafe = async (one = server) =>
-        unsafeOf(await withDatabase(as('understudy_monitor', one), ASK_MS, readCommitSettings)).map(
-          ({ name, value, file, of }) => `${name} ${value} ${of ?? file?.replace(/.*\//, '')}`,
-        )
+        unsafeOf(await withDatabase(as('understudy_monitor', one), ASK_MS, readSettingsInEffect))
+          .filter(isOfCommits)
+          .map(({ name, value, file, of }) => `${name} ${value} ${of ?? file?.replace(/.*\//, '')}`)
       t.after(async () => {
         await server.ask('alter system reset all')
         await server.ask('select pg_reload_conf()')

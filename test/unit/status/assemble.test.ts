@@ -103,7 +103,7 @@ const machine = (name: string): MachineReadings => ({
   postgresql: {
     value:
       name === 'n1'
-        ? { role: 'primary', timeline: 2, position: 5000n }
+        ? { role: 'primary', timeline: 2, position: 5000n, hotStandby: new Map() }
         : {
             role: 'standby',
             timeline: 2,
@@ -113,6 +113,7 @@ const machine = (name: string): MachineReadings => ({
             position: name === 'n2' ? 4000n : 5100n,
             streaming: true,
             upstream: '10.77.0.11',
+            hotStandby: new Map(),
           },
   },
   pgbouncer: { value: { host: '10.77.0.11', port: 5432, paused: false } },

@@ -75,6 +75,20 @@ const cases: readonly Case[] = [
     withSecond({ voter: false }),
     ["Consul's server on n2 has no vote (yet): it does not count for a majority"],
   ],
+  [
+    'A standby does not replay, as the primary has larger settings',
+    withSecond({
+      postgresql: { ...streaming, paused: [{ name: 'max_worker_processes', value: 8, needed: 32 }] },
+    }),
+    [
+      'PostgreSQL on n2 does not replay, and a promotion has to end that first: max_worker_processes is 8 here and 32 on the primary',
+    ],
+  ],
+  [
+    'A standby whose replay the operator has paused',
+    withSecond({ postgresql: { ...streaming, paused: [] } }),
+    ['PostgreSQL on n2 does not replay, and a promotion has to end that first: replay is paused'],
+  ],
   ['Only gossip is cut', withSecond({ consul: 'failed', checks: UNKNOWN }), ['Consul cannot reach n2']],
   [
     'Consul has lost its majority',

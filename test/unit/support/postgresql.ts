@@ -51,13 +51,13 @@ export class TestServer {
     return join(this.directory, 'data')
   }
 
-  /** Makes a server and starts it. */
-  static async start(bin: string): Promise<TestServer> {
+  /** Makes a server and starts it. @param more lines of its configuration. */
+  static async start(bin: string, more = ''): Promise<TestServer> {
     const server = new TestServer(bin)
     const options = ['-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync']
     const [file, argv] = asNobody(join(bin, 'initdb'), ['-D', server.#data, ...options])
     await promisify(execFile)(file, argv)
-    writeFileSync(join(server.#data, 'postgresql.conf'), settings(server.target.port), { flag: 'a' })
+    writeFileSync(join(server.#data, 'postgresql.conf'), settings(server.target.port) + more, { flag: 'a' })
     await server.#run()
     return server
   }
@@ -95,6 +95,11 @@ export class TestServer {
     )
     if (!row) throw new Error(`there is no ${backendType}`)
     return row.pid
+  }
+
+  async restart(): Promise<void> {
+    await this.#end()
+    await this.#run()
   }
 
   /** Ends the server and removes what it had. */

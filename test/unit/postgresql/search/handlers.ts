@@ -70,6 +70,7 @@ function carryOut(state: State, node: Node, plan: FailoverPlan, rules: Rules): S
       return change(publish(state, node, plan.timeline), node, { served: true })
     case 'wait':
     case 'watch':
+    case 'restart':
       return state
   }
 }
