@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import type { JoinOptions } from '../../../lib/consul/joining.ts'
 import { parseJoinOptions } from '../../../lib/operations/options.ts'
@@ -70,6 +73,10 @@ const bad: readonly (readonly [line: string, message: RegExp])[] = [
   ['--consul-join 10.77.0.11 --merge-files=yes', /'--merge-files' does not take an argument/],
   ['--consul-join 10.77.0.11 --merge-files /srv/files', /Unexpected argument '\/srv\/files'/],
   ['--consul-join 10.77.0.11 --policy fixed', /--policy is a setting of the whole cluster/],
+  ['--consul-join 10.77.0.11 --password-file /x', /--password-file is a setting of the whole cluster/],
+  ['--virtual-ip 10.77.0.100/24 --user none', /--user does not take "none"/],
+  ['--virtual-ip 10.77.0.100/24 --password-file /none', /--password-file \/none cannot be read: ENOENT/],
+  ['--virtual-ip 10.77.0.100/24 --password-file /dev/null', /has no password in its first line/],
 ]
 
 const parse = (line: string): JoinOptions => parseJoinOptions(line === '' ? [] : line.split(' '))
@@ -80,4 +87,12 @@ describe('join: what a person asks for', () => {
     test(`refused: ${line || 'nothing'}`, () =>
       assert.throws(() => parse(line), { name: 'UnderstudyError', exitCode: 64, message }))
   }
+
+  test('the password of a role that exists is the first line of a file', (t) => {
+    const directory = mkdtempSync(join(tmpdir(), 'understudy-password-'))
+    t.after(() => rmSync(directory, { recursive: true }))
+    writeFileSync(join(directory, 'password'), 'p: "w \\\nnot this\n')
+    const line = `--virtual-ip 10.77.0.100/24 --password-file ${directory}/password`
+    assert.deepEqual(parse(line), { ...first, password: 'p: "w \\' })
+  })
 })
