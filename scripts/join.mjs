@@ -24,6 +24,10 @@ Settings of the cluster, only for the first machine:
                      strict: like quorum, and commits wait for as long as there is no standby
                      async: a commit never waits for a standby
 
+Settings of the cluster that a joining machine may have otherwise:
+  --copy-rate RATE   copy the primary no faster than RATE a second, such as 50M (32k to 1024M; default: no limit): on
+                     the first machine for every copy that the cluster makes, on another one for its own join
+
 Settings of this machine:
   --interface NAME   network interface (default: the one in the network of the virtual IP)
   --merge-files      only with --consul-join: merge the files that this machine has in the replicated folders with
@@ -47,6 +51,20 @@ const seconds = (/** @type {number} */ since) => `${((performance.now() - since)
 const { stdout } = process
 const paint = paintFor(stdout)
 
+/** Without a terminal a long step says so often how far it is. */
+const TELL_MS = 30_000
+
+/** Shows how far a step is. @param {string} label */
+function tell(label) {
+  let toldMs = Number.NEGATIVE_INFINITY
+  return (/** @type {string} */ progress) => {
+    if (stdout.isTTY) return void stdout.write(`\r\x1b[K${label}: ${progress}`)
+    if (performance.now() - toldMs < TELL_MS) return
+    toldMs = performance.now()
+    stdout.write(`${label}: ${progress}\n`)
+  }
+}
+
 /** @param {string[]} argv */
 async function main(argv) {
   const options = parseJoinOptions(argv)
@@ -62,7 +80,7 @@ async function main(argv) {
     // On a terminal the line is there while the step runs; elsewhere it is printed once, when the step is done.
     if (stdout.isTTY) stdout.write(`${label} ...`)
     try {
-      await run()
+      await run(tell(label))
     } catch (error) {
       stdout.write(`${stdout.isTTY ? '\r' : ''}${label}: ${paint.bad('failed')}\n`)
       throw error

@@ -9,6 +9,8 @@ import type { Config, Credentials } from './schemas.ts'
 
 /** Each lost attempt means that another machine has taken a seat, of which there are 20. */
 const ATTEMPTS = 50
+/** What the first machine chooses. */
+const SETTINGS = ['virtualIp', 'database', 'user', 'policy', 'durability', 'copyRate'] as const
 
 /** @returns null where this Consul holds no understudy cluster. */
 export async function readCluster(consul: Consul): Promise<ClusterFacts | null> {
@@ -53,7 +55,7 @@ async function writeCluster(
   applicant: Applicant,
   postgresqlVersion: number,
 ): Promise<void> {
-  const { virtualIp, database, user, password, policy, durability } = options
+  const { virtualIp, database, user, password, policy, durability, copyRate } = options
   const lastOctet = Number(virtualIp.split('/')[0]?.split('.')[3])
   const config: Config = {
     schema: 1,
@@ -62,6 +64,7 @@ async function writeCluster(
     routerId: lastOctet || 1,
     policy,
     durability,
+    ...(copyRate === undefined ? {} : { copyRate }),
     database,
     user,
     postgresqlVersion,
@@ -83,17 +86,16 @@ async function writeCluster(
 /** @throws where an earlier run on this machine has founded the cluster with other settings. */
 async function compareSettings(consul: Consul, wanted: Config): Promise<void> {
   const existing = (await consul.get(consulKeys.config))?.value
-  const differs = (['virtualIp', 'database', 'user', 'policy', 'durability'] as const).find(
-    (name) => existing?.[name] !== wanted[name],
-  )
+  const differs = SETTINGS.find((name) => existing?.[name] !== wanted[name])
   if (differs === undefined) return
   throw usageError(
-    `an earlier join on this machine has begun a cluster with --${optionOf(differs)} ${existing?.[differs]}, not ${wanted[differs]}; join again with the same settings`,
+    `an earlier join on this machine has begun a cluster with --${optionOf(differs)} ${existing?.[differs] ?? 'unset'}, not ${wanted[differs] ?? 'unset'}; join again with the same settings`,
   )
 }
 
-const optionOf = (name: 'virtualIp' | 'database' | 'user' | 'policy' | 'durability'): string =>
-  name === 'virtualIp' ? 'virtual-ip' : name
+/** virtual-ip for virtualIp. */
+const optionOf = (name: (typeof SETTINGS)[number]): string =>
+  name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 
 /** Takes a seat by compare-and-set, against any number of others who do the same. */
 async function claim(consul: Consul, applicant: Applicant): Promise<Seat> {

@@ -21,6 +21,7 @@ export interface FirstOptions {
   password?: string
   policy: PlacementPolicy
   durability: DurabilityMode
+  copyRate?: string
 }
 
 /** What a person asked for on any other machine. */
@@ -30,6 +31,7 @@ export interface JoinerOptions {
   consulJoin: string[]
   interface?: string
   mergeFiles: boolean
+  copyRate?: string
 }
 
 export type JoinOptions = FirstOptions | JoinerOptions

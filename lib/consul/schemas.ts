@@ -12,6 +12,8 @@ export const config = v.object({
   policy: v.picklist(['with-primary', 'fixed']),
   /** What a commit waits for, see lib/postgresql/decide-durability.ts. Clusters founded without it have the default. */
   durability: v.optional(v.picklist(['quorum', 'strict', 'async']), 'quorum'),
+  /** How fast a copy of the primary may be, as pg_basebackup takes it; without it there is no limit. */
+  copyRate: v.optional(v.pipe(v.string(), v.regex(/^\d+[kM]$/))),
   database: identifier,
   user: identifier,
   /** Major version; the same on every member. */

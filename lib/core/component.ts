@@ -136,7 +136,8 @@ export interface JoinStep<Joining> {
   title: string
   /** Only on the machine that founds the cluster, or only on one that joins it. */
   only?: 'first' | 'joiner'
-  run(joining: Joining): Promise<void>
+  /** @param tell takes how far a long step is, for the operator. */
+  run(joining: Joining, tell: (progress: string) => void): Promise<void>
 }
 
 /** What a component does in a join. */

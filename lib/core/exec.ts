@@ -1,6 +1,9 @@
 import type { ExecaError, Options, Result } from 'execa'
 import { EXIT, UnderstudyError } from './errors.ts'
 
+/** Of what a program wrote, this much is worth repeating. */
+const LAST_LINES = 5
+
 export interface RunOptions {
   /** Deadline; the program is killed at it. */
   timeoutMs?: number
@@ -57,9 +60,54 @@ export async function run(
   return stdoutOf(program, await tryRun(program, args, options))
 }
 
+/**
+ * Runs a program that reports on stderr how far it is.
+ * @param options.silentMs it is ended where it writes no line for as long; it has no other deadline.
+ * @param onLine gets each line. Where it throws, the program is ended.
+ * @throws as {@link run}.
+ */
+export async function runTelling(
+  program: string,
+  args: readonly string[],
+  { silentMs, ...options }: Omit<RunOptions, 'timeoutMs' | 'input'> & { silentMs: number },
+  onLine: (line: string) => void,
+): Promise<void> {
+  const { execa } = await import('execa')
+  const child = execa(program, args, {
+    ...options,
+    reject: false,
+    stdin: 'ignore',
+    stdout: 'ignore',
+    buffer: false,
+  })
+  const last: string[] = []
+  let silent = false
+  const timer = setTimeout(() => {
+    silent = true
+    child.kill()
+  }, silentMs)
+  try {
+    for await (const line of child.iterable({ from: 'stderr' })) {
+      timer.refresh()
+      last.push(line)
+      if (last.length > LAST_LINES) last.shift()
+      onLine(line)
+    }
+  } catch (error) {
+    child.kill()
+    await child
+    throw error
+  } finally {
+    clearTimeout(timer)
+  }
+  const { exitCode } = await child
+  if (silent) throw new UnderstudyError(EXIT.failed, `${program} has said nothing for ${silentMs / 1000} s`)
+  stdoutOf(program, { exitCode: exitCode ?? EXIT.failed, stdout: '', stderr: last.join('\n') })
+}
+
 /** What a program printed. @param what names it. @throws with the last lines that it wrote, where it failed. */
 export function stdoutOf(what: string, { exitCode, stdout, stderr }: Ran): string {
   if (exitCode === 0) return stdout
-  const said = (stderr.trim() || stdout.trim()).split('\n').slice(-5).join('\n')
+  const said = (stderr.trim() || stdout.trim()).split('\n').slice(-LAST_LINES).join('\n')
   throw new UnderstudyError(EXIT.failed, `${what} ended with ${exitCode}: ${said}`)
 }

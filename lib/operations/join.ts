@@ -10,7 +10,8 @@ import { checkFirst, checkMachine, placeMachine } from './preflight.ts'
 /** A step of a join that is ready to run. */
 export interface PlannedStep {
   title: string
-  run(): Promise<void>
+  /** @param tell takes how far a long step is. */
+  run(tell: (progress: string) => void): Promise<void>
 }
 
 /**
@@ -26,7 +27,7 @@ export async function planJoin(options: JoinOptions): Promise<PlannedStep[]> {
   const looked = options.as === 'first' ? await lookFirst(options, known) : await lookJoiner(options, known)
   // The Consul that a joiner has looked through is gone.
   const joining: Joining = { ...looked, consul: new Consul() }
-  return joinSteps(parts, options.as).map(({ title, run }) => ({ title, run: () => run(joining) }))
+  return joinSteps(parts, options.as).map(({ title, run }) => ({ title, run: (tell) => run(joining, tell) }))
 }
 
 type Known = Pick<Joining, 'version' | 'machine' | 'components' | 'parts' | 'seat' | 'postgresql'>

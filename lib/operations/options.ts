@@ -16,6 +16,7 @@ const OPTIONS = {
   'password-file': { type: 'string' },
   policy: { type: 'string' },
   durability: { type: 'string' },
+  'copy-rate': { type: 'string' },
   'merge-files': { type: 'boolean', default: false },
 } as const
 
@@ -43,6 +44,7 @@ export function parseJoinOptions(argv: readonly string[]): JoinOptions {
     options: OPTIONS,
   })
   const device = values.interface === undefined ? {} : { interface: values.interface }
+  const copyRate = values['copy-rate'] === undefined ? {} : { copyRate: parseRate(values['copy-rate']) }
   if (values['consul-join'] !== undefined) {
     const extra = CLUSTER_WIDE.find((name) => values[name] !== undefined)
     if (extra)
@@ -50,7 +52,13 @@ export function parseJoinOptions(argv: readonly string[]): JoinOptions {
         `--${extra} is a setting of the whole cluster, which a joining machine reads from it; leave it out`,
       )
     const mergeFiles = values['merge-files']
-    return { as: 'joiner', consulJoin: parseAddresses(values['consul-join']), mergeFiles, ...device }
+    return {
+      as: 'joiner',
+      consulJoin: parseAddresses(values['consul-join']),
+      mergeFiles,
+      ...device,
+      ...copyRate,
+    }
   }
   if (values['merge-files'])
     throw usageError(
@@ -70,7 +78,7 @@ export function parseJoinOptions(argv: readonly string[]): JoinOptions {
   checkName('user', user)
   const file = values['password-file']
   const password = file === undefined ? {} : { password: readPassword(file) }
-  return { as: 'first', virtualIp, database, user, ...password, policy, durability, ...device }
+  return { as: 'first', virtualIp, database, user, ...password, policy, durability, ...device, ...copyRate }
 }
 
 /** The first line of a file, so that the password is in no argv. */
@@ -89,6 +97,18 @@ function parseAddresses(texts: readonly string[]): string[] {
   const wrong = addresses.find((address) => !isAddress(address))
   if (wrong !== undefined) throw usageError(`--consul-join takes IPv4 addresses of members, not "${wrong}"`)
   return addresses
+}
+
+/** The limits of pg_basebackup. */
+const RATE_KB = { least: 32, most: 1024 * 1024 } as const
+
+function parseRate(text: string): string {
+  const [, count, unit] = /^([1-9]\d{0,9})([kM])$/.exec(text) ?? []
+  const kilobytes = Number(count) * (unit === 'M' ? 1024 : 1)
+  if (kilobytes >= RATE_KB.least && kilobytes <= RATE_KB.most) return text
+  throw usageError(
+    `--copy-rate takes kilobytes or megabytes a second, from 32k to 1024M, such as 50M, not "${text}"`,
+  )
 }
 
 function checkVirtualIp(text: string): void {

@@ -1,6 +1,8 @@
+import { rmSync } from 'node:fs'
 import type { Context } from '../consul/handler.ts'
 import { recordHistory } from '../consul/history.ts'
-import type { Primary } from '../consul/manifest.ts'
+import { consulKeys, type Primary } from '../consul/manifest.ts'
+import { replaceFile } from '../core/atomic-files.ts'
 import { explain } from '../core/errors.ts'
 import { run } from '../core/exec.ts'
 import { forgetFailure, recordFailure } from '../core/failure.ts'
@@ -66,7 +68,7 @@ async function makeMember(plan: RejoinPlan, context: Context): Promise<void> {
       how = 'clone, as pg_rewind failed'
     }
   }
-  if (how !== 'rewind') await clone(settings, plan.primary)
+  if (how !== 'rewind') await clone(context, plan.primary)
   await unit('start', service, START_MS)
   await resumeRestoreCommand(settings)
   await restartRepmgrd()
@@ -116,9 +118,18 @@ async function isBeginning(version: number, primary: Upstream): Promise<boolean>
   return fork !== undefined && (await endOfWal(version, own, fork)).lsn < fork
 }
 
-async function clone(settings: Settings, primary: Primary): Promise<void> {
-  const member = { ...settings, port: settings.postgresqlPort, priority: settings.vipPriority }
-  await cloneStandby(member, { host: primary.address, port: primary.port }, async () => {}, {})
+async function clone({ settings, consul }: Context, primary: Primary): Promise<void> {
+  const config = await consul.get(consulKeys.config)
+  const onProgress = (text: string): void => {
+    replaceFile(postgresqlPaths.copying, `${primary.node}: ${text}\n`)
+  }
+  const stop = async (): Promise<void> => {}
+  const rate = config?.value.copyRate ?? null
+  try {
+    await cloneStandby(settings, primary, { as: {}, rate, keep: false, stop, onProgress })
+  } finally {
+    rmSync(postgresqlPaths.copying, { force: true })
+  }
 }
 
 /**

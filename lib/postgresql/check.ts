@@ -29,7 +29,10 @@ const SETTINGS_MS = 2000
 
 const rejoin: CheckLine<Context, Parameters<typeof decideRejoinCheck>[0]> = {
   name: 'rejoin',
-  observe: async () => ({ failure: readFailure(postgresqlPaths.rejoinFailed) }),
+  observe: async () => ({
+    failure: readFailure(postgresqlPaths.rejoinFailed),
+    copying: readText(postgresqlPaths.copying),
+  }),
   decide: decideRejoinCheck,
   apply: async () => {},
 }

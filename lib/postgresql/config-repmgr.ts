@@ -10,8 +10,6 @@ export interface RepmgrOptions {
   postgresqlVersion: number
   /** Election priority: the same order as the virtual IP's. */
   priority: number
-  /** The data directory; Debian's, unless a clone is made beside it. */
-  dataDirectory?: string
 }
 
 /** How repmgr and replication connect to a member's database. The password comes from the password file. */
@@ -49,7 +47,7 @@ export function renderRepmgr(options: RepmgrOptions): string {
 node_id=${repmgrId}
 node_name='${node}'
 conninfo='${repmgrConninfo(node, address, port)}'
-data_directory='${options.dataDirectory ?? postgresqlPaths.data(postgresqlVersion)}'
+data_directory='${postgresqlPaths.data(postgresqlVersion)}'
 pg_bindir='${postgresqlPaths.bin(postgresqlVersion, '')}'
 config_directory='${postgresqlPaths.configDirectory(postgresqlVersion)}'
 passfile='${postgresqlPaths.repmgrPassfile}'

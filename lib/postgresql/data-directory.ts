@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { readText, replaceFile, syncToDisk } from '../core/atomic-files.ts'
 import type { Unknown } from '../core/unknown.ts'
@@ -7,6 +7,7 @@ import { repmgrConninfo } from './config-repmgr.ts'
 import { isUnpublished } from './decide-rejoin.ts'
 import { postgresqlPaths } from './manifest.ts'
 import type { LocalDatabase } from './role.ts'
+import { type Directories, removeReplaced, swap } from './swap.ts'
 
 /**
  * What a start of PostgreSQL would find.
@@ -90,23 +91,19 @@ export function makeStandby(
   syncToDisk(directory)
 }
 
-/**
- * Puts a complete copy in the place of the data directory. What was there is removed only after the copy is in place; a
- * power cut at any point leaves a directory that is whole or none, and then the old one is still there under another name.
- */
-export function swapIn(version: number): void {
-  const [current, incoming, outgoing] = [
-    postgresqlPaths.data(version),
-    postgresqlPaths.incoming(version),
-    postgresqlPaths.outgoing(version),
-  ]
-  if (existsSync(current)) {
-    rmSync(outgoing, { recursive: true, force: true })
-    renameSync(current, outgoing)
-  }
-  renameSync(incoming, current)
-  syncToDisk(dirname(current))
+const directories = (version: number): Directories => ({
+  current: postgresqlPaths.data(version),
+  incoming: postgresqlPaths.incoming(version),
+  outgoing: postgresqlPaths.outgoing(version),
+})
+
+/** Puts a complete copy in the place of the data directory. @param keep leaves what was replaced as main.outgoing. */
+export function swapIn(version: number, keep: boolean): void {
+  swap(directories(version), version)
   unmarkRewind(version)
   unmarkPromotion(version)
-  rmSync(outgoing, { recursive: true, force: true })
+  if (!keep) dropOutgoing(version)
 }
+
+/** Removes what the last copy replaced, unless there is nothing in its place yet. */
+export const dropOutgoing = (version: number): void => removeReplaced(directories(version))

@@ -50,8 +50,18 @@ export function decideDatabaseCheck(facts: Replication): DatabaseCheckPlan {
   return plan(start, why ?? (runs ? null : 'PostgreSQL does not answer'))
 }
 
-/** A rejoin that keeps failing needs the operator. */
-export function decideRejoinCheck({ failure }: { failure: Failure | null }): CheckPlan {
+/** A rejoin that keeps failing needs the operator, and a copy takes its time. @param facts.copying how far a copy is. */
+export function decideRejoinCheck({
+  failure,
+  copying,
+}: {
+  failure: Failure | null
+  copying: string | null
+}): CheckPlan {
+  if (copying !== null) {
+    const why = `this machine copies ${copying.trim()}`
+    return { do: 'nothing', why, problems: [why] }
+  }
   if (failure === null) return { do: 'nothing', why: 'the last rejoin did not fail', problems: [] }
   const why = `rejoin has failed ${failure.count} times since ${failure.since}: ${failure.reason}`
   return { do: 'nothing', why, problems: [why] }

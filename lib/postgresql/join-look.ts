@@ -9,6 +9,7 @@ import { UNKNOWN, unknownOnFailure } from '../core/unknown.ts'
 import { type SystemUser, systemUser } from '../core/users.ts'
 import { withDatabase } from './client.ts'
 import { parametersIn, renderPostgresql } from './config.ts'
+import { lookAtCopy } from './copy.ts'
 import { remoteDatabase } from './database.ts'
 import {
   checkClock,
@@ -57,6 +58,8 @@ export async function lookAtPostgresql(joining: Joining): Promise<void> {
   const parameters = mergeParameters(ours, [...theirs, ...(primary?.parameters ?? [])], mode ?? 'quorum')
   checkLibraries(main.version, parameters.get('shared_preload_libraries') ?? '')
   joining.postgresql = { version: main.version, port, parameters }
+  if (cluster?.primary)
+    await lookAtCopy(machine.node, main.version, cluster.primary, cluster.credentials.monitor)
 }
 
 /** Where main lies on this machine, and who starts it. */

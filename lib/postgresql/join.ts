@@ -68,8 +68,10 @@ async function configureFirst(joining: Joining): Promise<void> {
   if (!primary) await createRoles(postgresqlOf(joining).port, config, credentials, postgres)
 }
 
-async function copy(joining: Joining): Promise<void> {
-  await copyPrimary(settingsOf(joining), primaryOf(joining), await systemUser('postgres'))
+async function copy(joining: Joining, tell: (progress: string) => void): Promise<void> {
+  const { options } = joining
+  const rate = options.copyRate ?? clusterOf(joining).config.copyRate ?? null
+  await copyPrimary(settingsOf(joining), primaryOf(joining), await systemUser('postgres'), rate, tell)
 }
 
 async function stream(joining: Joining): Promise<void> {

@@ -59,6 +59,8 @@ export const postgresqlPaths = {
   diskHangs: `${run}/check/disk-hangs`,
   /** Since when the published primary has gone on without its lock. */
   unlocked: `${run}/database/unlocked.json`,
+  /** How far a running copy is. */
+  copying: `${run}/database/copying`,
   /** How often and why a rejoin has failed. */
   rejoinFailed: `${run}/database/rejoin-failed.json`,
   /** When and why a stream under a member's name was last ended. */
@@ -85,9 +87,7 @@ export const postgresqlPaths = {
   suspendedRestoreCommand: (version: number): string => `/var/lib/postgresql/${version}/main.restore_command`,
   /** Lies there while the data is older than what was confirmed, with the reason. */
   staleMarker: (version: number): string => `/var/lib/postgresql/${version}/main.stale`,
-  /** Configuration of repmgr for the time of a copy. */
-  cloneConfig: (version: number): string => `/var/lib/postgresql/${version}/main.incoming.repmgr.conf`,
-  /** What the copy replaced; removed once the new directory is in place. */
+  /** What a copy replaced. */
   outgoing: (version: number): string => `/var/lib/postgresql/${version}/main.outgoing`,
   library: (version: number, name: string): string => `/usr/lib/postgresql/${version}/lib/${name}.so`,
   bin: (version: number, program: string): string => `/usr/lib/postgresql/${version}/bin/${program}`,
@@ -148,6 +148,7 @@ export const postgresql: Component<Context, Joining> = /* @__PURE__ */ describe(
     { path: postgresqlPaths.diskHangs, holds: 'exists while the disk under the primary takes no writes' },
     { path: postgresqlPaths.unlocked, holds: 'since when the primary has gone on without its lock' },
     { path: postgresqlPaths.rejoinFailed, holds: 'how often, since when and why rejoin has failed' },
+    { path: postgresqlPaths.copying, holds: 'how far a running copy is; exists during a copy' },
     { path: postgresqlPaths.stranger, holds: "when and why a stream under a member's name was last ended" },
   ],
   ports: [{ port: '5432/tcp', what: 'PostgreSQL', from: "the members' network, by `pg_hba.conf`" }],

@@ -19,6 +19,22 @@ export async function ensureSlot(primary: Connection, slot: string): Promise<voi
 }
 
 /**
+ * Makes a slot anew that keeps WAL from now on: an old one may keep much that nobody needs, or have lost what it kept. Whatever uses it
+ * is what a copy has left that did not end cleanly.
+ */
+export async function renewSlot(primary: Connection, slot: string): Promise<void> {
+  await primary.query(
+    'select pg_terminate_backend(active_pid, $2) from pg_replication_slots where slot_name = $1 and active',
+    [slot, EVICT_MS],
+  )
+  await primary.query(
+    'select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = $1',
+    [slot],
+  )
+  await ensureSlot(primary, slot)
+}
+
+/**
  * Drops all of the members' slots, also in use: no member has another way to stream from here.
  * @throws PostgreSQL's refusal, if a slot was taken again meanwhile.
  */

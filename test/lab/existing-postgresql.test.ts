@@ -13,7 +13,7 @@ import {
   VIRTUAL_IP,
 } from './lib/cluster.ts'
 import { Lab } from './lib/lab.ts'
-import { mustRefuse } from './lib/refuse.ts'
+import { mustRefuse } from './lib/refusal.ts'
 
 const name = 'existing'
 const CONFIG = '/etc/postgresql/17/main'

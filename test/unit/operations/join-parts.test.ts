@@ -113,7 +113,7 @@ describe('join: a made-up component', () => {
   test('its steps run with what the join knows', async () => {
     done.length = 0
     const parts = await joinParts([lamp])
-    for (const { run } of joinSteps(parts, 'first')) await run(on('n1', parts))
+    for (const { run } of joinSteps(parts, 'first')) await run(on('n1', parts), () => {})
     assert.deepEqual(done, ['set up the lamp on n1', 'choose a colour on n1', 'wait for the light on n1'])
   })
 

@@ -40,6 +40,11 @@ const good: readonly (readonly [line: string, options: JoinOptions])[] = [
     '--consul-join 10.77.0.11,10.77.0.12',
     { as: 'joiner', mergeFiles: false, consulJoin: ['10.77.0.11', '10.77.0.12'] },
   ],
+  ['--virtual-ip 10.77.0.100/24 --copy-rate 50M', { ...first, copyRate: '50M' }],
+  [
+    '--consul-join 10.77.0.11 --copy-rate 32k',
+    { as: 'joiner', mergeFiles: false, consulJoin: ['10.77.0.11'], copyRate: '32k' },
+  ],
   ['--consul-join 10.77.0.11 --merge-files', { as: 'joiner', mergeFiles: true, consulJoin: ['10.77.0.11'] }],
   [
     '--merge-files --consul-join 10.77.0.11 --interface eth1',
@@ -59,6 +64,13 @@ const bad: readonly (readonly [line: string, message: RegExp])[] = [
     '--virtual-ip 10.77.0.100/24 --durability maybe',
     /--durability takes quorum or strict or async, not maybe/,
   ],
+  ...['50', '0M', '31k', '1025M', '5G', '1.5M', '-1M', ' 5M'].map(
+    (rate) =>
+      [
+        `--virtual-ip 10.77.0.100/24 --copy-rate=${rate.replace(' ', '_')}`,
+        /--copy-rate takes kilobytes or megabytes a second/,
+      ] as const,
+  ),
   ['--virtual-ip 10.77.0.100/24 --database My', /--database takes a name of lower-case letters/],
   ['--virtual-ip 10.77.0.100/24 --user 1a', /--user takes a name/],
   ['--virtual-ip 10.77.0.100/24 --database repmgr', /--database does not take "repmgr"/],

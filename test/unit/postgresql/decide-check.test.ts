@@ -137,10 +137,22 @@ const failure = {
 }
 const failed = 'rejoin has failed 3 times since 2026-03-01T10:00:00.000Z: no space left'
 describe('the check of rejoin', () =>
-  table<Parameters<typeof decideRejoinCheck>[0], CheckPlan>(decideRejoinCheck, { failure: null }, [
-    ['The last one did not fail', {}, { do: 'nothing', why: 'did not fail', problems: [] }],
-    ['It goes on failing', { failure }, { do: 'nothing', why: failed, problems: [failed] }],
-  ]))
+  table<Parameters<typeof decideRejoinCheck>[0], CheckPlan>(
+    decideRejoinCheck,
+    { failure: null, copying: null },
+    [
+      ['The last one did not fail', {}, { do: 'nothing', why: 'did not fail', problems: [] }],
+      ['It goes on failing', { failure }, { do: 'nothing', why: failed, problems: [failed] }],
+      [
+        'A copy is being made, after one that failed',
+        { failure, copying: 'n1: 1 GiB of 4 GiB (25 %)\n' },
+        {
+          ...{ do: 'nothing', why: 'this machine copies n1: 1 GiB of 4 GiB (25 %)' },
+          problems: ['this machine copies n1: 1 GiB of 4 GiB (25 %)'],
+        },
+      ],
+    ],
+  ))
 
 const older = 'this data is older than what was confirmed'
 describe('the check of the data', () =>
