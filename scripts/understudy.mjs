@@ -5,6 +5,7 @@ import { version } from '#lib/core/version'
 
 const commands = {
   join: () => import('./join.mjs'),
+  rejoin: () => import('./rejoin.mjs'),
   status: () => import('./status.mjs'),
   folders: () => import('./folders.mjs'),
   files: () => import('./files.mjs'),
@@ -15,6 +16,7 @@ const help = `understudy: one primary, the others ready to take over
   understudy join --virtual-ip ADDRESS/PREFIX     start a cluster on this machine
   understudy join --consul-join ADDRESS[,...]     join the cluster that ADDRESS is a member of
   understudy status [--json] [--watch]            show the cluster as this machine sees it
+  understudy rejoin --clone                       replace the data of this standby by a new copy of the primary
 
   understudy folders list|add|remove              choose the directories that have the same files on every machine
   understudy files put|wait                       confirm that files have reached the other machines

@@ -24,7 +24,7 @@ export function recordFailure(path: string, reason: string, nowMs: number): void
   replaceFile(path, `${JSON.stringify(failure)}\n`)
 }
 
-const LONGEST = 150
+const LONGEST = 250
 
 /** What a program says last is mostly why, but for its hints. */
 function inOneLine(reason: string): string {

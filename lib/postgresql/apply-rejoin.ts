@@ -14,13 +14,14 @@ import { withDatabase } from './client.ts'
 import { cloneStandby } from './clone.ts'
 import { renderConninfo } from './config-conninfo.ts'
 import { SESSION_OPTIONS } from './config-session.ts'
-import { makeStandby, markRewind, type Upstream, unmarkRewind } from './data-directory.ts'
+import { dropOutgoing, makeStandby, markRewind, type Upstream, unmarkRewind } from './data-directory.ts'
 import { parseHistory } from './decide-lineage.ts'
 import type { RejoinPlan } from './decide-rejoin.ts'
 import { postgresqlPaths, postgresqlUnits } from './manifest.ts'
 import { readOffer } from './observe-lineage.ts'
 import { endOfWal, readOwnWal } from './observe-own-wal.ts'
 import { resumeRestoreCommand } from './restore-command.ts'
+import { recordClone } from './starts.ts'
 
 /** How long a rewind may take: it reads the WAL since the divergence and copies what has changed. */
 const REWIND_MS = 3600 * 1000
@@ -35,7 +36,10 @@ const CHECKPOINT_MS = 60_000
 
 /** Makes this machine a standby again: pg_rewind first, else a fresh clone beside the old data. A failure is counted. */
 export async function applyRejoin(plan: RejoinPlan, context: Context): Promise<void> {
-  if (plan.do === 'wait') return
+  if (plan.do === 'wait') {
+    if (plan.failed) recordFailure(postgresqlPaths.rejoinFailed, plan.why, Date.now())
+    return
+  }
   try {
     await makeMember(plan, context)
     forgetFailure(postgresqlPaths.rejoinFailed)
@@ -54,6 +58,7 @@ async function makeMember(plan: RejoinPlan, context: Context): Promise<void> {
     makeStandby(postgresqlPaths.data(settings.postgresqlVersion), settings, null)
     return unit('start', service, START_MS)
   }
+  if (plan.do === 'discard') return dropOutgoing(settings.postgresqlVersion)
   if (plan.do !== 'rewind' && plan.do !== 'clone') return
 
   const started = performance.now()
@@ -68,7 +73,7 @@ async function makeMember(plan: RejoinPlan, context: Context): Promise<void> {
       how = 'clone, as pg_rewind failed'
     }
   }
-  if (how !== 'rewind') await clone(context, plan.primary)
+  if (how !== 'rewind') await clone(plan, context)
   await unit('start', service, START_MS)
   await resumeRestoreCommand(settings)
   await restartRepmgrd()
@@ -118,7 +123,12 @@ async function isBeginning(version: number, primary: Upstream): Promise<boolean>
   return fork !== undefined && (await endOfWal(version, own, fork)).lsn < fork
 }
 
-async function clone({ settings, consul }: Context, primary: Primary): Promise<void> {
+async function clone(
+  plan: Extract<RejoinPlan, { do: 'rewind' | 'clone' }>,
+  { settings, consul }: Context,
+): Promise<void> {
+  const { primary } = plan
+  const because = plan.do === 'clone' ? plan.because : undefined
   const config = await consul.get(consulKeys.config)
   const onProgress = (text: string): void => {
     replaceFile(postgresqlPaths.copying, `${primary.node}: ${text}\n`)
@@ -126,7 +136,8 @@ async function clone({ settings, consul }: Context, primary: Primary): Promise<v
   const stop = async (): Promise<void> => {}
   const rate = config?.value.copyRate ?? null
   try {
-    await cloneStandby(settings, primary, { as: {}, rate, keep: false, stop, onProgress })
+    await cloneStandby(settings, primary, { as: {}, rate, keep: because !== undefined, stop, onProgress })
+    if (because === 'damage') recordClone()
   } finally {
     rmSync(postgresqlPaths.copying, { force: true })
   }

@@ -11,6 +11,7 @@ import { sayShortages } from './decide-hot-standby.ts'
 import type { StartGatePlan } from './decide-start-gate.ts'
 import { unmarkFenced } from './fence-marker.ts'
 import { postgresqlUnits } from './manifest.ts'
+import { recordStart } from './starts.ts'
 
 /** How long a refused start waits for rejoin, which stops it: systemd would repeat it at once. */
 const REFUSED_MS = 4000
@@ -26,6 +27,7 @@ export async function applyStartGate(plan: StartGatePlan, { settings, consul }: 
   switch (plan.do) {
     case 'allow':
       if (plan.standby) await raiseSettings(postgresqlVersion)
+      if (plan.starts) recordStart(postgresqlVersion, plan.starts.failed, plan.starts.position)
       unmarkStale(postgresqlVersion)
       return unmarkFenced()
     case 'stale':

@@ -8,12 +8,15 @@ import { readFailure } from '../core/failure.ts'
 import { isStopped, queueUnit } from '../core/systemd.ts'
 import { UNKNOWN, unknownOnFailure } from '../core/unknown.ts'
 import { withDatabase } from './client.ts'
-import { localDatabase } from './database.ts'
+import { isCrowded } from './data-directory.ts'
+import { localDatabase, probeLocal } from './database.ts'
 import {
   type DatabaseCheckPlan,
   decideDatabaseCheck,
   decideRejoinCheck,
+  decideReplacedCheck,
   decideStaleCheck,
+  decideStartsCheck,
   decideStrangerCheck,
 } from './decide-check.ts'
 import type { Replication } from './decide-follow.ts'
@@ -23,6 +26,7 @@ import { postgresqlKeys, postgresqlPaths, postgresqlUnits } from './manifest.ts'
 import { observeReplication } from './observe-follow.ts'
 import { readSettingsInEffect } from './observe-settings.ts'
 import { restart } from './restart.ts'
+import { readStarts } from './starts.ts'
 
 /** It answers in milliseconds, and if it does not, another line says so. */
 const SETTINGS_MS = 2000
@@ -35,6 +39,27 @@ const rejoin: CheckLine<Context, Parameters<typeof decideRejoinCheck>[0]> = {
   }),
   decide: decideRejoinCheck,
   apply: async () => {},
+}
+
+const starts: CheckLine<Context, Parameters<typeof decideStartsCheck>[0]> = {
+  name: 'starts',
+  async observe({ settings }) {
+    const last = readStarts()
+    if (last === null || last.failed === 0) return { failed: 0, runs: true }
+    const local = await probeLocal(localDatabase('understudy_monitor', settings.postgresqlPort), SETTINGS_MS)
+    return { failed: last.failed + 1, runs: local !== UNKNOWN && local.role !== 'down' }
+  },
+  decide: decideStartsCheck,
+  apply: async () => {},
+}
+
+const replaced: CheckLine<Context, Parameters<typeof decideReplacedCheck>[0]> = {
+  name: 'replaced',
+  observe: async ({ settings }) => ({ crowded: isCrowded(settings.postgresqlVersion) }),
+  decide: decideReplacedCheck,
+  async apply(plan) {
+    if (plan.do === 'start') await queueUnit('start', postgresqlUnits.rejoin)
+  },
 }
 
 const database: CheckLine<Context, Replication, DatabaseCheckPlan> = {
@@ -89,9 +114,11 @@ const repmgrd = answering<Context>(
 export const lines = [
   stale,
   rejoin,
+  starts,
   stranger,
   database,
   disk,
+  replaced,
   repmgrd,
   settings,
   restart,

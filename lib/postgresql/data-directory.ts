@@ -1,13 +1,14 @@
-import { appendFileSync, existsSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { readText, replaceFile, syncToDisk } from '../core/atomic-files.ts'
 import type { Unknown } from '../core/unknown.ts'
 import { slotName, standbyLines } from './config.ts'
 import { repmgrConninfo } from './config-repmgr.ts'
-import { isUnpublished } from './decide-rejoin.ts'
+import { isUnpublished, type RejoinFacts } from './decide-rejoin.ts'
 import { postgresqlPaths } from './manifest.ts'
 import type { LocalDatabase } from './role.ts'
 import { type Directories, removeReplaced, swap } from './swap.ts'
+import { locationsOf } from './tablespaces.ts'
 
 /**
  * What a start of PostgreSQL would find.
@@ -17,12 +18,13 @@ export function inspectData(
   version: number,
   local: LocalDatabase | Unknown,
 ): {
-  data: 'intact' | 'unpublished' | 'torn' | 'missing'
+  data: RejoinFacts['data']
   standbySignal: boolean
 } {
   const directory = postgresqlPaths.data(version)
   const marked = isUnpublished(promotionMark(version), local) ? 'unpublished' : 'intact'
-  const complete = existsSync(`${directory}/PG_VERSION`) ? marked : 'missing'
+  const wanted = existsSync(postgresqlPaths.unwantedMarker(version)) ? 'unwanted' : marked
+  const complete = existsSync(`${directory}/PG_VERSION`) ? wanted : 'missing'
   return {
     data: existsSync(postgresqlPaths.rewindMarker(version)) ? 'torn' : complete,
     standbySignal: existsSync(`${directory}/standby.signal`),
@@ -59,6 +61,16 @@ export const unmarkRewind = (version: number): void =>
   rmSync(postgresqlPaths.rewindMarker(version), { force: true })
 export const unmarkPromotion = (version: number): void =>
   rmSync(postgresqlPaths.promotionMarker(version), { force: true })
+
+/** Marks data that an operator wants to be replaced by a copy of the primary. */
+export const markUnwanted = (version: number): void =>
+  mark(
+    postgresqlPaths.unwantedMarker(version),
+    'understudy rejoin --clone: to be replaced by a copy of the primary\n',
+  )
+
+/** Has a copy not yet taken the place of data that an operator wants to be replaced? */
+export const isUnwanted = (version: number): boolean => existsSync(postgresqlPaths.unwantedMarker(version))
 
 /** Marks data that is older than what was confirmed, for the check. @param why a sentence for the operator. */
 export const markStale = (version: number, why: string): boolean =>
@@ -97,12 +109,27 @@ const directories = (version: number): Directories => ({
   outgoing: postgresqlPaths.outgoing(version),
 })
 
-/** Puts a complete copy in the place of the data directory. @param keep leaves what was replaced as main.outgoing. */
+/**
+ * Puts a complete copy in the place of the data directory.
+ * @param keep leaves what was replaced as main.outgoing, unless it has tablespaces: pg_rewind on another member would take what lies
+ * in their directories for data of this one.
+ */
 export function swapIn(version: number, keep: boolean): void {
   swap(directories(version), version)
   unmarkRewind(version)
   unmarkPromotion(version)
-  if (!keep) dropOutgoing(version)
+  rmSync(postgresqlPaths.unwantedMarker(version), { force: true })
+  if (!keep || locationsOf(postgresqlPaths.outgoing(version)).length > 0) dropOutgoing(version)
+}
+
+/** Less of a disk that is free is too little to keep on it what a copy has replaced. */
+const FREE_SHARE = 0.2
+
+/** Is what the last copy replaced still there, on a disk that is getting full? */
+export function isCrowded(version: number): boolean {
+  if (!existsSync(postgresqlPaths.outgoing(version))) return false
+  const { bavail, blocks } = statfsSync(postgresqlPaths.outgoing(version))
+  return bavail < blocks * FREE_SHARE
 }
 
 /** Removes what the last copy replaced, unless there is nothing in its place yet. */

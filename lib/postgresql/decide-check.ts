@@ -3,6 +3,7 @@ import type { CheckPlan } from '../core/component.ts'
 import type { Failure } from '../core/decide-backoff.ts'
 import { UNKNOWN } from '../core/unknown.ts'
 import { mayNeedFollow, type Replication } from './decide-follow.ts'
+import { FAILED_STARTS } from './decide-starts.ts'
 
 /** The units that a check of the database may start. */
 type Repair = 'failover' | 'fence' | 'follow' | 'rejoin'
@@ -65,6 +66,24 @@ export function decideRejoinCheck({
   if (failure === null) return { do: 'nothing', why: 'the last rejoin did not fail', problems: [] }
   const why = `rejoin has failed ${failure.count} times since ${failure.since}: ${failure.reason}`
   return { do: 'nothing', why, problems: [why] }
+}
+
+/** A standby that fails to start. @param facts.failed how many starts have failed, one after the other, the running one included. */
+export function decideStartsCheck({ failed, runs }: { failed: number; runs: boolean }): CheckPlan {
+  if (runs || failed < 2) return { do: 'nothing', why: 'PostgreSQL starts', problems: [] }
+  const why = `PostgreSQL has failed to start ${failed} times; after ${FAILED_STARTS} this standby is cloned anew`
+  return { do: 'nothing', why, problems: [why] }
+}
+
+/** What a copy has replaced is kept for as long as there is room. */
+export function decideReplacedCheck({ crowded }: { crowded: boolean }): CheckPlan {
+  return crowded
+    ? {
+        do: 'start',
+        why: 'the disk is getting full, and what a copy has replaced is still there',
+        problems: [],
+      }
+    : { do: 'nothing', why: 'there is room', problems: [] }
 }
 
 /** Data that went back in time needs the operator, unless a standby takes over. @param facts.reason what the start gate has left. */

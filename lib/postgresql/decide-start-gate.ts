@@ -3,6 +3,7 @@ import type { Leadership } from '../consul/leadership.ts'
 import type { Leader } from '../consul/manifest.ts'
 import { UNKNOWN, type Unknown } from '../core/unknown.ts'
 import { isOlder, type Position } from './decide-lineage.ts'
+import { FAILED_STARTS } from './decide-starts.ts'
 import { formatLsn } from './lsn.ts'
 
 /** What else Consul holds of the cluster. `join` writes the settings first, and members only after the first primary. */
@@ -37,6 +38,8 @@ export interface StartGateFacts {
   node: string
   /** standby.signal is there: PostgreSQL starts as a standby, whatever it was before. */
   standbySignal: boolean
+  /** Of a standby: how its starts have ended; unknown if that could not be read, null of any other machine. */
+  starts: { failed: number; dueInMs: number; position: string | null } | null | Unknown
   leadership: Leadership | Unknown
   /** Ids of this machine's own sessions that may hold the lock. */
   ownSessions: readonly string[] | Unknown
@@ -54,8 +57,8 @@ export interface StartGateFacts {
  */
 export type StartGatePlan =
   | { do: 'nothing' | 'refuse' | 'stale'; why: string }
-  /** `standby`: it gets at least those settings that its primary had. */
-  | { do: 'allow'; why: string; standby?: true }
+  /** `standby`: it gets at least those settings that its primary had. `starts`: what to remember of this start. */
+  | { do: 'allow'; why: string; standby?: true; starts?: { failed: number; position: string | null } }
   /** `withdraw`: nobody says that this machine still leads, so it gives up the virtual IP. */
   | { do: 'wait'; why: string; withdraw?: true }
   /** Only if the lock is as it was seen: its ModifyIndex, 0 where it was never taken. */
@@ -66,11 +69,24 @@ const ACCEPT =
   'It leads again when the newer data is back; see "Data that went back in time" in docs/operator/operations.md'
 const RESTORE = 'restore a snapshot of Consul (consul snapshot restore), then PostgreSQL starts by itself'
 
+/** A standby that fails to start is started ever more slowly, and rejoined when that has happened too often. */
+function decideStandby(starts: StartGateFacts['starts']): StartGatePlan {
+  const why = 'it starts as a standby'
+  if (starts === null || starts === UNKNOWN) return { do: 'allow', why }
+  const { failed, dueInMs, position } = starts
+  if (dueInMs <= 0) return { do: 'allow', why, starts: { failed, position } }
+  const said = `PostgreSQL has failed to start ${failed} ${failed === 1 ? 'time' : 'times'}`
+  return failed >= FAILED_STARTS
+    ? { do: 'refuse', why: said }
+    : { do: 'wait', why: `${said}, and it is too early for the next one` }
+}
+
 /** PostgreSQL starts as a primary only if Consul says that this machine is the primary and holds the lock. */
 export function decideStartGate({
   ours,
   node,
   standbySignal,
+  starts,
   leadership,
   ownSessions,
   traces,
@@ -78,7 +94,7 @@ export function decideStartGate({
   waitedMs,
 }: StartGateFacts): StartGatePlan {
   if (!ours) return { do: 'nothing', why: 'this database does not belong to the cluster' }
-  if (standbySignal) return { do: 'allow', why: 'it starts as a standby', standby: true }
+  if (standbySignal) return decideStandby(starts)
   if (leadership === UNKNOWN || ownSessions === UNKNOWN) return { do: 'wait', why: NO_ANSWER, withdraw: true }
   const { leader, primary } = leadership
   if (!primary) return decideUnpublished(node, leader, traces)

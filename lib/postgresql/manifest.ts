@@ -59,6 +59,8 @@ export const postgresqlPaths = {
   diskHangs: `${run}/check/disk-hangs`,
   /** Since when the published primary has gone on without its lock. */
   unlocked: `${run}/database/unlocked.json`,
+  /** How starts as a standby have ended since the boot. */
+  starts: `${run}/database/starts.json`,
   /** How far a running copy is. */
   copying: `${run}/database/copying`,
   /** How often and why a rejoin has failed. */
@@ -79,6 +81,8 @@ export const postgresqlPaths = {
   data: (version: number): string => `/var/lib/postgresql/${version}/main`,
   /** A copy of the primary that is not complete yet. */
   incoming: (version: number): string => `/var/lib/postgresql/${version}/main.incoming`,
+  /** Lies there from `understudy rejoin --clone` until a copy is in place. */
+  unwantedMarker: (version: number): string => `/var/lib/postgresql/${version}/main.unwanted`,
   /** Lies there while pg_rewind changes the data directory. */
   rewindMarker: (version: number): string => `/var/lib/postgresql/${version}/main.rewinding`,
   /** Lies there from a promotion until it is published. */
@@ -90,6 +94,8 @@ export const postgresqlPaths = {
   /** What a copy replaced. */
   outgoing: (version: number): string => `/var/lib/postgresql/${version}/main.outgoing`,
   library: (version: number, name: string): string => `/usr/lib/postgresql/${version}/lib/${name}.so`,
+  /** PostgreSQL's log, as Debian has it. */
+  log: (version: number): string => `/var/log/postgresql/postgresql-${version}-main.log`,
   bin: (version: number, program: string): string => `/usr/lib/postgresql/${version}/bin/${program}`,
 } as const
 
@@ -149,6 +155,7 @@ export const postgresql: Component<Context, Joining> = /* @__PURE__ */ describe(
     { path: postgresqlPaths.unlocked, holds: 'since when the primary has gone on without its lock' },
     { path: postgresqlPaths.rejoinFailed, holds: 'how often, since when and why rejoin has failed' },
     { path: postgresqlPaths.copying, holds: 'how far a running copy is; exists during a copy' },
+    { path: postgresqlPaths.starts, holds: 'how many starts as a standby have failed, one after the other' },
     { path: postgresqlPaths.stranger, holds: "when and why a stream under a member's name was last ended" },
   ],
   ports: [{ port: '5432/tcp', what: 'PostgreSQL', from: "the members' network, by `pg_hba.conf`" }],

@@ -4,9 +4,11 @@ import { isReplaced } from '../core/dpkg.ts'
 import { explain } from '../core/errors.ts'
 import { readFailure, recordFailure } from '../core/failure.ts'
 import { UNKNOWN } from '../core/unknown.ts'
-import { inspectData } from './data-directory.ts'
+import { inspectData, isCrowded } from './data-directory.ts'
 import type { RejoinFacts } from './decide-rejoin.ts'
+import { FAILED_STARTS } from './decide-starts.ts'
 import { postgresqlPaths } from './manifest.ts'
+import { observeDamage, observePrimaryLacks } from './observe-damage.ts'
 import { observeLineage, observeReplication } from './observe-follow.ts'
 
 /** What this machine has, who the primary is, and how earlier attempts have failed. */
@@ -26,7 +28,7 @@ export async function observeRejoin(context: Context): Promise<RejoinFacts> {
 
 const NOT_ASKED: Omit<RejoinFacts, 'node' | 'failure' | 'nowMs'> = {
   ...{ leadership: UNKNOWN, local: UNKNOWN, lineage: null, data: 'intact', standbySignal: false },
-  replaced: false,
+  ...{ replaced: false, damage: null, primaryLacks: null, crowded: false },
 }
 
 async function observeMachine(context: Context): Promise<Omit<RejoinFacts, 'failure' | 'nowMs'>> {
@@ -37,12 +39,13 @@ async function observeMachine(context: Context): Promise<Omit<RejoinFacts, 'fail
     observeLineage(seen),
     isReplaced(`postgresql-${settings.postgresqlVersion}`),
   ])
+  const found = inspectData(settings.postgresqlVersion, local)
+  const stopped = found.standbySignal && local !== UNKNOWN && local.role === 'down'
+  const damage = stopped ? await observeDamage(settings) : null
+  const isQuestion = found.data === 'unwanted' || (damage !== null && damage.failed >= FAILED_STARTS)
   return {
-    node,
-    leadership,
-    local,
-    lineage,
-    replaced,
-    ...inspectData(settings.postgresqlVersion, local),
+    ...{ node, leadership, local, lineage, replaced, ...found, damage },
+    primaryLacks: isQuestion ? await observePrimaryLacks(context, leadership) : null,
+    crowded: isCrowded(settings.postgresqlVersion),
   }
 }

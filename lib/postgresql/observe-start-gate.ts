@@ -10,10 +10,12 @@ import { remoteDatabase } from './database.ts'
 import { positionOf } from './decide-confirmed.ts'
 import type { Position } from './decide-lineage.ts'
 import { type ClusterTraces, newestOf, type StartEvidence, type StartGateFacts } from './decide-start-gate.ts'
+import { startDueAtMs } from './decide-starts.ts'
 import type { DatabaseAnswer } from './decide-status.ts'
 import { postgresqlKeys } from './manifest.ts'
 import { readMembers } from './observe-failover.ts'
 import { askPostgresql, useMonitorPassword } from './observe-status.ts'
+import { observeStarts } from './starts.ts'
 
 /** How long the database of another member may take to say what it has: it may be busy with its own start. */
 const MEMBER_MS = 1000
@@ -29,7 +31,13 @@ export async function observeStartGate(
   const ours = starting.version === postgresqlVersion && starting.cluster === 'main'
   const waitedMs = elapsedMs
   if (!ours) {
-    const notAsked = { leadership: UNKNOWN, ownSessions: UNKNOWN, traces: null, evidence: null } as const
+    const notAsked = {
+      starts: null,
+      leadership: UNKNOWN,
+      ownSessions: UNKNOWN,
+      traces: null,
+      evidence: null,
+    } as const
     return { ours, node, standbySignal: false, ...notAsked, waitedMs }
   }
   const [leadership, sessions] = await Promise.all([
@@ -43,6 +51,7 @@ export async function observeStartGate(
     ours,
     node,
     standbySignal,
+    starts: standbySignal ? await unknownOnFailure(readOwnStarts(postgresqlVersion)) : null,
     leadership,
     ownSessions: sessions === UNKNOWN ? UNKNOWN : sessions.own,
     traces:
@@ -50,6 +59,12 @@ export async function observeStartGate(
     evidence: wouldLock ? await orUnknown(readEvidence(context, led.timeline)) : null,
     waitedMs,
   }
+}
+
+async function readOwnStarts(version: number) {
+  const nowMs = Date.now()
+  const { failed, last, position } = await observeStarts(version, nowMs)
+  return { failed, position, dueInMs: startDueAtMs(failed, last, nowMs) - nowMs }
 }
 
 /** What was confirmed, by Consul and by the other members, and how far this machine's own data goes. */

@@ -14,7 +14,7 @@ const unjoined = { skip: existsSync(paths.node) && 'this machine is a member' }
 const rootOnly = { skip: process.getuid?.() !== 0 && 'only root can become somebody else' }
 
 const built = join(repository, 'dist/understudy')
-const subcommands = ['join', 'status', 'folders', 'files']
+const subcommands = ['join', 'rejoin', 'status', 'folders', 'files']
 
 let directory = ''
 let command = ''
@@ -118,7 +118,7 @@ describe('a closed pipe is no crash', () => {
 })
 
 /** About 15 % above what it was when this was written: more is an import that somebody should know of. */
-const KILOBYTES = { understudy: 4, join: 750, status: 340, folders: 405, files: 60 }
+const KILOBYTES = { understudy: 4, join: 750, rejoin: 590, status: 340, folders: 405, files: 60 }
 
 describe('what the command loads', () => {
   for (const [name, kilobytes] of Object.entries(KILOBYTES)) {
@@ -225,6 +225,9 @@ const filesErrors: readonly (readonly [args: readonly string[], error: RegExp])[
     ['folders'],
     /^understudy folders: run understudy folders add, remove or list; see understudy folders --help$/,
   ],
+  [['rejoin'], /^understudy rejoin: say --clone to replace the data of this machine;/],
+  [['rejoin', '--clone', 'n2'], /Unexpected argument 'n2'/],
+  [['rejoin', '--copy'], /Unknown option '--copy'/],
   [['folders', 'rename'], /run understudy folders add, remove or list, not rename;/],
   [['folders', 'add'], /run understudy folders add PATH;/],
   [['folders', 'remove'], /run understudy folders remove LABEL;/],
@@ -236,7 +239,7 @@ const filesErrors: readonly (readonly [args: readonly string[], error: RegExp])[
   [['folders', 'add', '/srv/x', '--surprise'], /Unknown option '--surprise';/],
 ]
 
-describe('understudy files and folders: wrong arguments', () => {
+describe('understudy files, folders and rejoin: wrong arguments', () => {
   for (const [args, error] of filesErrors)
     test(args.join(' '), async () => refused(await understudy(...args), 64, error))
 })
@@ -247,6 +250,9 @@ describe('who may do what', () => {
     assert.equal(exitCode, 78)
     assert.equal(stderr, 'understudy join: joining needs root; run it as root or with sudo')
   })
+  test('rejoin is for root', { skip: rootOnly.skip }, async () =>
+    refused(await asNobody('rejoin', '--clone'), 78, /^understudy rejoin: this command needs root;/),
+  )
   test('status is for members', unjoined, async () =>
     refused(await understudy('status'), 78, /^understudy status: this machine is not a member/),
   )
@@ -255,6 +261,7 @@ describe('who may do what', () => {
     ['files', 'put', '/etc/hostname', '/srv/x'],
     ['folders', 'list'],
     ['folders', 'add', '/srv/x'],
+    ['rejoin', '--clone'],
   ]) {
     test(`${args.join(' ')} is for members`, unjoined, async () =>
       refused(

@@ -5,7 +5,9 @@ import {
   type DatabaseCheckPlan,
   decideDatabaseCheck,
   decideRejoinCheck,
+  decideReplacedCheck,
   decideStaleCheck,
+  decideStartsCheck,
   decideStrangerCheck,
   STRANGER_MS,
 } from '../../../lib/postgresql/decide-check.ts'
@@ -153,6 +155,20 @@ describe('the check of rejoin', () =>
       ],
     ],
   ))
+
+const doesNotStart = 'PostgreSQL has failed to start 3 times; after 5 this standby is cloned anew'
+describe('the check of starts', () =>
+  table<Parameters<typeof decideStartsCheck>[0], CheckPlan>(decideStartsCheck, { failed: 3, runs: false }, [
+    ['Starts fail', {}, { do: 'nothing', why: doesNotStart, problems: [doesNotStart] }],
+    ['It runs by now', { runs: true }, { do: 'nothing', why: 'PostgreSQL starts', problems: [] }],
+    ['It has just been restarted in place', { failed: 1 }, { do: 'nothing', why: 'starts', problems: [] }],
+  ]))
+
+describe('the check of what a copy has replaced', () =>
+  table<Parameters<typeof decideReplacedCheck>[0], CheckPlan>(decideReplacedCheck, { crowded: false }, [
+    ['There is room, or nothing was replaced', {}, { do: 'nothing', why: 'there is room', problems: [] }],
+    ['The disk is getting full', { crowded: true }, { do: 'start', why: 'getting full', problems: [] }],
+  ]))
 
 const older = 'this data is older than what was confirmed'
 describe('the check of the data', () =>

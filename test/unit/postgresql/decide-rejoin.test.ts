@@ -1,6 +1,11 @@
 import { describe } from 'node:test'
 import { UNKNOWN } from '../../../lib/core/unknown.ts'
-import { decideRejoin, type RejoinFacts, type RejoinPlan } from '../../../lib/postgresql/decide-rejoin.ts'
+import {
+  type Damage,
+  decideRejoin,
+  type RejoinFacts,
+  type RejoinPlan,
+} from '../../../lib/postgresql/decide-rejoin.ts'
 import { leadOfN1, leadOfN2, lock, lockReleased, lockTaken, published } from '../support/documents.ts'
 import { type Case, table } from '../support/table.ts'
 
@@ -13,6 +18,9 @@ const base: RejoinFacts = {
   standbySignal: false,
   replaced: false,
   lineage: null,
+  damage: null,
+  primaryLacks: null,
+  crowded: false,
   failure: null,
   nowMs: 0,
 }
@@ -26,6 +34,9 @@ const standby = {
 const primary = published('n2', 4, 8)
 /** n3 was the primary and is gone. */
 const leadOfN3Free = { leader: lock('n1', null, 7), primary: published('n3', 3, 6) }
+
+const damage: Damage = { failed: 5, says: 'invalid page in block 3', obstacle: null, fresh: false }
+const damaged = { standbySignal: true, damage, primaryLacks: false } as const
 
 const cases: readonly Case<RejoinFacts, RejoinPlan>[] = [
   ['A former primary that is stopped', {}, { do: 'rewind', why: 'n2 is the primary', primary }],
@@ -95,6 +106,74 @@ const cases: readonly Case<RejoinFacts, RejoinPlan>[] = [
     { do: 'start', why: 'PostgreSQL does not run' },
   ],
   ['A standby that is stopped', { standbySignal: true }, { do: 'start', why: 'PostgreSQL does not run' }],
+  [
+    'A standby that has failed to start, but not often enough',
+    { ...damaged, damage: { ...damage, failed: 4 } },
+    { do: 'start', why: 'PostgreSQL does not run' },
+  ],
+  [
+    'A standby that fails to start again and again is cloned anew, and what it had is kept',
+    damaged,
+    {
+      ...{ do: 'clone', why: 'PostgreSQL has failed to start 5 times: invalid page in block 3' },
+      ...{ primary, because: 'damage' },
+    },
+  ],
+  [
+    'The same, but something keeps PostgreSQL from starting with any data',
+    { ...damaged, damage: { ...damage, obstacle: 'something else listens on port 5432' } },
+    { do: 'wait', why: 'does not start: something else listens on port 5432', failed: true },
+  ],
+  [
+    'The same, but it was cloned for that a short while ago',
+    { ...damaged, damage: { ...damage, fresh: true } },
+    { do: 'wait', why: 'does not start from a fresh copy either: invalid page in block 3', failed: true },
+  ],
+  [
+    'The same, but the primary has less than what was confirmed',
+    { ...damaged, primaryLacks: true },
+    { do: 'wait', why: 'block 3, but n2 lacks what was confirmed', failed: true },
+  ],
+  [
+    'The same, but the primary, or Consul, does not say what it has',
+    { ...damaged, primaryLacks: UNKNOWN },
+    { do: 'wait', why: 'block 3, but n2 does not say what it has', failed: true },
+  ],
+  [
+    'The same, and nobody leads: it may be the one to be elected',
+    { ...damaged, leadership: leadOfN3Free, primaryLacks: null },
+    { do: 'start', why: 'PostgreSQL does not run' },
+  ],
+  [
+    'The same, and this machine is the published primary',
+    { ...damaged, leadership: leadOfN1 },
+    { do: 'nothing', why: 'this machine is the primary' },
+  ],
+  [
+    'An operator wants a new copy',
+    { data: 'unwanted', standbySignal: true, local: standby, primaryLacks: false },
+    { do: 'clone', why: 'an operator has asked for a new copy', primary, because: 'operator' },
+  ],
+  [
+    'The same, but the primary has less than what was confirmed',
+    { data: 'unwanted', standbySignal: true, local: standby, primaryLacks: true },
+    { do: 'wait', why: 'but n2 lacks what was confirmed', failed: true },
+  ],
+  [
+    'The same, and nobody leads by now: it may be the one to be elected',
+    { data: 'unwanted', standbySignal: true, leadership: leadOfN3Free },
+    { do: 'start', why: 'PostgreSQL does not run' },
+  ],
+  [
+    'The same, and this machine leads by now',
+    { data: 'unwanted', leadership: leadOfN1 },
+    { do: 'start', why: 'this machine is the primary' },
+  ],
+  [
+    'A standby that runs, on a disk that is getting full with what an earlier copy has replaced',
+    { standbySignal: true, local: standby, crowded: true },
+    { do: 'discard', why: 'the disk is getting full' },
+  ],
   [
     'A standby that runs',
     { standbySignal: true, local: standby },

@@ -19,6 +19,7 @@ const base: StartGateFacts = {
   ours: true,
   node: 'n1',
   standbySignal: false,
+  starts: null,
   leadership: lockReleased,
   ownSessions: [],
   traces: null,
@@ -38,7 +39,43 @@ const none: Leadership = { leader: null, primary: null }
 /** The cluster has its settings, and nothing that only a primary can have brought about. */
 const founded = { config: true, members: [], sync: false } as const
 
+/** A standby whose starts have failed so often, one after the other. */
+const failing = (failed: number, dueInMs: number): Partial<StartGateFacts> => ({
+  ...{ standbySignal: true, leadership: UNKNOWN },
+  starts: { failed, dueInMs, position: '0/1F4 0/0' },
+})
+
 const cases: readonly Case<StartGateFacts, StartGatePlan>[] = [
+  [
+    'A standby starts for the first time, or again after it has come further',
+    failing(0, 0),
+    { do: 'allow', why: 'it starts as a standby', starts: { failed: 0, position: '0/1F4 0/0' } },
+  ],
+  [
+    'It is not known how its starts have ended',
+    { standbySignal: true, starts: UNKNOWN },
+    { do: 'allow', why: '' },
+  ],
+  [
+    'It has failed to start, and the next start is due',
+    failing(4, 0),
+    { do: 'allow', why: 'it starts as a standby', starts: { failed: 4, position: '0/1F4 0/0' } },
+  ],
+  [
+    'It has failed to start a moment ago',
+    failing(1, 4000),
+    { do: 'wait', why: 'PostgreSQL has failed to start 1 time, and it is too early for the next one' },
+  ],
+  [
+    'It has failed too often: it is rejoined',
+    failing(5, 30_000),
+    { do: 'refuse', why: 'PostgreSQL has failed to start 5 times' },
+  ],
+  [
+    'It has failed too often, and once a minute it is tried all the same: it may be needed for an election',
+    failing(7, -1),
+    { do: 'allow', why: 'it starts as a standby', starts: { failed: 7, position: '0/1F4 0/0' } },
+  ],
   [
     'The published primary boots and the lock is free',
     {},
@@ -233,6 +270,7 @@ test('start gate: a published cluster lets nobody start as a primary but the pub
       const plan = decideStartGate({
         ours: true,
         node,
+        starts: null,
         leadership,
         ownSessions,
         traces: null,

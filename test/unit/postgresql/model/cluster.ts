@@ -258,6 +258,7 @@ export class Cluster {
       ours: true,
       node,
       standbySignal,
+      starts: null,
       leadership: away ? UNKNOWN : this.consul.leadership,
       ownSessions: away ? UNKNOWN : this.consul.own(node),
       traces: null,
@@ -304,7 +305,7 @@ export class Cluster {
     const seen = { node, leadership, local, standbySignal, lineage } as const
     const rejoin = decideRejoin({
       ...{ ...seen, data: this.#isUnpublished(self) ? 'unpublished' : 'intact' },
-      ...{ replaced: false, failure: null, nowMs: 0 },
+      ...{ failure: null, nowMs: 0, replaced: false, damage: null, primaryLacks: null, crowded: false },
     })
     const ours = leadership.primary?.node === node
     if (self.role === 'down' && (self.stopped || ours)) self.repair = rejoin

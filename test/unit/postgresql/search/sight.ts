@@ -77,7 +77,7 @@ const seenLeadership = (state: State, node: Node): Pick<FenceFacts, 'leadership'
 })
 
 export const startGateFacts = (state: State, node: Node): StartGateFacts => ({
-  ...{ ours: true, node, standbySignal: state.machines[node].standbySignal, traces: null },
+  ...{ ours: true, node, standbySignal: state.machines[node].standbySignal, starts: null, traces: null },
   ...seenLeadership(state, node),
   ...{ evidence: evidenceFor(state, node), waitedMs: SILENT_MEMBER_MS },
 })
@@ -117,7 +117,8 @@ export function replicationFacts(state: State, node: Node): FollowFacts & Rejoin
     upstream: upstream && addressOf(upstream),
     streaming: sender !== null,
     lineage: lineageTo(state, node),
-    ...{ data: unpublished ? 'unpublished' : 'intact', failure: null, replaced: false, nowMs: 0 },
+    ...{ data: unpublished ? 'unpublished' : 'intact', failure: null, nowMs: 0 },
+    ...{ replaced: false, damage: null, primaryLacks: null, crowded: false },
   }
 }
 

@@ -1,0 +1,66 @@
+#!/usr/bin/env zx
+// understudy rejoin: replaces the data of a standby by a new copy of the primary. The work itself is that of the handler `rejoin`.
+import { parseArguments, runCommand } from '#lib/core/arguments'
+import { EXIT, UnderstudyError, usageError } from '#lib/core/errors'
+import { requireSettings } from '#lib/core/settings'
+import { askForClone, followClone } from '#lib/postgresql/clone-by-hand'
+
+const help = `understudy rejoin: replace the data of this standby by a new copy of the primary
+
+  understudy rejoin --clone
+
+  --clone   stop PostgreSQL on this machine, copy the primary, and start PostgreSQL as a standby of it
+  --help    show this text
+
+Run it as root on a standby whose data is damaged, or no longer trusted. It asks no questions. It refuses on the primary,
+without a primary, and where the primary has less than what was confirmed. PostgreSQL does not run on this machine until
+the copy is complete. What it had is kept in main.outgoing, beside the data directory, until less than a fifth of the
+disk is free or the next copy is complete. With tablespaces it is removed when the copy is in place.
+
+The copy is made in the background: if this command is interrupted, it goes on, also after a power cut. A copy that fails
+is tried again by itself, and the check of this machine says why.
+
+Exit codes: 0 this machine is a standby again; 64 wrong arguments; 69 Consul or the primary does not answer; 75 there is
+no primary to copy now; 78 refused: not root, not a member, the primary, or no room for the copy; 1 the copy failed.
+After 64, 69, 75 and 78 nothing was changed.
+
+Examples:
+  understudy rejoin --clone
+  understudy rejoin --clone && understudy status
+`
+
+const { stdout } = process
+/** Without a terminal it says so often how far it is. */
+const TELL_MS = 30_000
+let toldMs = Number.NEGATIVE_INFINITY
+
+/** @param {string} progress */
+function tell(progress) {
+  if (stdout.isTTY) return void stdout.write(`\r\x1b[K${progress}`)
+  if (performance.now() - toldMs < TELL_MS) return
+  toldMs = performance.now()
+  stdout.write(`${progress}\n`)
+}
+
+/** @param {string[]} argv */
+async function main(argv) {
+  const { values } = parseArguments('understudy rejoin', {
+    ...{ args: argv, allowPositionals: false },
+    options: { clone: { type: 'boolean', default: false } },
+  })
+  if (!values.clone)
+    throw usageError('say --clone to replace the data of this machine; see understudy rejoin --help')
+  if (process.getuid?.() !== 0)
+    throw new UnderstudyError(EXIT.config, 'this command needs root; run it as root or with sudo')
+  const settings = requireSettings()
+  const primary = await askForClone(settings)
+  stdout.write(`${settings.node} copies ${primary}.\n`)
+  try {
+    await followClone(settings, tell)
+  } finally {
+    if (stdout.isTTY) stdout.write('\r\x1b[K')
+  }
+  stdout.write(`${settings.node} is a standby of ${primary}.\n`)
+}
+
+await runCommand('understudy rejoin', help, main)
