@@ -16,7 +16,7 @@ export async function applyUpgrade(plan: UpgradePlan, context: Context): Promise
   if (plan.do === 'nothing') return
   try {
     const joining = await asJoined(context)
-    for (const { run } of upgradeSteps(joining.parts)) await run(joining)
+    for (const { run } of upgradeSteps(joining.parts)) await run(joining, () => {})
     markConfigured()
     forgetFailure(paths.upgradeFailed)
   } catch (error) {
@@ -37,8 +37,9 @@ async function asJoined({ settings, consul }: Context): Promise<Joining> {
     placement: { interface: device, address, network, prefix },
     consul,
     cluster: null,
+    realm: null,
     seat: null,
-    postgresql: { version: postgresqlVersion, port: postgresqlPort },
+    postgresql: { version: postgresqlVersion, port: postgresqlPort, parameters: new Map() },
     components,
     parts: await joinParts(components),
   }

@@ -72,9 +72,9 @@ const RESTORE = 'restore a snapshot of Consul (consul snapshot restore), then Po
 /** A standby that fails to start is started ever more slowly, and rejoined when that has happened too often. */
 function decideStandby(starts: StartGateFacts['starts']): StartGatePlan {
   const why = 'it starts as a standby'
-  if (starts === null || starts === UNKNOWN) return { do: 'allow', why }
+  if (starts === null || starts === UNKNOWN) return { do: 'allow', why, standby: true }
   const { failed, dueInMs, position } = starts
-  if (dueInMs <= 0) return { do: 'allow', why, starts: { failed, position } }
+  if (dueInMs <= 0) return { do: 'allow', why, standby: true, starts: { failed, position } }
   const said = `PostgreSQL has failed to start ${failed} ${failed === 1 ? 'time' : 'times'}`
   return failed >= FAILED_STARTS
     ? { do: 'refuse', why: said }

@@ -1,5 +1,11 @@
 import { existsSync, lstatSync } from 'node:fs'
-import type { ClusterFacts, Joining } from '../consul/joining.ts'
+import {
+  type ClusterFacts,
+  clusterOf,
+  type Joining,
+  type LocalPostgresql,
+  postgresqlOf,
+} from '../consul/joining.ts'
 import type { Primary } from '../consul/manifest.ts'
 import { readText } from '../core/atomic-files.ts'
 import { EXIT, explain, UnderstudyError } from '../core/errors.ts'
@@ -111,6 +117,22 @@ async function askPrimary({ credentials }: ClusterFacts, primary: Primary): Prom
   )
 }
 
+/** What is set on a member. It may be down, or wait for its primary: then it has what an earlier join has merged. */
+async function setBefore(version: number, port: number, postgres: SystemUser): Promise<Parameter[]> {
+  const opening = await unknownOnFailure(readOpening(port, postgres))
+  if (opening !== UNKNOWN) return theirsOf(version, opening)
+  const before = parametersIn(readText(postgresqlPaths.config(version)) ?? '')
+  return [...before].map(([name, value]) => ({ name, value, unit: null }))
+}
+
+/** The PostgreSQL of a member whose package was upgraded, with what is set there and what the installed package wants. */
+export async function lookAgain(joining: Joining): Promise<LocalPostgresql> {
+  const { version, port } = postgresqlOf(joining)
+  const theirs = await setBefore(version, port, await systemUser('postgres'))
+  const ours = parametersIn(renderPostgresql(port))
+  return { version, port, parameters: mergeParameters(ours, theirs, clusterOf(joining).config.durability) }
+}
+
 /**
  * Asks main itself, started for that, what is in it and what is set.
  * @param primaryId the system identifier of the primary; null on the first machine.
@@ -130,13 +152,7 @@ async function lookInside(
     (existsSync(`${data}/standby.signal`) ||
       cluster?.seats.seats[machine.node]?.machineId === machine.machineId)
   const isInterrupted = primaryId !== null && kind === 'missing'
-  if (machine.settings !== null || isCopy || isInterrupted) {
-    // It may be down, or wait for its primary: then it has what an earlier join has merged.
-    const opening = await unknownOnFailure(readOpening(port, postgres))
-    if (opening !== UNKNOWN) return theirsOf(version, opening)
-    const before = parametersIn(readText(postgresqlPaths.config(version)) ?? '')
-    return [...before].map(([name, value]) => ({ name, value, unit: null }))
-  }
+  if (machine.settings !== null || isCopy || isInterrupted) return setBefore(version, port, postgres)
   await startServer(version)
   const opening = await readOpening(port, postgres).catch((error: unknown) => {
     throw refuse(

@@ -10,7 +10,7 @@ import type { Primary } from '../consul/manifest.ts'
 import { unit, unitStates } from '../core/systemd.ts'
 import { systemUser } from '../core/users.ts'
 import { copyPrimary } from './copy.ts'
-import { lookAtPostgresql, noPrimary } from './join-look.ts'
+import { lookAgain, lookAtPostgresql, noPrimary } from './join-look.ts'
 import { becomePrimary } from './join-primary.ts'
 import { writeSecrets } from './join-secrets.ts'
 import { postgresqlKeys, postgresqlUnits } from './manifest.ts'
@@ -53,6 +53,7 @@ async function configure(joining: Joining): Promise<void> {
 
 /** What needs a restart waits for one: the check names it. */
 async function configureAgain(joining: Joining): Promise<void> {
+  joining.postgresql = await lookAgain(joining)
   writeSettings(joining)
   await configure(joining)
   const service = postgresqlUnits.server(postgresqlOf(joining).version)
