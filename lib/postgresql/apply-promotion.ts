@@ -9,6 +9,7 @@ import { commitRule, isSynchronous, NO_WAIT } from './decide-durability.ts'
 import { postgresqlKeys } from './manifest.ts'
 import { readRegistered } from './observe-streams.ts'
 import { keepReplaying, restartPostgresql } from './replay.ts'
+import { makeRoom } from './room.ts'
 import { setAndReload } from './setting.ts'
 import { evictStandbys } from './slots.ts'
 
@@ -49,6 +50,7 @@ async function tryToPromote(context: Context): Promise<'primary' | 'archive'> {
     await evictStandbys(own)
     // Stopping the WAL receiver has set it already, unless the members have changed since.
     await setAndReload(own, { synchronous_standby_names: await firstCommits(own, context) })
+    await makeRoom(own)
     await own.query('select pg_promote(false)')
     const lookAtReplay = keepReplaying(own)
     return waitFor(

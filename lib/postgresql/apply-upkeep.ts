@@ -68,3 +68,12 @@ export async function keepMetadata(own: Connection, repmgrId: number): Promise<v
     [repmgrId],
   )
 }
+
+/** The monitoring role gets in when clients have taken all connections. Before PostgreSQL 16 there is no such privilege. */
+export async function keepReserve(own: Connection): Promise<void> {
+  const missing = await own.query(
+    `select from pg_roles where rolname = 'pg_use_reserved_connections'
+       and not pg_has_role('understudy_monitor', oid, 'member')`,
+  )
+  if (missing.length > 0) await own.query('grant pg_use_reserved_connections to understudy_monitor')
+}

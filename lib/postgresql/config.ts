@@ -2,8 +2,12 @@
  * conf.d/understudy.conf: what streaming replication, repmgr and pg_rewind need.
  * @param merged values that serve the operator's settings as well as ours, by name.
  */
-export const renderPostgresql = (port: number, merged: ReadonlyMap<string, string> = new Map()): string =>
-  defaults(port).replace(/^(\w+) = .*$/gm, (line, name: string) => {
+export const renderPostgresql = (
+  port: number,
+  version: number,
+  merged: ReadonlyMap<string, string> = new Map(),
+): string =>
+  defaults(port, version).replace(/^(\w+) = .*$/gm, (line, name: string) => {
     const value = merged.get(name)
     return value === undefined ? line : `${name} = ${quote(value)}`
   })
@@ -22,7 +26,7 @@ const quote = (text: string): string => `'${text.replaceAll('\\', '\\\\').replac
 const unquote = (text: string): string =>
   text.replace(/\\(.)|''/g, (_all, escaped?: string) => escaped ?? "'")
 
-function defaults(port: number): string {
+function defaults(port: number, version: number): string {
   return `# Written by understudy. The next join overwrites local changes.
 listen_addresses = '*'
 port = ${port}
@@ -30,7 +34,9 @@ shared_preload_libraries = 'repmgr'
 
 # 50 connections of the PgBouncer on each of five machines, and some to spare.
 max_connections = 300
-
+# For us, when clients have taken all others.
+superuser_reserved_connections = 10
+${version < 16 ? '' : 'reserved_connections = 10\n'}
 # What a commit is acknowledged for: see docs/adr/0030-proof-that-commits-wait.md. Whatever undoes it is reported.
 synchronous_commit = on
 fsync = on

@@ -20,7 +20,7 @@ export interface SettingInEffect {
   of?: string
 }
 
-const ours = parametersIn(renderPostgresql(0))
+const ours = parametersIn(renderPostgresql(0, 15))
 
 /** The parameters that every member has alike. */
 export const memberParameters: readonly string[] = [...ours.keys()].filter((name) => name !== 'port')

@@ -60,7 +60,7 @@ export async function lookAtPostgresql(joining: Joining): Promise<void> {
   if (primary) checkClock(Date.now(), primary.ms)
   const theirs = await lookInside(joining, found, postgres, primary?.id ?? null)
   const mode = joining.options.as === 'first' ? joining.options.durability : cluster?.config.durability
-  const ours = parametersIn(renderPostgresql(port))
+  const ours = parametersIn(renderPostgresql(port, main.version))
   const parameters = mergeParameters(ours, [...theirs, ...(primary?.parameters ?? [])], mode ?? 'quorum')
   checkLibraries(main.version, parameters.get('shared_preload_libraries') ?? '')
   joining.postgresql = { version: main.version, port, parameters }
@@ -129,7 +129,7 @@ async function setBefore(version: number, port: number, postgres: SystemUser): P
 export async function lookAgain(joining: Joining): Promise<LocalPostgresql> {
   const { version, port } = postgresqlOf(joining)
   const theirs = await setBefore(version, port, await systemUser('postgres'))
-  const ours = parametersIn(renderPostgresql(port))
+  const ours = parametersIn(renderPostgresql(port, version))
   return { version, port, parameters: mergeParameters(ours, theirs, clusterOf(joining).config.durability) }
 }
 

@@ -116,7 +116,7 @@ export function configurePostgresql(
   const { config, serverConfig, hba, ident } = postgresqlPaths
   const write = (file: string, mode: number, change: (text: string) => string): boolean =>
     replaceFile(file, change(readText(file) ?? ''), { ...as, mode })
-  write(config(version), 0o644, () => renderPostgresql(port, parameters))
+  write(config(version), 0o644, () => renderPostgresql(port, version, parameters))
   write(serverConfig(version), 0o644, (text) => withManagedBlock(text, includeLines(), 'last'))
   write(hba(version), 0o640, (text) =>
     withManagedBlock(withManagedBlock(text, hbaLines(network, user)), lastHbaLines(network), 'last'),

@@ -42,7 +42,7 @@ export const section: StatusSection<Context, PostgresqlSeen, PostgresqlReport> =
     const port = portOf(name, known)
     const here = name === known.settings.node
     const database = here ? localDatabase('understudy_monitor', port) : remoteDatabase(address, port)
-    return { postgresql: askPostgresql(database, timeoutMs) }
+    return { postgresql: askPostgresql(database, timeoutMs, address) }
   },
 
   fields,

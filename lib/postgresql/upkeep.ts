@@ -5,7 +5,7 @@ import { recordFailure } from '../core/failure.ts'
 import { log } from '../core/log.ts'
 import { restoreCommitRule } from './apply-commit-rule.ts'
 import { recordConfirmed } from './apply-confirmed.ts'
-import { applyUpkeep, keepMetadata, keepSlots } from './apply-upkeep.ts'
+import { applyUpkeep, keepMetadata, keepReserve, keepSlots } from './apply-upkeep.ts'
 import { withDatabase } from './client.ts'
 import { renderSynchronous } from './config-synchronous.ts'
 import { localDatabase } from './database.ts'
@@ -42,6 +42,7 @@ export async function keepUpPrimary(context: Context): Promise<'done' | 'lost'> 
     await own.query('set synchronous_commit = local')
     await keepSlots(own, context)
     await keepMetadata(own, settings.repmgrId)
+    await keepReserve(own)
     const started = performance.now()
     let streamedAt = started
     let failed: UpkeepFacts['failed'] = null

@@ -83,7 +83,7 @@ export function rendered(settings: Settings) {
       }),
     },
     postgresql: {
-      'understudy.conf': renderPostgresql(port),
+      'understudy.conf': renderPostgresql(port, settings.postgresqlVersion),
       'postgresql.conf': withManagedBlock("include_dir = 'conf.d'\n", includeLines(), 'last'),
       'pg_hba.conf': withManagedBlock(
         withManagedBlock('local all postgres peer\n', hbaLines(network, user)),

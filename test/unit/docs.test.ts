@@ -78,8 +78,10 @@ const inEffect: Readonly<Record<string, number>> = {
   CLAIM_MS,
   STUCK_MS,
   HUNG_MS,
-  wal_sender_timeout: milliseconds(setting(renderPostgresql(5432), 'wal_sender_timeout')),
-  wal_retrieve_retry_interval: milliseconds(setting(renderPostgresql(5432), 'wal_retrieve_retry_interval')),
+  wal_sender_timeout: milliseconds(setting(renderPostgresql(5432, 17), 'wal_sender_timeout')),
+  wal_retrieve_retry_interval: milliseconds(
+    setting(renderPostgresql(5432, 17), 'wal_retrieve_retry_interval'),
+  ),
   child_nodes_check_interval: milliseconds(setting(renderRepmgr(member), 'child_nodes_check_interval')),
   child_nodes_disconnect_timeout: milliseconds(
     setting(renderRepmgr(member), 'child_nodes_disconnect_timeout'),

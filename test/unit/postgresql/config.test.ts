@@ -15,11 +15,11 @@ import { golden } from '../../golden/golden.ts'
 golden('postgresql')
 
 test('postgresql.conf has the port of the cluster, once', () => {
-  assert.deepEqual(renderPostgresql(5433).match(/^port = .*$/gm), ['port = 5433'])
+  assert.deepEqual(renderPostgresql(5433, 17).match(/^port = .*$/gm), ['port = 5433'])
 })
 
 test('each parameter is set once', () => {
-  const names = renderPostgresql(5432)
+  const names = renderPostgresql(5432, 17)
     .split('\n')
     .filter((line) => /^\w/.test(line))
     .map((line) => line.split(' ')[0])

@@ -12,7 +12,7 @@ import {
   theirParameters,
 } from '../../../lib/postgresql/decide-parameters.ts'
 
-const ours = parametersIn(renderPostgresql(5432))
+const ours = parametersIn(renderPostgresql(5432, 17))
 const OURS = '/etc/postgresql/17/main/conf.d/understudy.conf'
 const AUTO = '/var/lib/postgresql/17/main/postgresql.auto.conf'
 const units: Record<string, string> = {
@@ -69,7 +69,7 @@ describe('our settings and the operator’s', () => {
       const found = mergeParameters(ours, all, mode)
       assert.equal(found.get(name), merged)
       assert.equal(found.size, merged === undefined ? 0 : 1)
-      const rendered = parametersIn(renderPostgresql(5432, found))
+      const rendered = parametersIn(renderPostgresql(5432, 17, found))
       assert.equal(rendered.get(name), merged ?? ours.get(name), 'what is written is not what was decided')
       assert.deepEqual(mergeParameters(ours, [...all, set(name, rendered.get(name) ?? '')], mode), found)
       const value = rendered.get(name) ?? ''

@@ -120,7 +120,7 @@ for (const { name, bin } of releases)
         ['listen_addresses', ''],
         ['shared_preload_libraries', ''],
       ])
-      const member = await TestServer.start(bin, renderPostgresql(5432, without))
+      const member = await TestServer.start(bin, renderPostgresql(5432, 15, without))
       try {
         const found = unsafeOf(await member.connected(readSettingsInEffect))
         assert.deepEqual(
