@@ -16,7 +16,9 @@ export async function applyPooler(plan: PoolerPlan, { settings }: Context): Prom
     for (const command of plan.console) {
       // PAUSE names the database: SHOW DATABASES does not show a pause of all databases.
       if (command === 'PAUSE') await within(PAUSE_MS, console.query(`PAUSE ${settings.database}`))
-      else await console.query(command === 'RESUME' ? `RESUME ${settings.database}` : command)
+      // The client may have gone meanwhile.
+      else if (command.startsWith('KILL_CLIENT')) await console.query(command).catch(() => {})
+      else await console.query(command === 'RELOAD' ? command : `${command} ${settings.database}`)
     }
   })
 }

@@ -1,9 +1,17 @@
 import type { Context } from '../consul/handler.ts'
+import { currentPrimary } from '../consul/leadership.ts'
+import { readLeadership } from '../consul/observe-leadership.ts'
 import { repairedBy } from '../consul/repair.ts'
 import { answering } from '../core/answering.ts'
+import type { CheckLine } from '../core/component.ts'
+import { queueUnit } from '../core/systemd.ts'
+import { UNKNOWN, unknownOnFailure } from '../core/unknown.ts'
 import { isServerError, withDatabase } from '../postgresql/client.ts'
-import { nobodyListens } from '../postgresql/database.ts'
+import { localDatabase, nobodyListens } from '../postgresql/database.ts'
+import { hasLoginLookup } from '../postgresql/login-lookup.ts'
+import { postgresqlUnits } from '../postgresql/manifest.ts'
 import { CONSOLE_MS, localConsole } from './console.ts'
+import { decideLogins, type LoginFacts } from './decide-logins.ts'
 import { poolerUnits } from './manifest.ts'
 import { pooler } from './reconciler.ts'
 
@@ -15,5 +23,25 @@ const pgbouncer = answering<Context>(poolerUnits.pgbouncer, () =>
   ),
 )
 
+/** It answers in milliseconds, and if it does not, another line says so. */
+const LOGINS_MS = 2000
+
+/** A database that was made anew lacks what PgBouncer asks it for. The upkeep of the primary makes that again. */
+const logins: CheckLine<Context, LoginFacts> = {
+  name: 'logins',
+  async observe({ settings: { node, database, postgresqlPort }, consul }) {
+    const target = localDatabase('understudy_monitor', postgresqlPort, database)
+    const [leadership, found] = await Promise.all([
+      unknownOnFailure(readLeadership(consul)),
+      unknownOnFailure(withDatabase(target, LOGINS_MS, hasLoginLookup)),
+    ])
+    return { leads: leadership !== UNKNOWN && currentPrimary(leadership)?.node === node, database, found }
+  },
+  decide: decideLogins,
+  async apply(plan) {
+    if (plan.do === 'start') await queueUnit('start', postgresqlUnits.failover)
+  },
+}
+
 /** This component's lines of the periodic check. */
-export const lines = [repairedBy(pooler, 'lead-changed'), pgbouncer]
+export const lines = [repairedBy(pooler, 'lead-changed'), pgbouncer, logins]

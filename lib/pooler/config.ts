@@ -1,3 +1,4 @@
+import { LOOKUP_QUERY, LOOKUP_ROLE } from '../postgresql/login-lookup.ts'
 import { postgresqlPaths } from '../postgresql/manifest.ts'
 import { poolerPaths } from './manifest.ts'
 
@@ -29,6 +30,9 @@ unix_socket_dir = ${postgresqlPaths.sockets}
 auth_type = hba
 auth_hba_file = ${poolerPaths.hba}
 auth_file = ${poolerPaths.userlist}
+;; Everybody who is not in that file: PostgreSQL is asked at each login, so that a change in SQL is in force at once.
+auth_user = ${LOOKUP_ROLE}
+auth_query = ${LOOKUP_QUERY}
 admin_users = consul
 stats_users = understudy_monitor
 
@@ -45,26 +49,30 @@ tcp_keepalive = 1
 tcp_keepidle = 1
 tcp_keepintvl = 1
 tcp_keepcnt = 2
-tcp_user_timeout = 2000
+;; A client that reads slowly is no dead one, but this would end both. Who waits for a dead primary is ended when there is another.
+tcp_user_timeout = 0
 ignore_startup_parameters = extra_float_digits
 `
 }
 
-/** Who may connect, and how. The consul user controls PgBouncer over the Unix socket without a password. */
+/**
+ * Who may connect, and how. The consul user controls PgBouncer over the Unix socket without a password. `md5` is SCRAM for every user
+ * whose secret in PostgreSQL is one.
+ */
 export function renderPgbouncerHba(): string {
   return `# Written by understudy.
 local pgbouncer consul peer
 local pgbouncer all reject
-local all all scram-sha-256
-host all all 0.0.0.0/0 scram-sha-256
-host all all ::/0 scram-sha-256
+local all ${LOOKUP_ROLE} reject
+host all ${LOOKUP_ROLE} 0.0.0.0/0 reject
+host all ${LOOKUP_ROLE} ::/0 reject
+local all all md5
+host all all 0.0.0.0/0 md5
+host all all ::/0 md5
 `
 }
 
-/**
- * userlist.txt: the SCRAM secrets as PostgreSQL stores them. With them PgBouncer authenticates clients, and logs in to
- * PostgreSQL for them, without knowing a password. `secrets` maps each user to its pg_authid.rolpassword.
- */
+/** userlist.txt: the users whom PgBouncer knows without asking PostgreSQL, with their passwords or SCRAM secrets. */
 export function renderUserlist(secrets: Readonly<Record<string, string>>): string {
   return `${Object.entries(secrets)
     .map(([user, secret]) => `"${user}" "${secret.replaceAll('"', '""')}"`)

@@ -21,6 +21,14 @@ export interface Pooler {
   paused: boolean
 }
 
+/** A client's server connection, which it has for as long as it stays connected. */
+export interface Link {
+  /** What KILL_CLIENT calls the client; null before PgBouncer 1.24, which has no such command. */
+  client: string | null
+  host: string
+  port: number
+}
+
 /** Asks PgBouncer's console. @returns null if it does not know the database. */
 export async function readPooler(console: Connection, database: string): Promise<Pooler | null> {
   const rows = await console.query<{ name: string; host: string | null; port: string; paused: string }>(
@@ -28,4 +36,16 @@ export async function readPooler(console: Connection, database: string): Promise
   )
   const row = rows.find(({ name }) => name === database)
   return row ? { host: row.host ?? '', port: Number(row.port), paused: Number(row.paused) === 1 } : null
+}
+
+/** Where the clients of a database are connected to. A change of the target leaves those alone that wait for an answer. */
+export async function readLinks(console: Connection, database: string): Promise<Link[]> {
+  const servers = await console.query<{ database: string; addr: string; port: string; link: string }>(
+    'SHOW SERVERS',
+  )
+  const clients = await console.query<{ ptr: string; id?: string }>('SHOW CLIENTS')
+  const ids = new Map(clients.map(({ ptr, id }) => [ptr, id]))
+  return servers
+    .filter((server) => server.database === database && server.link !== '')
+    .map(({ addr, port, link }) => ({ client: ids.get(link) ?? null, host: addr, port: Number(port) }))
 }

@@ -1,6 +1,7 @@
 import { currentPrimary, type Leadership, unlockedPrimary } from '../consul/leadership.ts'
 import { UNKNOWN, type Unknown } from '../core/unknown.ts'
 import { renderDatabases } from './config.ts'
+import type { Link, Pooler } from './console.ts'
 
 export interface PoolerFacts {
   database: string
@@ -12,7 +13,7 @@ export interface PoolerFacts {
   /** Content of the included file, or null if there is none. */
   file: string | null
   /** What the running PgBouncer uses; null if it does not know the database; unknown if it does not answer. */
-  running: { host: string; port: number; paused: boolean } | null | Unknown
+  running: (Pooler & { links: readonly Link[] }) | null | Unknown
 }
 
 export interface PoolerPlan {
@@ -20,8 +21,8 @@ export interface PoolerPlan {
   why: string
   /** New text of the included file, if it must change. */
   file?: string
-  /** Commands for the console, in this order. */
-  console: ('RELOAD' | 'RESUME' | 'PAUSE')[]
+  /** Commands for the console, in this order. KILL, PAUSE and RESUME are for the one database. */
+  console: ('RELOAD' | 'RESUME' | 'PAUSE' | 'KILL' | `KILL_CLIENT ${string}`)[]
 }
 
 /**
@@ -58,9 +59,23 @@ export function decidePooler(facts: PoolerFacts): PoolerPlan {
   const commands: PoolerPlan['console'] = []
   if (file !== wanted || running?.host !== target.address || running.port !== target.port)
     commands.push('RELOAD')
-  if (running?.paused) commands.push('RESUME')
+  const kills = killsFor(running?.links ?? [], target)
+  commands.push(...kills)
+  // KILL holds the database's clients back as PAUSE does.
+  if (running?.paused || kills.includes('KILL')) commands.push('RESUME')
   if (commands.length === 0) return { do: 'nothing', why: `PgBouncer points at ${target.node}`, console: [] }
   return { do: 'follow', why: `${target.node} is the primary`, ...change, console: commands }
+}
+
+/**
+ * Ends what still leads to a former primary. A client whose statement was on its way to a machine that died would wait for a quarter
+ * of an hour otherwise: keepalives do not notice it while something is unacknowledged. An old PgBouncer can only end all at once.
+ */
+function killsFor(links: readonly Link[], target: { address: string; port: number }): PoolerPlan['console'] {
+  const strays = links.filter(({ host, port }) => host !== target.address || port !== target.port)
+  const clients = strays.flatMap(({ client }) => (client === null ? [] : [client]))
+  if (clients.length < strays.length) return ['KILL']
+  return clients.map((client): PoolerPlan['console'][number] => `KILL_CLIENT ${client}`)
 }
 
 /** PAUSE holds clients back in a running PgBouncer, and the file does so in one that is started now. */

@@ -5,7 +5,7 @@ import { orUnknown, UNKNOWN } from '../core/unknown.ts'
 import { withDatabase } from '../postgresql/client.ts'
 import { isFenced } from '../postgresql/fence-marker.ts'
 import { servesUnlocked } from '../postgresql/observe-unlocked.ts'
-import { CONSOLE_MS, localConsole, readPooler } from './console.ts'
+import { CONSOLE_MS, localConsole, readLinks, readPooler } from './console.ts'
 import type { PoolerFacts } from './decide.ts'
 import { poolerPaths } from './manifest.ts'
 
@@ -14,7 +14,12 @@ export async function observePooler({ settings, consul }: Context): Promise<Pool
   const { database } = settings
   const [leadership, running] = await Promise.all([
     orUnknown(readLeadership(consul)),
-    orUnknown(withDatabase(localConsole, CONSOLE_MS, (console) => readPooler(console, database))),
+    orUnknown(
+      withDatabase(localConsole, CONSOLE_MS, async (console) => {
+        const pooler = await readPooler(console, database)
+        return pooler && { ...pooler, links: await readLinks(console, database) }
+      }),
+    ),
   ])
   const file = readText(poolerPaths.databases)
   const unlocked = leadership !== UNKNOWN && (await servesUnlocked(consul, leadership))

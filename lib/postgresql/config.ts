@@ -60,7 +60,8 @@ wal_retrieve_retry_interval = '100ms'
 tcp_keepalives_idle = 1
 tcp_keepalives_interval = 1
 tcp_keepalives_count = 3
-tcp_user_timeout = 3000
+# A client that reads slowly is no dead one, but this would end both. Members set it on their own side.
+tcp_user_timeout = 0
 `
 }
 

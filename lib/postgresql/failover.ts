@@ -8,13 +8,17 @@ import { UNKNOWN } from '../core/unknown.ts'
 import { waitFor } from '../core/wait.ts'
 import { applyFailover } from './apply-failover.ts'
 import { applyFollow, restartRepmgrd } from './apply-follow.ts'
+import { withDatabase } from './client.ts'
 import { promotionMark, unmarkPromotion } from './data-directory.ts'
+import { localDatabase } from './database.ts'
 import { decideFailover, type FailoverFacts, type FailoverPlan, holdsLock } from './decide-failover.ts'
 import { decideFollow } from './decide-follow.ts'
 import { isUnpublished } from './decide-rejoin.ts'
 import { type Aftermath, decideRun, type Outcome } from './decide-run.ts'
+import { keepLoginLookup, lookupPassword } from './login-lookup.ts'
 import { observeFailover } from './observe-failover.ts'
 import { observeFollow } from './observe-follow.ts'
+import { passwordFromFile } from './passfile.ts'
 import { resumeRestoreCommand } from './restore-command.ts'
 import { keepUpPrimary } from './upkeep.ts'
 import { Witness } from './witness.ts'
@@ -23,6 +27,8 @@ import { Witness } from './witness.ts'
 const PUBLISH_MS = 10_000
 /** How often it looks: clients wait for the first standby of a new primary. */
 const FOLLOW_AGAIN_MS = 50
+/** A few small statements, which wait for a standby. */
+const LOGINS_MS = 10_000
 
 export interface GateOptions {
   /** The handler that runs it, for the log. */
@@ -136,9 +142,18 @@ async function lookAfter(handler: string, context: Context, promoted: boolean): 
   try {
     if (promoted) await restartRepmgrd()
     await resumeRestoreCommand(context.settings)
-    return await keepUpPrimary(context)
+    const outcome = await keepUpPrimary(context)
+    if (outcome === 'done') await keepLogins(context)
+    return outcome
   } catch (error) {
     log(handler, { failed: 'upkeep', error: explain(error) })
     return 'done'
   }
+}
+
+/** PgBouncer can ask the primary for the secrets of its users, also in a database that was made anew. */
+async function keepLogins({ settings }: Context): Promise<void> {
+  const target = localDatabase('postgres', settings.postgresqlPort, settings.database)
+  const password = lookupPassword(passwordFromFile('repmgr'))
+  await withDatabase(target, LOGINS_MS, (own) => keepLoginLookup(own, password))
 }

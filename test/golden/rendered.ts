@@ -27,6 +27,7 @@ import {
 import { renderPassfile } from '../../lib/postgresql/config-conninfo.ts'
 import { renderRepmgr, repmgrConninfo } from '../../lib/postgresql/config-repmgr.ts'
 import { renderSynchronous } from '../../lib/postgresql/config-synchronous.ts'
+import { LOOKUP_ROLE, lookupPassword } from '../../lib/postgresql/login-lookup.ts'
 import { scramSecret } from '../../lib/postgresql/scram.ts'
 import { renderKeepalived } from '../../lib/virtual-ip/config.ts'
 
@@ -40,7 +41,7 @@ export const MONITOR_PASSWORD = 'monitor'
 
 /** What every renderer of a component gives for one member of one cluster, by the name of its golden file. */
 export function rendered(settings: Settings) {
-  const { node, address, network, database, user, postgresqlPort: port, vipPriority: priority } = settings
+  const { node, address, network, database, postgresqlPort: port, vipPriority: priority } = settings
   return {
     consul: {
       'agent.json': renderConsulAgent({
@@ -77,7 +78,7 @@ export function rendered(settings: Settings) {
       'databases-without-a-primary.ini': renderDatabases(database, null),
       'hba.conf': renderPgbouncerHba(),
       'userlist.txt': renderUserlist({
-        [user]: scramSecret(user, 'app'),
+        [LOOKUP_ROLE]: lookupPassword(REPMGR_PASSWORD),
         understudy_monitor: scramSecret('understudy_monitor', MONITOR_PASSWORD),
         consul: 'a "quoted" word',
       }),

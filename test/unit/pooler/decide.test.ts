@@ -5,6 +5,7 @@ import { currentPrimary, unlockedPrimary } from '../../../lib/consul/leadership.
 import type { Primary } from '../../../lib/consul/manifest.ts'
 import { UNKNOWN } from '../../../lib/core/unknown.ts'
 import { renderDatabases } from '../../../lib/pooler/config.ts'
+import type { Link } from '../../../lib/pooler/console.ts'
 import { decidePooler, type PoolerFacts, type PoolerPlan } from '../../../lib/pooler/decide.ts'
 import {
   addressOf,
@@ -19,7 +20,13 @@ import { type Case, table } from '../support/table.ts'
 
 const fileFor = (node: string): string => renderDatabases('manager', { address: addressOf(node), port: 5432 })
 const HELD = renderDatabases('manager', null)
-const at = (node: string, paused = false) => ({ host: addressOf(node), port: 5432, paused })
+const at = (node: string, paused = false, links: readonly Link[] = []) => ({
+  host: addressOf(node),
+  port: 5432,
+  paused,
+  links,
+})
+const link = (client: string | null, node: string): Link => ({ client, host: addressOf(node), port: 5432 })
 
 /** PgBouncer points at n1, the primary. */
 const base: PoolerFacts = {
@@ -75,7 +82,11 @@ const cases: readonly Case<PoolerFacts, PoolerPlan>[] = [
   ],
   [
     'It was started while the clients are held, and points nowhere: the clients wait there',
-    { leadership: lockReleased, file: HELD, running: { host: '127.0.0.1', port: 1, paused: false } },
+    {
+      leadership: lockReleased,
+      file: HELD,
+      running: { host: '127.0.0.1', port: 1, paused: false, links: [] },
+    },
     { do: 'hold', why: 'there is no primary', console: ['PAUSE'] },
   ],
   [
@@ -102,6 +113,31 @@ const cases: readonly Case<PoolerFacts, PoolerPlan>[] = [
     'Killed between RELOAD and RESUME',
     { leadership: leadOfN2, file: fileFor('n2'), running: at('n2', true) },
     { do: 'follow', why: 'n2 is the primary', console: ['RESUME'] },
+  ],
+  [
+    'Statements are on their way to a former primary: their clients would wait for ever',
+    { leadership: leadOfN2, file: HELD, running: at('n1', true, [link('7', 'n1'), link('9', 'n1')]) },
+    {
+      do: 'follow',
+      why: 'n2 is the primary',
+      file: fileFor('n2'),
+      console: ['RELOAD', 'KILL_CLIENT 7', 'KILL_CLIENT 9', 'RESUME'],
+    },
+  ],
+  [
+    'The same with a PgBouncer that cannot end one client',
+    { leadership: leadOfN2, running: at('n1', false, [link(null, 'n1')]) },
+    { do: 'follow', why: 'n2 is the primary', file: fileFor('n2'), console: ['RELOAD', 'KILL', 'RESUME'] },
+  ],
+  [
+    'Killed before these were ended',
+    { running: at('n1', false, [link('7', 'n3'), link('8', 'n1')]) },
+    { do: 'follow', why: 'n1 is the primary', console: ['KILL_CLIENT 7'] },
+  ],
+  [
+    'Nobody is ended while there is no new primary: the old one may come back',
+    { leadership: lockReleased, running: at('n1', false, [link('7', 'n1')]) },
+    { do: 'hold', why: 'there is no primary', file: HELD, console: ['PAUSE'] },
   ],
   [
     'It started before the file was there and does not know the database',
@@ -223,8 +259,14 @@ const file = fc.oneof(fc.constant(null), fc.constant(HELD), node.map(fileFor))
 const running = fc.oneof(
   fc.constant(UNKNOWN),
   fc.constant(null),
-  fc.tuple(node, fc.boolean()).map((one) => at(...one)),
-  fc.boolean().map((paused) => ({ host: '127.0.0.1', port: 1, paused })),
+  fc
+    .tuple(
+      node,
+      fc.boolean(),
+      fc.array(fc.tuple(fc.option(fc.constantFrom('3', '4')), node).map((one) => link(...one))),
+    )
+    .map((one) => at(...one)),
+  fc.boolean().map((paused) => ({ host: '127.0.0.1', port: 1, paused, links: [] })),
 )
 const anyFacts = fc.record({
   database: fc.constant('manager'),
@@ -249,13 +291,26 @@ function carryOut(before: PoolerFacts, plan: PoolerPlan): PoolerFacts {
     if (after === UNKNOWN) throw new Error('a command for a console that does not answer')
     if (command === 'RELOAD') {
       const [, host = '', port = ''] = /host=(\S+) port=(\d+)/.exec(text ?? '') ?? []
-      after = { host, port: Number(port), paused: after?.paused ?? false }
+      after = { host, port: Number(port), paused: after?.paused ?? false, links: after?.links ?? [] }
+    } else if (command.startsWith('KILL_CLIENT ')) {
+      if (after === null) throw new Error('a client of a database that PgBouncer does not know')
+      after = { ...after, links: after.links.filter(({ client }) => `KILL_CLIENT ${client}` !== command) }
+    } else if (command === 'KILL') {
+      if (after === null) throw new Error('KILL for a database that PgBouncer does not know')
+      after = { ...after, paused: true, links: [] }
     } else {
       if (after === null) throw new Error(`${command} for a database that PgBouncer does not know`)
       after = { ...after, paused: command === 'PAUSE' }
     }
   }
   return { ...before, file: text, running: after }
+}
+
+function assertPointsAt({ address, port }: { address: string; port: number }, after: PoolerFacts['running']) {
+  assert.ok(after !== UNKNOWN && after !== null)
+  const { links, ...running } = after
+  assert.deepEqual(running, { host: address, port, paused: false })
+  assert.ok(links.every((one) => one.host === address && one.port === port))
 }
 
 test('pgbouncer: the file never names anyone but the current primary', () => {
@@ -278,7 +333,7 @@ test('pgbouncer: clients are let go only towards a current primary, and only aft
       const target = targetOf(facts)
       assert.ok(target)
       const { running: after } = carryOut(facts, plan)
-      assert.deepEqual(after, { host: target.address, port: target.port, paused: false })
+      assertPointsAt(target, after)
       assert.equal(plan.console.at(-1), 'RESUME')
     }),
     { numRuns: 1000 },
@@ -292,7 +347,7 @@ test('pgbouncer: with news from Consul and a console it points at the primary, o
       const target = targetOf(facts)
       const { running: after } = carryOut(facts, decidePooler(facts))
       if (after === UNKNOWN) throw new Error('PgBouncer went away')
-      if (target) assert.deepEqual(after, { host: target.address, port: target.port, paused: false })
+      if (target) assertPointsAt(target, after)
       // A database that PgBouncer does not know is nobody's way to anyone.
       else assert.ok(after === null || after.paused)
     }),

@@ -1,0 +1,190 @@
+/** What clients of a cluster do: change roles, read slowly, take all connections, set parameters. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { waitFor } from '../../lib/core/wait.ts'
+import {
+  addressOf,
+  sqlAsPostgres,
+  sqlThroughVirtualIp,
+  statusFrom,
+  untilHealthy,
+  untilWritable,
+  VIRTUAL_IP,
+} from './lib/cluster.ts'
+import type { ExecResult } from './lib/exec.ts'
+import type { Lab } from './lib/lab.ts'
+import { ownCluster } from './lib/own-cluster.ts'
+
+const name = 'clients'
+const all = ['n1', 'n2', 'n3']
+/** What a failover takes on a busy host. */
+const FAILOVER_MS = 30_000
+let lab: Lab
+let password: string
+
+ownCluster(name, (own, ownPassword) => {
+  lab = own
+  password = ownPassword
+})
+
+async function primaryAndStandbys(): Promise<{ primary: string; standbys: string[] }> {
+  const { primary } = await untilHealthy(lab, 'n1')
+  assert.ok(typeof primary === 'string')
+  return { primary, standbys: all.filter((machine) => machine !== primary) }
+}
+
+/** A service on a machine, through its own PgBouncer. */
+const local = (machine: string, user: string, secret: string, sql: string): Promise<ExecResult> =>
+  lab.exec(machine, ['psql', '-XAtq', '-h', 'localhost', '-p', '6432', '-U', user, '-d', 'app', '-c', sql], {
+    env: { PGPASSWORD: secret, PGCONNECT_TIMEOUT: '10' },
+    reject: false,
+  })
+
+async function assertLogins(machines: readonly string[], secrets: Record<string, string>): Promise<void> {
+  for (const machine of machines)
+    for (const [user, secret] of Object.entries(secrets)) {
+      const { stdout, stderr } = await local(machine, user, secret, 'select current_user')
+      assert.equal(stdout.trim(), user, `${user} on ${machine}: ${stderr}`)
+    }
+}
+
+test('roles and passwords that change in SQL are in force at once on every machine, also without the old primary', async () => {
+  const { primary, standbys } = await primaryAndStandbys()
+  await sqlAsPostgres(lab, primary, `create role r2 login password 'y'; alter role app password 'x'`)
+  await assertLogins(all, { r2: 'y', app: 'x' })
+  const refused = await local(standbys[0] as string, 'app', password, 'select 1')
+  assert.notEqual(refused.exitCode, 0, 'the old password is still good')
+
+  await lab.poweroff(primary)
+  await untilWritable(lab, 'x', 60_000)
+  await assertLogins(standbys, { r2: 'y', app: 'x' })
+  const now = (await statusFrom(lab, standbys[0] as string)).primary as string
+  await sqlAsPostgres(lab, now, `alter role app password '${password}'; alter role r2 nologin`)
+  await assertLogins(standbys, { app: password })
+  assert.notEqual((await local(now, 'r2', 'y', 'select 1')).exitCode, 0)
+  await lab.poweron(primary)
+  await untilHealthy(lab, primary)
+})
+
+test('a database that is made anew can be used again within a minute', async () => {
+  const { primary } = await primaryAndStandbys()
+  const dump = `pg_dump --create --clean app >/var/tmp/app.sql
+    psql -XAtqd postgres -c 'drop database app with (force)' -c 'create database app owner app'
+    psql -Xqd postgres -v ON_ERROR_STOP=1 -c 'select 1' >/dev/null`
+  await lab.exec(primary, ['runuser', '-u', 'postgres', '--', 'sh', '-euc', dump])
+  await waitFor('the application to log in', 60_000, async () => {
+    const { stdout, stderr } = await local(primary, 'app', password, 'select 1')
+    if (stdout.trim() !== '1') throw new Error(stderr)
+    return true
+  })
+  await sqlThroughVirtualIp(
+    lab,
+    password,
+    'create table written (value bigint primary key, at timestamptz not null default clock_timestamp())',
+  )
+})
+
+/** How many of these rows a client gets that does not read for 15 s. */
+const ROWS = 400_000
+async function readSlowly(host: string, port: number): Promise<string> {
+  const copy = `copy (select repeat(md5(n::text), 40) from generate_series(1, ${ROWS}) n) to stdout`
+  const script = `psql -XAtq -h ${host} -p ${port} -U app -d app -c "${copy}" | { sleep 15; wc -l; }`
+  const { stdout, stderr } = await lab.clientExec(['sh', '-c', script], {
+    env: { PGPASSWORD: password },
+    timeoutMs: 120_000,
+    reject: false,
+  })
+  return stdout.trim() + stderr
+}
+
+test('a client that does not read for a while gets all of its result, through PgBouncer and from PostgreSQL', async () => {
+  const { standbys } = await primaryAndStandbys()
+  const results = await Promise.all([
+    readSlowly(VIRTUAL_IP, 6432),
+    readSlowly(addressOf(lab, standbys[0] as string), 5432),
+  ])
+  assert.deepEqual(results, [String(ROWS), String(ROWS)])
+})
+
+test('a service whose statement was on its way to a primary that died does not wait for it', async () => {
+  const { primary, standbys } = await primaryAndStandbys()
+  const machine = standbys[0] as string
+  const loop = `insert into written (value) values (1) on conflict (value) do update set at = clock_timestamp() \\watch 0.01`
+  const writing = lab.exec(
+    machine,
+    ['psql', '-XAtq', '-h', 'localhost', '-p', '6432', '-U', 'app', '-d', 'app'],
+    { env: { PGPASSWORD: password }, input: `${loop}\n`, timeoutMs: 90_000, reject: false },
+  )
+  await waitFor('it to write', 20_000, async () => {
+    const sql = `select 1 from written where value = 1 and at > now() - interval '1 second'`
+    return (await sqlAsPostgres(lab, primary, sql)) === '1' || null
+  })
+  const { killedAt } = await lab.poweroff(primary)
+  const { stderr } = await writing
+  const tookMs = Date.now() - killedAt
+  console.log(`its session ended after ${tookMs} ms: ${stderr.trim().split('\n').at(-1)}`)
+  assert.ok(tookMs < FAILOVER_MS, `${tookMs} ms`)
+  const { stdout } = await local(machine, 'app', password, 'select 1')
+  assert.equal(stdout.trim(), '1')
+  await lab.poweron(primary)
+  await untilHealthy(lab, machine)
+})
+
+test('readers that have taken all connections of the standbys stop neither a failover nor the status', async () => {
+  const { primary, standbys } = await primaryAndStandbys()
+  const readers: Promise<unknown>[] = []
+  for (const machine of standbys) {
+    const host = addressOf(lab, machine)
+    const script = `i=0; while [ $i -lt 320 ]; do
+      psql -XAtq -h ${host} -U app -d app -c 'select pg_sleep(300)' >/dev/null 2>&1 & i=$((i+1)); done; wait`
+    const options = { env: { PGPASSWORD: password }, timeoutMs: 280_000, reject: false }
+    readers.push(lab.clientExec(['sh', '-c', script], options).catch(() => {}))
+  }
+  for (const machine of standbys)
+    await waitFor(`${machine} to be full`, 120_000, async () => {
+      const { stderr } = await lab.clientExec(
+        ['psql', '-XAtq', '-h', addressOf(lab, machine), '-U', 'app', '-d', 'app', '-c', 'select 1'],
+        { env: { PGPASSWORD: password }, reject: false },
+      )
+      return /connection slots|too many clients/.test(stderr) || null
+    })
+  const status = await statusFrom(lab, standbys[0] as string)
+  assert.deepEqual(status.problems, [])
+  const { killedAt } = await lab.poweroff(primary)
+  await untilWritable(lab, password, 60_000)
+  const tookMs = Date.now() - killedAt
+  console.log(`full standbys: written after ${tookMs} ms`)
+  assert.ok(tookMs < FAILOVER_MS, `${tookMs} ms`)
+  for (const machine of standbys)
+    await sqlAsPostgres(
+      lab,
+      machine,
+      `select count(pg_terminate_backend(pid)) from pg_stat_activity where query like '%pg_sleep(300)%' and pid <> pg_backend_pid()`,
+    )
+  await Promise.all(readers)
+  await lab.poweron(primary)
+  await untilHealthy(lab, standbys[0] as string)
+})
+
+const withOptions = (options: string, sql: string): Promise<ExecResult> =>
+  lab.clientExec(
+    ['psql', '-XAtq', `host=${VIRTUAL_IP} port=6432 user=app dbname=app options='${options}'`, '-c', sql],
+    { env: { PGPASSWORD: password }, reject: false },
+  )
+
+test('what a client sets at its start is in force, or the client is told that it is not', async () => {
+  for (const [parameter, value, shown] of [
+    ['application_name', 'report', 'report'],
+    ['TimeZone', 'Asia/Tokyo', 'Asia/Tokyo'],
+    ['DateStyle', 'German', 'German, DMY'],
+    ['IntervalStyle', 'iso_8601', 'iso_8601'],
+    ['default_transaction_read_only', 'on', 'on'],
+    ['search_path', 'pg_catalog', 'pg_catalog'],
+    ['statement_timeout', '5000', '5s'],
+  ] as const) {
+    const { stdout, stderr } = await withOptions(`-c ${parameter}=${value}`, `show ${parameter}`)
+    console.log(`${parameter}: ${stdout.trim() || stderr.trim()}`)
+    if (stderr === '') assert.equal(stdout.trim(), shown, parameter)
+    else assert.match(stderr, new RegExp(`unsupported startup parameter in options: ${parameter}`))
+  }
+})
