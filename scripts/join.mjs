@@ -13,7 +13,7 @@ const help = `understudy join: make this machine a member of a cluster
   understudy join --consul-join ADDRESS[,ADDRESS...]       on every other machine: join the cluster of this member
 
 Settings of the cluster, only for the first machine:
-  --database NAME    database of the application (default: app)
+  --database NAME    database of the application (default: app); can be repeated: all are behind PgBouncer
   --user NAME        owner of that database (default: app)
   --password-file FILE
                      the password of that user, in the first line: for a role that exists and keeps it

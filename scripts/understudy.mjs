@@ -7,6 +7,7 @@ const commands = {
   join: () => import('./join.mjs'),
   rejoin: () => import('./rejoin.mjs'),
   status: () => import('./status.mjs'),
+  databases: () => import('./databases.mjs'),
   folders: () => import('./folders.mjs'),
   files: () => import('./files.mjs'),
 }
@@ -18,6 +19,7 @@ const help = `understudy: one primary, the others ready to take over
   understudy status [--json] [--watch]            show the cluster as this machine sees it
   understudy rejoin --clone                       replace the data of this standby by a new copy of the primary
 
+  understudy databases list|add|remove|set        choose what is behind PgBouncer, and its settings
   understudy folders list|add|remove              choose the directories that have the same files on every machine
   understudy files put|wait                       confirm that files have reached the other machines
 

@@ -16,6 +16,8 @@ export interface FirstOptions {
   virtualIp: string
   interface?: string
   database: string
+  /** Others that are behind PgBouncer too. */
+  moreDatabases: string[]
   user: string
   /** Of that user, which exists already. */
   password?: string

@@ -14,6 +14,7 @@ export type {
   Leader,
   NodeDocument,
   PlacementPolicy,
+  Pooled,
   Primary,
   Seats,
 } from './schemas.ts'
@@ -22,6 +23,7 @@ export type {
 export const consulKeys = {
   config: key('config', schemas.config),
   credentials: key('credentials', schemas.credentials),
+  pooled: key('pgbouncer', schemas.pooled),
   seats: key('seats', schemas.seats),
   nodes: key('nodes/', schemas.node),
   node: (nodeName: string) => key(`nodes/${nodeName}`, schemas.node),
@@ -59,6 +61,11 @@ export const consul: Component<Context, Joining> = /* @__PURE__ */ describe(() =
       key: 'credentials',
       holds: "the passwords of repmgr, of monitoring and of the application's user, in clear text",
       writtenBy: 'the first join',
+    },
+    {
+      key: 'pgbouncer',
+      holds: 'more databases behind PgBouncer, and its settings',
+      writtenBy: 'first join, `understudy databases`',
     },
     {
       key: 'seats',

@@ -34,6 +34,15 @@ export const credentials = v.object({
 })
 export type Credentials = v.InferOutput<typeof credentials>
 
+export const pooled = v.object({
+  schema: v.literal(1),
+  /** Databases behind PgBouncer, beside the one of the application. */
+  databases: v.array(v.string()),
+  /** Settings of PgBouncer by name, see lib/pooler/settings.ts. Others have our defaults. */
+  settings: v.record(v.string(), v.string()),
+})
+export type Pooled = v.InferOutput<typeof pooled>
+
 export const seats = v.object({
   schema: v.literal(1),
   /** What must be unique, claimed for every member by one compare-and-set on this one key. */

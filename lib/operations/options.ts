@@ -11,7 +11,7 @@ const OPTIONS = {
   'virtual-ip': { type: 'string' },
   'consul-join': { type: 'string', multiple: true },
   interface: { type: 'string' },
-  database: { type: 'string' },
+  database: { type: 'string', multiple: true },
   user: { type: 'string' },
   'password-file': { type: 'string' },
   policy: { type: 'string' },
@@ -64,7 +64,8 @@ export function parseJoinOptions(argv: readonly string[]): JoinOptions {
     throw usageError(
       '--merge-files is for a machine that joins a cluster; the first machine shares its files anyway, so leave it out',
     )
-  const { 'virtual-ip': virtualIp, database = 'app', user = 'app' } = values
+  const { 'virtual-ip': virtualIp, user = 'app' } = values
+  const [database = 'app', ...moreDatabases] = values.database ?? []
   const { policy = 'with-primary', durability = 'quorum' } = values
   if (virtualIp === undefined) {
     throw usageError(
@@ -74,11 +75,11 @@ export function parseJoinOptions(argv: readonly string[]): JoinOptions {
   checkVirtualIp(virtualIp)
   if (!isPolicy(policy)) throw usageError(`--policy takes ${POLICIES.join(' or ')}, not ${policy}`)
   if (!isMode(durability)) throw usageError(`--durability takes ${MODES.join(' or ')}, not ${durability}`)
-  checkName('database', database)
+  for (const one of [database, ...moreDatabases]) checkName('database', one)
   checkName('user', user)
   const file = values['password-file']
   const password = file === undefined ? {} : { password: readPassword(file) }
-  return { as: 'first', virtualIp, database, user, ...password, policy, durability, ...device, ...copyRate }
+  return { as: 'first', virtualIp, database, moreDatabases, user, ...password, policy, durability, ...device, ...copyRate }
 }
 
 /** The first line of a file, so that the password is in no argv. */

@@ -9,18 +9,24 @@ import { poolerPaths } from './manifest.ts'
 const PAUSE_MS = 300
 
 /** Writes the included file, then sends the commands to the running PgBouncer. */
-export async function applyPooler(plan: PoolerPlan, { settings }: Context): Promise<void> {
+export async function applyPooler(plan: PoolerPlan, _context: Context): Promise<void> {
   if (plan.file !== undefined) replaceFile(poolerPaths.databases, plan.file)
-  if (plan.console.length === 0) return
-  await withDatabase(localConsole, CONSOLE_MS, async (console) => {
-    for (const command of plan.console) {
-      // PAUSE names the database: SHOW DATABASES does not show a pause of all databases.
-      if (command === 'PAUSE') await within(PAUSE_MS, console.query(`PAUSE ${settings.database}`))
-      // The client may have gone meanwhile.
-      else if (command.startsWith('KILL_CLIENT')) await console.query(command).catch(() => {})
-      else await console.query(command === 'RELOAD' ? command : `${command} ${settings.database}`)
-    }
-  })
+  // PAUSE names a database: SHOW DATABASES does not show a pause of all. It keeps its connection busy, so each has one of its own.
+  const pauses = plan.console.filter((command) => command.startsWith('PAUSE '))
+  const others = plan.console.filter((command) => !command.startsWith('PAUSE '))
+  if (others.length > 0)
+    await withDatabase(localConsole, CONSOLE_MS, async (console) => {
+      for (const command of others) {
+        const done = console.query(command)
+        // The client may have gone meanwhile.
+        await (command.startsWith('KILL_CLIENT ') ? done.catch(() => {}) : done)
+      }
+    })
+  await Promise.all(
+    pauses.map((command) =>
+      withDatabase(localConsole, CONSOLE_MS, (console) => within(PAUSE_MS, console.query(command))),
+    ),
+  )
 }
 
 /** Waits for a promise at most this long. A later result or failure is ignored. */

@@ -1,5 +1,8 @@
+import { readBehind } from '../consul/behind.ts'
+import { readable } from '../consul/check-documents.ts'
 import type { Context } from '../consul/handler.ts'
 import { currentPrimary } from '../consul/leadership.ts'
+import { consulKeys } from '../consul/manifest.ts'
 import { readLeadership } from '../consul/observe-leadership.ts'
 import { repairedBy } from '../consul/repair.ts'
 import { answering } from '../core/answering.ts'
@@ -29,13 +32,18 @@ const LOGINS_MS = 2000
 /** A database that was made anew lacks what PgBouncer asks it for. The upkeep of the primary makes that again. */
 const logins: CheckLine<Context, LoginFacts> = {
   name: 'logins',
-  async observe({ settings: { node, database, postgresqlPort }, consul }) {
-    const target = localDatabase('understudy_monitor', postgresqlPort, database)
-    const [leadership, found] = await Promise.all([
+  async observe({ settings: { node, database: own, postgresqlPort }, consul }) {
+    const [leadership, behind] = await Promise.all([
       unknownOnFailure(readLeadership(consul)),
-      unknownOnFailure(withDatabase(target, LOGINS_MS, hasLoginLookup)),
+      unknownOnFailure(readBehind(consul, own)),
     ])
-    return { leads: leadership !== UNKNOWN && currentPrimary(leadership)?.node === node, database, found }
+    const leads = leadership !== UNKNOWN && currentPrimary(leadership)?.node === node
+    const names = leads && behind !== UNKNOWN ? behind.databases : []
+    const asked = names.map(async (database) => {
+      const target = localDatabase('understudy_monitor', postgresqlPort, database)
+      return [database, await unknownOnFailure(withDatabase(target, LOGINS_MS, hasLoginLookup))] as const
+    })
+    return { found: new Map(await Promise.all(asked)) }
   },
   decide: decideLogins,
   async apply(plan) {
@@ -44,4 +52,9 @@ const logins: CheckLine<Context, LoginFacts> = {
 }
 
 /** This component's lines of the periodic check. */
-export const lines = [repairedBy(pooler, 'lead-changed'), pgbouncer, logins]
+export const lines = [
+  repairedBy(pooler, 'lead-changed'),
+  pgbouncer,
+  logins,
+  readable('pgbouncer', consulKeys.pooled),
+]

@@ -1,6 +1,8 @@
+import type { Behind } from '../consul/behind.ts'
 import { LOOKUP_QUERY, LOOKUP_ROLE } from '../postgresql/login-lookup.ts'
 import { postgresqlPaths } from '../postgresql/manifest.ts'
 import { poolerPaths } from './manifest.ts'
+import { renderSettings } from './settings.ts'
 
 export interface PgbouncerTarget {
   address: string
@@ -11,16 +13,32 @@ export interface PgbouncerTarget {
  * The included file that says where PgBouncer sends its clients. Without a target it names a port of this machine that nothing
  * listens on, so that a PgBouncer that starts now cannot reach a former primary.
  */
-export function renderDatabases(database: string, target: PgbouncerTarget | null): string {
-  const { address, port } = target ?? { address: '127.0.0.1', port: 1 }
-  return `[databases]\n${database} = host=${address} port=${port} dbname=${database}\n`
+export function renderDatabases({ databases, settings }: Behind, target: PgbouncerTarget | null): string {
+  const { address, port } = target ?? NOBODY
+  const lines = databases.map((name) => `${name} = host=${address} port=${port} dbname=${name}\n`)
+  const chosen = renderSettings(settings)
+  return `[databases]\n${lines.join('')}${chosen === '' ? '' : `\n[pgbouncer]\n${chosen}`}`
 }
 
-/** pgbouncer.ini. See https://www.pgbouncer.org/config.html. */
-export function renderPgbouncer(): string {
-  return `;; Written by understudy. The next join overwrites local changes.
-%include ${poolerPaths.databases}
+/** Where a PgBouncer is sent while there is no primary. */
+export const NOBODY: PgbouncerTarget = { address: '127.0.0.1', port: 1 }
 
+/** A name as PgBouncer's console takes it. */
+export const quoteIdentifier = (name: string): string =>
+  /^[a-z_][a-z0-9_]*$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`
+
+/** Does this PgBouncer have `track_extra_parameters` (since 1.20)? @param said what `pgbouncer --version` prints. */
+export function tracksMore(said: string): boolean {
+  const [, major, minor] = /(\d+)\.(\d+)/.exec(said) ?? []
+  return Number(major) > 1 || (Number(major) === 1 && Number(minor) >= 20)
+}
+
+/**
+ * pgbouncer.ini; what the cluster chooses is in the included file. See https://www.pgbouncer.org/config.html.
+ * @param tracks see {@link tracksMore}.
+ */
+export function renderPgbouncer(tracks: boolean): string {
+  return `;; Written by understudy. The next join overwrites local changes; understudy databases changes settings on every machine.
 [pgbouncer]
 logfile = /var/log/postgresql/pgbouncer.log
 pidfile = /var/run/postgresql/pgbouncer.pid
@@ -52,8 +70,17 @@ tcp_keepcnt = 2
 ;; A client that reads slowly is no dead one, but this would end both. Who waits for a dead primary is ended when there is another.
 tcp_user_timeout = 0
 ignore_startup_parameters = extra_float_digits
+${tracks ? TRACKED : ''}
+;; Where the primary is, and what the cluster has chosen: it wins over what stands above.
+%include ${poolerPaths.databases}
 `
 }
+
+/**
+ * PostgreSQL reports their values, and only so can PgBouncer bring into force what a client asks for at its start. Others in this list
+ * would pass, and have no effect.
+ */
+const TRACKED = 'track_extra_parameters = IntervalStyle, default_transaction_read_only\n'
 
 /**
  * Who may connect, and how. The consul user controls PgBouncer over the Unix socket without a password. `md5` is SCRAM for every user

@@ -1,4 +1,5 @@
 import type { Connection, Target } from '../postgresql/client.ts'
+import { LOOKUP_ROLE } from '../postgresql/login-lookup.ts'
 import { postgresqlPaths } from '../postgresql/manifest.ts'
 
 /** How long PgBouncer's console may take to answer. */
@@ -23,29 +24,41 @@ export interface Pooler {
 
 /** A client's server connection, which it has for as long as it stays connected. */
 export interface Link {
+  database: string
   /** What KILL_CLIENT calls the client; null before PgBouncer 1.24, which has no such command. */
   client: string | null
   host: string
   port: number
 }
 
-/** Asks PgBouncer's console. @returns null if it does not know the database. */
-export async function readPooler(console: Connection, database: string): Promise<Pooler | null> {
+/** Asks PgBouncer's console for every database that it knows. */
+export async function readPoolers(console: Connection): Promise<Record<string, Pooler>> {
   const rows = await console.query<{ name: string; host: string | null; port: string; paused: string }>(
     'SHOW DATABASES',
   )
-  const row = rows.find(({ name }) => name === database)
-  return row ? { host: row.host ?? '', port: Number(row.port), paused: Number(row.paused) === 1 } : null
+  return Object.fromEntries(
+    rows
+      .filter(({ name }) => name !== 'pgbouncer')
+      .map(({ name, host, port, paused }) => [
+        name,
+        { host: host ?? '', port: Number(port), paused: Number(paused) === 1 },
+      ]),
+  )
 }
 
-/** Where the clients of a database are connected to. A change of the target leaves those alone that wait for an answer. */
-export async function readLinks(console: Connection, database: string): Promise<Link[]> {
-  const servers = await console.query<{ database: string; addr: string; port: string; link: string }>(
-    'SHOW SERVERS',
-  )
+/**
+ * Where clients are connected to. A change of the target leaves those alone that wait for an answer. Logins that are being looked up
+ * are not among them: they end by themselves (client_login_timeout).
+ */
+export async function readLinks(console: Connection): Promise<Link[]> {
+  const servers =
+    await console.query<Record<'database' | 'user' | 'addr' | 'port' | 'link', string>>('SHOW SERVERS')
   const clients = await console.query<{ ptr: string; id?: string }>('SHOW CLIENTS')
   const ids = new Map(clients.map(({ ptr, id }) => [ptr, id]))
   return servers
-    .filter((server) => server.database === database && server.link !== '')
-    .map(({ addr, port, link }) => ({ client: ids.get(link) ?? null, host: addr, port: Number(port) }))
+    .filter(({ link, user }) => link !== '' && user !== LOOKUP_ROLE)
+    .map(({ database, addr, port, link }) => ({
+      ...{ database, client: ids.get(link) ?? null },
+      ...{ host: addr, port: Number(port) },
+    }))
 }

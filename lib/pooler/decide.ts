@@ -1,10 +1,11 @@
+import type { Behind } from '../consul/behind.ts'
 import { currentPrimary, type Leadership, unlockedPrimary } from '../consul/leadership.ts'
 import { UNKNOWN, type Unknown } from '../core/unknown.ts'
-import { renderDatabases } from './config.ts'
+import { quoteIdentifier, renderDatabases } from './config.ts'
 import type { Link, Pooler } from './console.ts'
 
 export interface PoolerFacts {
-  database: string
+  behind: Behind
   leadership: Leadership | Unknown
   /** The published primary has lost its lock, but answers, and its commits wait for standbys. */
   servesUnlocked: boolean
@@ -12,8 +13,8 @@ export interface PoolerFacts {
   fenced: boolean
   /** Content of the included file, or null if there is none. */
   file: string | null
-  /** What the running PgBouncer uses; null if it does not know the database; unknown if it does not answer. */
-  running: (Pooler & { links: readonly Link[] }) | null | Unknown
+  /** What the running PgBouncer uses for each database that it knows; unknown if it does not answer. */
+  running: { databases: Readonly<Record<string, Pooler>>; links: readonly Link[] } | Unknown
 }
 
 export interface PoolerPlan {
@@ -21,8 +22,8 @@ export interface PoolerPlan {
   why: string
   /** New text of the included file, if it must change. */
   file?: string
-  /** Commands for the console, in this order. KILL, PAUSE and RESUME are for the one database. */
-  console: ('RELOAD' | 'RESUME' | 'PAUSE' | 'KILL' | `KILL_CLIENT ${string}`)[]
+  /** Commands for the console, in this order. */
+  console: ('RELOAD' | `${'RESUME' | 'PAUSE' | 'KILL' | 'KILL_CLIENT'} ${string}`)[]
 }
 
 /**
@@ -30,17 +31,17 @@ export interface PoolerPlan {
  * lock is still the only one that acknowledges, as long as its commits wait for standbys: no other is promoted before they leave it.
  */
 export function decidePooler(facts: PoolerFacts): PoolerPlan {
-  const { database, leadership, servesUnlocked, fenced, file, running } = facts
+  const { behind, leadership, servesUnlocked, fenced, file, running } = facts
   if (leadership === UNKNOWN) {
-    if (fenced) return hold(database, file, running, 'this machine is fenced')
+    if (fenced) return hold(behind, file, running, 'this machine is fenced')
     return file === null
-      ? hold(database, file, running, 'Consul does not answer and no primary is known')
+      ? hold(behind, file, running, 'Consul does not answer and no primary is known')
       : { do: 'nothing', why: 'Consul does not answer', console: [] }
   }
   const target = currentPrimary(leadership) ?? (servesUnlocked ? unlockedPrimary(leadership) : null)
-  if (!target) return hold(database, file, running, 'there is no primary')
+  if (!target) return hold(behind, file, running, 'there is no primary')
 
-  const wanted = renderDatabases(database, target)
+  const wanted = renderDatabases(behind, target)
   const change = file === wanted ? {} : { file: wanted }
   if (running === UNKNOWN) {
     return file === wanted
@@ -57,12 +58,16 @@ export function decidePooler(facts: PoolerFacts): PoolerPlan {
         }
   }
   const commands: PoolerPlan['console'] = []
-  if (file !== wanted || running?.host !== target.address || running.port !== target.port)
-    commands.push('RELOAD')
-  const kills = killsFor(running?.links ?? [], target)
+  const found = behind.databases.map((name) => [name, running.databases[name]] as const)
+  const isThere = (pooler?: Pooler): boolean => pooler?.host === target.address && pooler.port === target.port
+  if (file !== wanted || !found.every(([, pooler]) => isThere(pooler))) commands.push('RELOAD')
+  const kills = killsFor(running.links, target)
   commands.push(...kills)
-  // KILL holds the database's clients back as PAUSE does.
-  if (running?.paused || kills.includes('KILL')) commands.push('RESUME')
+  for (const [name, pooler] of found) {
+    // KILL holds the database's clients back as PAUSE does.
+    const command = `KILL ${quoteIdentifier(name)}` as const
+    if (pooler?.paused || kills.includes(command)) commands.push(`RESUME ${quoteIdentifier(name)}`)
+  }
   if (commands.length === 0) return { do: 'nothing', why: `PgBouncer points at ${target.node}`, console: [] }
   return { do: 'follow', why: `${target.node} is the primary`, ...change, console: commands }
 }
@@ -73,24 +78,23 @@ export function decidePooler(facts: PoolerFacts): PoolerPlan {
  */
 function killsFor(links: readonly Link[], target: { address: string; port: number }): PoolerPlan['console'] {
   const strays = links.filter(({ host, port }) => host !== target.address || port !== target.port)
-  const clients = strays.flatMap(({ client }) => (client === null ? [] : [client]))
-  if (clients.length < strays.length) return ['KILL']
-  return clients.map((client): PoolerPlan['console'][number] => `KILL_CLIENT ${client}`)
+  const kills = strays.map(({ client, database }): PoolerPlan['console'][number] =>
+    client === null ? `KILL ${quoteIdentifier(database)}` : `KILL_CLIENT ${client}`,
+  )
+  return [...new Set(kills)]
 }
 
 /** PAUSE holds clients back in a running PgBouncer, and the file does so in one that is started now. */
-function hold(
-  database: string,
-  file: string | null,
-  running: PoolerFacts['running'],
-  why: string,
-): PoolerPlan {
-  const wanted = renderDatabases(database, null)
+function hold(behind: Behind, file: string | null, running: PoolerFacts['running'], why: string): PoolerPlan {
+  const wanted = renderDatabases(behind, null)
   const change = file === wanted ? {} : { file: wanted }
   const commands: PoolerPlan['console'] = []
-  // A PgBouncer that does not know the database turns clients away instead of holding them back.
-  if (running === null) commands.push('RELOAD')
-  if (running === null || (running !== UNKNOWN && !running.paused)) commands.push('PAUSE')
+  if (running !== UNKNOWN) {
+    const found = behind.databases.map((name) => [name, running.databases[name]] as const)
+    // A PgBouncer that does not know a database turns clients away instead of holding them back.
+    if (found.some(([, pooler]) => pooler === undefined)) commands.push('RELOAD')
+    for (const [name, pooler] of found) if (!pooler?.paused) commands.push(`PAUSE ${quoteIdentifier(name)}`)
+  }
   if (file === wanted && commands.length === 0)
     return { do: 'nothing', why: `clients are held back: ${why}`, console: [] }
   return { do: 'hold', why, ...change, console: commands }

@@ -1,13 +1,16 @@
 import { createHash } from 'node:crypto'
+import { readBehind } from '../consul/behind.ts'
 import { howToApply } from '../consul/how-to-apply.ts'
 import { clusterOf, type Joining, type Part, settingsOf } from '../consul/joining.ts'
 import { readText, replaceFile } from '../core/atomic-files.ts'
+import { run } from '../core/exec.ts'
 import { ensureRunning } from '../core/systemd.ts'
 import { systemUser } from '../core/users.ts'
-import { withDatabase } from '../postgresql/client.ts'
+import { type Connection, type Target, withDatabase } from '../postgresql/client.ts'
 import { keepLoginLookup, LOOKUP_ROLE, lookupPassword } from '../postgresql/login-lookup.ts'
 import { scramSecret } from '../postgresql/scram.ts'
-import { renderDatabases, renderPgbouncer, renderPgbouncerHba, renderUserlist } from './config.ts'
+import { changePooled, withDatabases } from './change.ts'
+import { renderDatabases, renderPgbouncer, renderPgbouncerHba, renderUserlist, tracksMore } from './config.ts'
 import { poolerPaths, poolerUnits } from './manifest.ts'
 
 const setUp = { phase: 'daemons', title: 'set up PgBouncer', run: setUpPgbouncer } as const
@@ -30,7 +33,8 @@ async function setUpPgbouncer(joining: Joining): Promise<void> {
   const owner = { ...(await systemUser('postgres')), mode: 0o640 }
   // Its handler has the last word: a file that names the primary stays as it is.
   if (!readText(poolerPaths.databases)?.includes('[databases]')) {
-    replaceFile(poolerPaths.databases, renderDatabases(config.database, null), await systemUser('consul'))
+    const behind = await readBehind(joining.consul, config.database)
+    replaceFile(poolerPaths.databases, renderDatabases(behind, null), await systemUser('consul'))
   }
   replaceFile(poolerPaths.hba, renderPgbouncerHba(), owner)
   replaceFile(
@@ -44,20 +48,41 @@ async function setUpPgbouncer(joining: Joining): Promise<void> {
     }),
     { ...owner, mode: 0o600 },
   )
-  replaceFile(poolerPaths.config, renderPgbouncer(), owner)
+  const version = await run('/usr/sbin/pgbouncer', ['--version'])
+  replaceFile(poolerPaths.config, renderPgbouncer(tracksMore(version)), owner)
   const files = [poolerPaths.hba, poolerPaths.userlist, poolerPaths.config]
   await ensureRunning(poolerUnits.pgbouncer, files, await howToApply(joining))
 }
 
+/** On the primary: the databases of the first join, and what PgBouncer asks all of them. */
 async function letPgbouncerAsk(joining: Joining): Promise<void> {
+  const { options, consul } = joining
   const { config, credentials, primary } = clusterOf(joining)
   const { address, postgresqlPort } = settingsOf(joining)
-  const target = {
+  const target = (database: string): Target => ({
     host: primary?.address ?? address,
     port: primary?.port ?? postgresqlPort,
     user: 'repmgr',
     password: credentials.repmgr,
-    database: config.database,
+    database,
+  })
+  if (options.as === 'first' && options.moreDatabases.length > 0) {
+    const { moreDatabases } = options
+    await withDatabase(target('repmgr'), LOGINS_MS, async (own) => {
+      for (const name of moreDatabases) await createDatabase(own, name, config.user)
+    })
+    await changePooled(consul, (pooled) => withDatabases(pooled, moreDatabases))
   }
-  await withDatabase(target, LOGINS_MS, (own) => keepLoginLookup(own, lookupPassword(credentials.repmgr)))
+  const password = lookupPassword(credentials.repmgr)
+  for (const database of (await readBehind(consul, config.database)).databases)
+    await withDatabase(target(database), LOGINS_MS, (own) => keepLoginLookup(own, password))
+}
+
+async function createDatabase(own: Connection, name: string, owner: string): Promise<void> {
+  const [row] = await own.query<{ sql: string }>(
+    `select format('create database %I owner %I', $1::text, $2::text) as sql
+     where not exists (select from pg_database where datname = $1)`,
+    [name, owner],
+  )
+  if (row) await own.query(row.sql)
 }

@@ -4,6 +4,7 @@ import type { Context } from '../consul/handler.ts'
 import type { Joining } from '../consul/joining.ts'
 import { type Component, describe } from '../core/component.ts'
 import { run } from '../core/paths.ts'
+
 export const poolerPaths = {
   /** Included by pgbouncer.ini; gone at boot on purpose, so that a booting PgBouncer knows no primary. */
   databases: `${run}/pgbouncer/databases.ini`,
@@ -23,7 +24,10 @@ export const pooler: Component<Context, Joining> = /* @__PURE__ */ describe(() =
   paths: poolerPaths,
   filesAbout: [
     { path: poolerPaths.config, holds: 'settings of PgBouncer' },
-    { path: poolerPaths.userlist, holds: 'its users, with their SCRAM secrets' },
+    {
+      path: poolerPaths.userlist,
+      holds: 'the users whom it knows without asking PostgreSQL, with their secrets',
+    },
     { path: poolerPaths.hba, holds: 'who may connect to it, and how' },
     { path: poolerPaths.databases, holds: 'where PgBouncer sends its clients' },
   ],
@@ -39,7 +43,10 @@ export const pooler: Component<Context, Joining> = /* @__PURE__ */ describe(() =
   daemons: [poolerUnits.pgbouncer],
   package: {
     depends: [{ package: 'pgbouncer', program: '/usr/sbin/pgbouncer' }],
-    dropIns: [{ unit: poolerUnits.pgbouncer, file: 'restart.conf', as: 'understudy.conf' }],
+    dropIns: [
+      { unit: poolerUnits.pgbouncer, file: 'restart.conf', as: 'understudy.conf' },
+      { unit: poolerUnits.pgbouncer, file: 'pgbouncer.conf', as: 'understudy-limits.conf' },
+    ],
     tmpfiles: [
       'd /run/understudy/pgbouncer 0755 consul consul',
       'f /run/understudy/pgbouncer/databases.ini 0644 consul consul - ;; no primary is known yet',

@@ -1,5 +1,5 @@
 import { type Connection, type Target, withDatabase } from '../postgresql/client.ts'
-import { localConsole, type Pooler, readPooler } from './console.ts'
+import { localConsole, type Pooler, readPoolers } from './console.ts'
 
 /** The target of a member's PgBouncer, or null where it does not know the database. */
 export async function askPgbouncer(
@@ -9,8 +9,8 @@ export async function askPgbouncer(
 ): Promise<Pooler | null> {
   const target: Target = { ...localConsole, host: address, user: 'understudy_monitor' }
   return withDatabase(target, timeoutMs, async (console) => {
-    const pooler = await readPooler(console, database)
-    if (!pooler || pooler.paused) return pooler
+    const pooler = (await readPoolers(console))[database]
+    if (!pooler || pooler.paused) return pooler ?? null
     return { ...pooler, paused: await isPausedAsAWhole(console) }
   })
 }

@@ -12,7 +12,7 @@ import {
 import { UNKNOWN, type Unknown } from '../core/unknown.ts'
 import { type PostgresqlSeen, portOf } from '../postgresql/decide-status.ts'
 import { useMonitorPassword } from '../postgresql/observe-status.ts'
-import { renderDatabases } from './config.ts'
+import { NOBODY } from './config.ts'
 import type { Pooler as PoolerAnswer } from './console.ts'
 import { askPgbouncer } from './observe-status.ts'
 
@@ -66,8 +66,7 @@ function machineFields({ name }: Member, seen: PoolerSeen, valueOrGap: ValueOrGa
 /** Where a PgBouncer points, in one word. */
 export function targetOf({ host, port, target }: Pooler): string {
   if (target !== null) return target
-  const rendered = renderDatabases('', { address: host, port })
-  return rendered === renderDatabases('', null) ? 'nobody' : `${host}:${port}`
+  return host === NOBODY.address && port === NOBODY.port ? 'nobody' : `${host}:${port}`
 }
 
 function machineProblems({ name, pgbouncer }: PoolerReport['machines'][number], { primary }: PoolerReport) {

@@ -1,3 +1,5 @@
+import { LOOKUP_ROLE } from './login-lookup.ts'
+
 /**
  * conf.d/understudy.conf: what streaming replication, repmgr and pg_rewind need.
  * @param merged values that serve the operator's settings as well as ours, by name.
@@ -96,7 +98,7 @@ export const hbaLines = (network: string, user: string): string[] => [
   'local all postgres peer',
   'local all understudy_monitor peer map=understudy',
   `host replication repmgr ${network} scram-sha-256`,
-  `host all repmgr,understudy_monitor,"${user}" ${network} scram-sha-256`,
+  `host all repmgr,understudy_monitor,${LOOKUP_ROLE},"${user}" ${network} scram-sha-256`,
 ]
 
 /** Lines for the end of pg_hba.conf: whoever the operator's rules do not mention comes in by the PgBouncer of any member. */

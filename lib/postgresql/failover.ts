@@ -1,3 +1,4 @@
+import { readBehind } from '../consul/behind.ts'
 import type { Context } from '../consul/handler.ts'
 import { recordHistory, recordNews } from '../consul/history.ts'
 import { currentPrimary } from '../consul/leadership.ts'
@@ -152,8 +153,15 @@ async function lookAfter(handler: string, context: Context, promoted: boolean): 
 }
 
 /** PgBouncer can ask the primary for the secrets of its users, also in a database that was made anew. */
-async function keepLogins({ settings }: Context): Promise<void> {
-  const target = localDatabase('postgres', settings.postgresqlPort, settings.database)
+async function keepLogins({ settings, consul }: Context): Promise<void> {
   const password = lookupPassword(passwordFromFile('repmgr'))
-  await withDatabase(target, LOGINS_MS, (own) => keepLoginLookup(own, password))
+  for (const database of (await readBehind(consul, settings.database)).databases) {
+    const target = localDatabase('postgres', settings.postgresqlPort, database)
+    try {
+      await withDatabase(target, LOGINS_MS, (own) => keepLoginLookup(own, password))
+    } catch (error) {
+      // Another database may be as it should be, and this one may not exist.
+      log('failover', { failed: 'logins', database, error: explain(error) })
+    }
+  }
 }

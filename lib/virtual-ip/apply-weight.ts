@@ -2,7 +2,8 @@ import type { Context } from '../consul/handler.ts'
 import { replaceFile } from '../core/atomic-files.ts'
 import { holdsAddress } from '../core/interfaces.ts'
 import type { Settings } from '../core/settings.ts'
-import { localConsole } from '../pooler/console.ts'
+import { quoteIdentifier } from '../pooler/config.ts'
+import { localConsole, readPoolers } from '../pooler/console.ts'
 import { withDatabase } from '../postgresql/client.ts'
 import type { VirtualIpWeightPlan } from './decide-weight.ts'
 import { virtualIpPaths } from './manifest.ts'
@@ -27,9 +28,12 @@ export async function applyVirtualIpWeight(
  * Writes the weight while PgBouncer closes the connections of its clients. A client whose connection stays open would wait for
  * ever: once the address has gone, no answer leaves this machine. Clients that reconnect too early are closed again.
  */
-async function giveUpAddress(file: string, { database, virtualIp }: Settings): Promise<void> {
+async function giveUpAddress(file: string, { virtualIp }: Settings): Promise<void> {
   await withDatabase(localConsole, CLOSE_MS, async (console) => {
-    const close = () => console.query(`KILL ${database}`)
+    const names = Object.keys(await readPoolers(console)).map(quoteIdentifier)
+    const close = async () => {
+      for (const name of names) await console.query(`KILL ${name}`)
+    }
     await close()
     replaceFile(virtualIpPaths.weight, file)
     const deadline = performance.now() + LEAVE_MS

@@ -41,7 +41,7 @@ export const MONITOR_PASSWORD = 'monitor'
 
 /** What every renderer of a component gives for one member of one cluster, by the name of its golden file. */
 export function rendered(settings: Settings) {
-  const { node, address, network, database, postgresqlPort: port, vipPriority: priority } = settings
+  const { node, address, network, database, user, postgresqlPort: port, vipPriority: priority } = settings
   return {
     consul: {
       'agent.json': renderConsulAgent({
@@ -73,9 +73,9 @@ export function rendered(settings: Settings) {
       }),
     },
     pooler: {
-      'pgbouncer.ini': renderPgbouncer(),
-      'databases.ini': renderDatabases(database, PRIMARY),
-      'databases-without-a-primary.ini': renderDatabases(database, null),
+      'pgbouncer.ini': renderPgbouncer(true),
+      'databases.ini': renderDatabases({ databases: [database], settings: {} }, PRIMARY),
+      'databases-without-a-primary.ini': renderDatabases({ databases: [database], settings: {} }, null),
       'hba.conf': renderPgbouncerHba(),
       'userlist.txt': renderUserlist({
         [LOOKUP_ROLE]: lookupPassword(REPMGR_PASSWORD),

@@ -34,11 +34,18 @@ async function primaryAndStandbys(): Promise<{ primary: string; standbys: string
 }
 
 /** A service on a machine, through its own PgBouncer. */
-const local = (machine: string, user: string, secret: string, sql: string): Promise<ExecResult> =>
-  lab.exec(machine, ['psql', '-XAtq', '-h', 'localhost', '-p', '6432', '-U', user, '-d', 'app', '-c', sql], {
-    env: { PGPASSWORD: secret, PGCONNECT_TIMEOUT: '10' },
-    reject: false,
-  })
+const local = (
+  machine: string,
+  user: string,
+  secret: string,
+  sql: string,
+  database = 'app',
+): Promise<ExecResult> =>
+  lab.exec(
+    machine,
+    ['psql', '-XAtq', '-h', 'localhost', '-p', '6432', '-U', user, '-d', database, '-c', sql],
+    { env: { PGPASSWORD: secret, PGCONNECT_TIMEOUT: '10' }, reject: false },
+  )
 
 async function assertLogins(machines: readonly string[], secrets: Record<string, string>): Promise<void> {
   for (const machine of machines)
@@ -174,7 +181,6 @@ const withOptions = (options: string, sql: string): Promise<ExecResult> =>
 
 test('what a client sets at its start is in force, or the client is told that it is not', async () => {
   for (const [parameter, value, shown] of [
-    ['application_name', 'report', 'report'],
     ['TimeZone', 'Asia/Tokyo', 'Asia/Tokyo'],
     ['DateStyle', 'German', 'German, DMY'],
     ['IntervalStyle', 'iso_8601', 'iso_8601'],
@@ -184,7 +190,45 @@ test('what a client sets at its start is in force, or the client is told that it
   ] as const) {
     const { stdout, stderr } = await withOptions(`-c ${parameter}=${value}`, `show ${parameter}`)
     console.log(`${parameter}: ${stdout.trim() || stderr.trim()}`)
-    if (stderr === '') assert.equal(stdout.trim(), shown, parameter)
+    const isTracked = !['search_path', 'statement_timeout'].includes(parameter)
+    if (isTracked) assert.equal(stdout.trim(), shown, `${parameter}: ${stderr}`)
     else assert.match(stderr, new RegExp(`unsupported startup parameter in options: ${parameter}`))
   }
+})
+
+test('databases and settings of PgBouncer are chosen once for every machine, also after a failover', async () => {
+  const { primary, standbys } = await primaryAndStandbys()
+  const database = 'My-Reports'
+  const sql = `create database "My-Reports" owner app`
+  await lab.exec(primary, ['runuser', '-u', 'postgres', '--', 'psql', '-XAtqc', sql])
+  const databases = (...args: string[]) =>
+    lab.exec(standbys[0] as string, ['understudy', 'databases', ...args])
+  await databases('add', database)
+  await databases('set', 'default_pool_size=7', 'ignore_startup_parameters=search_path')
+  const show = ['runuser', '-u', 'consul', '--', 'psql', '-XAtqh', '/var/run/postgresql', '-p', '6432']
+  const untilThere = (machines: readonly string[]) =>
+    Promise.all(
+      machines.map((machine) =>
+        waitFor(`${machine} to lead to it`, 60_000, async () => {
+          const found = await local(machine, 'app', password, 'select current_database()', database)
+          if (found.stdout.trim() !== database) throw new Error(found.stderr)
+          const { stdout } = await lab.exec(machine, [...show, '-c', 'show config', 'pgbouncer'])
+          return /^default_pool_size\|7\|/m.test(stdout) || null
+        }),
+      ),
+    )
+  await untilThere(all)
+  assert.equal((await withOptions('-c search_path=pg_catalog', 'select 1')).stdout.trim(), '1')
+  await lab.poweroff(primary)
+  await untilWritable(lab, password, 60_000)
+  await untilThere(standbys)
+  await lab.poweron(primary)
+  await untilHealthy(lab, primary)
+  await untilThere(all)
+  await databases('remove', database)
+  await databases('set', 'default_pool_size=', 'ignore_startup_parameters=')
+  await waitFor('the defaults to be back', 60_000, async () => {
+    const { stdout } = await lab.exec(primary, ['cat', '/run/understudy/pgbouncer/databases.ini'])
+    return /pgbouncer\]|Reports/.test(stdout) ? null : true
+  })
 })

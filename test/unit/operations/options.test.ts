@@ -10,6 +10,7 @@ const first = {
   as: 'first',
   virtualIp: '10.77.0.100/24',
   database: 'app',
+  moreDatabases: [] as string[],
   user: 'app',
   policy: 'with-primary',
   durability: 'quorum',
@@ -25,6 +26,10 @@ const good: readonly (readonly [line: string, options: JoinOptions])[] = [
   [
     '--virtual-ip 10.77.0.100/24 --database manager --user rest',
     { ...first, database: 'manager', user: 'rest' },
+  ],
+  [
+    '--virtual-ip 10.77.0.100/24 --database manager --database reports --database app',
+    { ...first, database: 'manager', moreDatabases: ['reports', 'app'] },
   ],
   ['--virtual-ip 10.77.0.100/24 --interface eth1', { ...first, interface: 'eth1' }],
   ['--consul-join 10.77.0.11', { as: 'joiner', mergeFiles: false, consulJoin: ['10.77.0.11'] }],
@@ -72,6 +77,10 @@ const bad: readonly (readonly [line: string, message: RegExp])[] = [
       ] as const,
   ),
   ['--virtual-ip 10.77.0.100/24 --database My', /--database takes a name of lower-case letters/],
+  [
+    '--virtual-ip 10.77.0.100/24 --database app --database My',
+    /--database takes a name of lower-case letters/,
+  ],
   ['--virtual-ip 10.77.0.100/24 --user 1a', /--user takes a name/],
   ['--virtual-ip 10.77.0.100/24 --database repmgr', /--database does not take "repmgr"/],
   ['--virtual-ip 10.77.0.100/24 --database pgbouncer', /because the name is reserved; choose another name/],

@@ -5,32 +5,59 @@ import {
   renderPgbouncer,
   renderPgbouncerHba,
   renderUserlist,
+  tracksMore,
 } from '../../../lib/pooler/config.ts'
 import { poolerPaths } from '../../../lib/pooler/manifest.ts'
 import { golden } from '../../golden/golden.ts'
 
 golden('pooler')
 
+const BEHIND = { databases: ['manager'], settings: {} }
+
 describe('pgbouncer', () => {
   test('the included file names the primary', () =>
     assert.equal(
-      renderDatabases('manager', { address: '10.77.0.12', port: 5433 }),
+      renderDatabases(BEHIND, { address: '10.77.0.12', port: 5433 }),
       '[databases]\nmanager = host=10.77.0.12 port=5433 dbname=manager\n',
     ))
 
   test('without a primary it points at a port of this machine that nothing listens on', () =>
     assert.equal(
-      renderDatabases('manager', null),
+      renderDatabases(BEHIND, null),
       '[databases]\nmanager = host=127.0.0.1 port=1 dbname=manager\n',
     ))
 
-  test('pgbouncer.ini includes it before its own section, and has each setting once', () => {
-    const text = renderPgbouncer()
-    const include = text.indexOf(`%include ${poolerPaths.databases}\n`)
-    assert.ok(include > 0 && include < text.indexOf('[pgbouncer]'))
+  test('more databases, and settings of the cluster', () =>
+    assert.equal(
+      renderDatabases({ databases: ['manager', 'My-db'], settings: { pool_mode: 'transaction' } }, null),
+      `[databases]
+manager = host=127.0.0.1 port=1 dbname=manager
+My-db = host=127.0.0.1 port=1 dbname=My-db
+
+[pgbouncer]
+pool_mode = transaction
+`,
+    ))
+
+  test('pgbouncer.ini includes it at its end, where it wins, and has each setting once', () => {
+    const text = renderPgbouncer(true)
+    assert.ok(text.endsWith(`%include ${poolerPaths.databases}\n`))
     const names = [...text.matchAll(/^(\w+) = /gm)].map(([, name]) => name)
     assert.deepEqual(names, [...new Set(names)])
     assert.ok(names.includes('auth_file') && names.includes('auth_hba_file'))
+  })
+
+  test('an old PgBouncer gets no setting that it does not know', () => {
+    assert.doesNotMatch(renderPgbouncer(false), /track_extra_parameters/)
+    assert.match(renderPgbouncer(true), /^track_extra_parameters = /m)
+    const said = [
+      'PgBouncer 1.18.0\nlibevent 2.1',
+      'PgBouncer 1.20.1',
+      'PgBouncer 1.24.1',
+      'PgBouncer 2.0.0',
+      '',
+    ]
+    assert.deepEqual(said.map(tracksMore), [false, true, true, true, false])
   })
 
   test('only the consul user gets at the console through the socket without a password', () => {

@@ -4,20 +4,26 @@ import { UNKNOWN } from '../../../lib/core/unknown.ts'
 import { decideLogins, type LoginFacts } from '../../../lib/pooler/decide-logins.ts'
 import { type Case, table } from '../support/table.ts'
 
-const base: LoginFacts = { leads: true, database: 'manager', found: true }
-const why = 'PgBouncer cannot ask database manager who may log in'
+const base: LoginFacts = { found: new Map([['manager', true]]) }
+const why = 'PgBouncer cannot ask database orders who may log in'
+const can = { do: 'nothing', why: 'PgBouncer can ask for logins', problems: [] } as const
 const cases: readonly Case<LoginFacts, CheckPlan>[] = [
-  ['All is well', {}, { do: 'nothing', why: 'PgBouncer can ask for logins', problems: [] }],
-  ['The database was made anew', { found: false }, { do: 'start', why, problems: [why] }],
+  ['All is well', {}, can],
+  ['A standby waits for the primary to make it', { found: new Map() }, can],
   [
-    'A standby waits for the primary to make it',
-    { found: false, leads: false },
-    { do: 'nothing', why: 'PgBouncer can ask for logins', problems: [] },
+    'A database was made anew',
+    {
+      found: new Map([
+        ['manager', true],
+        ['orders', false],
+      ]),
+    },
+    { do: 'start', why, problems: [why] },
   ],
   [
-    'The database does not answer: another line says so',
-    { found: UNKNOWN },
-    { do: 'nothing', why: 'the database does not answer', problems: [] },
+    'A database does not answer or does not exist: that is nobody to repair here',
+    { found: new Map([['manager', UNKNOWN]]) },
+    can,
   ],
 ]
 describe('logins', () => table(decideLogins, base, cases))
