@@ -79,7 +79,18 @@ export function parseJoinOptions(argv: readonly string[]): JoinOptions {
   checkName('user', user)
   const file = values['password-file']
   const password = file === undefined ? {} : { password: readPassword(file) }
-  return { as: 'first', virtualIp, database, moreDatabases, user, ...password, policy, durability, ...device, ...copyRate }
+  return {
+    as: 'first',
+    virtualIp,
+    database,
+    moreDatabases,
+    user,
+    ...password,
+    policy,
+    durability,
+    ...device,
+    ...copyRate,
+  }
 }
 
 /** The first line of a file, so that the password is in no argv. */

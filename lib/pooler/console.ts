@@ -1,5 +1,5 @@
 import type { Connection, Target } from '../postgresql/client.ts'
-import { LOOKUP_ROLE } from '../postgresql/login-lookup.ts'
+import { LOOKUP_ROLE } from '../postgresql/config.ts'
 import { postgresqlPaths } from '../postgresql/manifest.ts'
 
 /** How long PgBouncer's console may take to answer. */

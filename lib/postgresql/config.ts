@@ -1,4 +1,5 @@
-import { LOOKUP_ROLE } from './login-lookup.ts'
+/** Logs in for PgBouncer to ask for the secret of a user. It may call one function, and nothing else. */
+export const LOOKUP_ROLE = 'understudy_pooler'
 
 /**
  * conf.d/understudy.conf: what streaming replication, repmgr and pg_rewind need.

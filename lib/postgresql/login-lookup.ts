@@ -1,9 +1,7 @@
 import { createHash } from 'node:crypto'
 import { type Connection, sqlLiteral } from './client.ts'
+import { LOOKUP_ROLE } from './config.ts'
 import { scramSecret } from './scram.ts'
-
-/** Logs in for PgBouncer to ask for the secret of a user. It may call one function, and nothing else. */
-export const LOOKUP_ROLE = 'understudy_pooler'
 
 /** What PgBouncer asks about every user who logs in. See https://www.pgbouncer.org/config.html#auth_query. */
 export const LOOKUP_QUERY = 'select name, secret from understudy.login($1)'

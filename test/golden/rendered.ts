@@ -18,6 +18,7 @@ import {
   hbaLines,
   identLines,
   includeLines,
+  LOOKUP_ROLE,
   lastHbaLines,
   renderPostgresql,
   slotName,
@@ -27,7 +28,7 @@ import {
 import { renderPassfile } from '../../lib/postgresql/config-conninfo.ts'
 import { renderRepmgr, repmgrConninfo } from '../../lib/postgresql/config-repmgr.ts'
 import { renderSynchronous } from '../../lib/postgresql/config-synchronous.ts'
-import { LOOKUP_ROLE, lookupPassword } from '../../lib/postgresql/login-lookup.ts'
+import { lookupPassword } from '../../lib/postgresql/login-lookup.ts'
 import { scramSecret } from '../../lib/postgresql/scram.ts'
 import { renderKeepalived } from '../../lib/virtual-ip/config.ts'
 

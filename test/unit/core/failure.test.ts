@@ -39,7 +39,7 @@ describe('failures of a work', () => {
     recordFailure(path, 'HINT: try again', NOW_MS)
     assert.equal(readFailure(path)?.reason, 'HINT: try again')
     recordFailure(path, 'x'.repeat(1000), NOW_MS)
-    assert.equal(readFailure(path)?.reason.length, 150)
+    assert.equal(readFailure(path)?.reason.length, 250)
   })
 
   test('forgotten, also where there was none', () => {

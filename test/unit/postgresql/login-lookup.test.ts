@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { type Connection, withDatabase } from '../../../lib/postgresql/client.ts'
+import { LOOKUP_ROLE } from '../../../lib/postgresql/config.ts'
 import {
   hasLoginLookup,
   keepLoginLookup,
   LOOKUP_QUERY,
-  LOOKUP_ROLE,
   lookupPassword,
 } from '../../../lib/postgresql/login-lookup.ts'
 import { scramSecret } from '../../../lib/postgresql/scram.ts'
