@@ -1,8 +1,7 @@
 import { appendFileSync } from 'node:fs'
 import { syncToDisk } from '../core/atomic-files.ts'
-import { run } from '../core/exec.ts'
 import type { Connection } from './client.ts'
-import { readControlData } from './control-data.ts'
+import { readConfigured, readControlData } from './control-data.ts'
 import {
   type HotStandbySettings,
   hotStandbyNames,
@@ -39,10 +38,3 @@ export async function raiseForHotStandby(version: number): Promise<Shortage[]> {
   syncToDisk(file)
   return shortages
 }
-
-/** What a start would use. The option -C must come first: then it may run as root. */
-const readConfigured = (version: number, name: string): Promise<string> =>
-  run(postgresqlPaths.bin(version, 'postgres'), [
-    ...['-C', name, '-D', postgresqlPaths.data(version)],
-    ...['-c', `config_file=${postgresqlPaths.serverConfig(version)}`],
-  ])
