@@ -11,14 +11,20 @@ const all = (components, part) => components.flatMap((component) => [...(part(co
  * @param {{ version: string, description: string, maintainer: string }} about
  */
 export function renderControl(components, { version, description, maintainer }) {
-  const depends = all(components, ({ depends }) => depends)
-    .map(({ package: name, minimum }) => (minimum === undefined ? name : `${name} (>= ${minimum})`))
-    .sort()
+  /** @param {(packaging: Packaged['package']) => readonly import('#lib/core/component').PackageNeeded[] | undefined} part */
+  const named = (part) => [
+    ...new Set(
+      all(components, part)
+        .map(({ package: name, minimum }) => (minimum === undefined ? name : `${name} (>= ${minimum})`))
+        .sort(),
+    ),
+  ]
   return `Package: understudy
 Version: ${version}
 Architecture: all
 Maintainer: ${maintainer}
-Depends: ${[...new Set(depends)].join(', ')}
+Depends: ${named(({ depends }) => depends).join(', ')}
+Recommends: ${named(({ recommends }) => recommends).join(', ')}
 Section: admin
 Priority: optional
 Description: high availability for three to five plain Debian machines

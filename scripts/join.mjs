@@ -13,6 +13,9 @@ const help = `understudy join: make this machine a member of a cluster
   understudy join --consul-join ADDRESS[,ADDRESS...]       on every other machine: join the cluster of this member
 
 Settings of the cluster, only for the first machine:
+  --virtual-ip none  a cluster without a virtual IP, for a network without VRRP: it needs no keepalived
+  --network NETWORK  network of the members, such as 10.77.0.0/24 (default: that of the virtual IP; without one, that
+                     of this machine's address)
   --database NAME    database of the application (default: app); can be repeated: all are behind PgBouncer
   --user NAME        owner of that database (default: app)
   --password-file FILE
@@ -29,7 +32,7 @@ Settings of the cluster that a joining machine may have otherwise:
                      the first machine for every copy that the cluster makes, on another one for its own join
 
 Settings of this machine:
-  --interface NAME   network interface (default: the one in the network of the virtual IP)
+  --interface NAME   network interface that carries the virtual IP (default: the one in its network)
   --merge-files      only with --consul-join: merge the files that this machine has in the replicated folders with
                      those of the cluster (without it, join refuses a machine that has such files)
   --help             show this text

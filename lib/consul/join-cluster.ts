@@ -10,7 +10,7 @@ import type { Config, Credentials } from './schemas.ts'
 /** Each lost attempt means that another machine has taken a seat, of which there are 20. */
 const ATTEMPTS = 50
 /** What the first machine chooses. */
-const SETTINGS = ['virtualIp', 'database', 'user', 'policy', 'durability', 'copyRate'] as const
+const SETTINGS = ['virtualIp', 'network', 'database', 'user', 'policy', 'durability', 'copyRate'] as const
 
 /** @returns null where this Consul holds no understudy cluster. */
 export async function readCluster(consul: Consul): Promise<ClusterFacts | null> {
@@ -37,7 +37,7 @@ export async function foundCluster(joining: Joining): Promise<void> {
   if (joining.machine.settings !== null && (await readCluster(consul)) === null)
     throw new UnderstudyError(EXIT.config, LOST)
   const applicant = applicantOf(joining)
-  await writeCluster(consul, options, applicant, postgresqlOf(joining).version)
+  await writeCluster(joining, options)
   joining.cluster = await readCluster(consul)
   joining.seat = await claim(consul, applicant)
 }
@@ -49,30 +49,29 @@ export async function takeSeat(joining: Joining): Promise<void> {
 }
 
 /** Settings, secrets and the first seat, all in one transaction that succeeds once. */
-async function writeCluster(
-  consul: Consul,
-  options: FirstOptions,
-  applicant: Applicant,
-  postgresqlVersion: number,
-): Promise<void> {
+async function writeCluster(joining: Joining, options: FirstOptions): Promise<void> {
+  const { consul, placement } = joining
   const { virtualIp, database, user, password, policy, durability, copyRate } = options
-  const lastOctet = Number(virtualIp.split('/')[0]?.split('.')[3])
+  // Without a virtual IP nothing else would tell joining machines where the members are.
+  const network = options.network ?? (virtualIp === null ? placement.network : null)
+  const lastOctet = Number(virtualIp?.split('/')[0]?.split('.')[3])
   const config: Config = {
     schema: 1,
     clusterId: randomUUID(),
     virtualIp,
+    ...(network === null ? {} : { network }),
     routerId: lastOctet || 1,
     policy,
     durability,
     ...(copyRate === undefined ? {} : { copyRate }),
     database,
     user,
-    postgresqlVersion,
+    postgresqlVersion: postgresqlOf(joining).version,
   }
   const secret = (): string => randomBytes(24).toString('base64url')
   const app = password ?? secret()
   const credentials: Credentials = { schema: 1, repmgr: secret(), monitor: secret(), app }
-  const first = claimSeat(null, applicant)
+  const first = claimSeat(null, applicantOf(joining))
   if (first.outcome !== 'claimed')
     throw new UnderstudyError(EXIT.failed, 'the first seat could not be claimed')
   const founded = await consul.transaction([
@@ -88,8 +87,9 @@ async function compareSettings(consul: Consul, wanted: Config): Promise<void> {
   const existing = (await consul.get(consulKeys.config))?.value
   const differs = SETTINGS.find((name) => existing?.[name] !== wanted[name])
   if (differs === undefined) return
+  const said = (config: Config | undefined): string => String(config?.[differs] ?? 'none')
   throw usageError(
-    `an earlier join on this machine has begun a cluster with --${optionOf(differs)} ${existing?.[differs] ?? 'unset'}, not ${wanted[differs] ?? 'unset'}; join again with the same settings`,
+    `an earlier join on this machine has begun a cluster with --${optionOf(differs)} ${said(existing)}, not ${said(wanted)}; join again with the same settings`,
   )
 }
 

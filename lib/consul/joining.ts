@@ -1,6 +1,7 @@
 import { replaceFile } from '../core/atomic-files.ts'
 import type { Component, JoinPart } from '../core/component.ts'
 import { EXIT, UnderstudyError } from '../core/errors.ts'
+import type { Device } from '../core/interfaces.ts'
 import { paths } from '../core/paths.ts'
 import type { Settings } from '../core/settings.ts'
 import { build } from '../core/version.ts'
@@ -13,7 +14,10 @@ import type { Config, Credentials, DurabilityMode, PlacementPolicy, Primary, Sea
 /** What a person asked for on the first machine, which founds the cluster. */
 export interface FirstOptions {
   as: 'first'
-  virtualIp: string
+  /** null: the cluster has none. */
+  virtualIp: string | null
+  /** The members' network, where it is not that of the virtual IP. */
+  network?: string
   interface?: string
   database: string
   /** Others that are behind PgBouncer too. */
@@ -38,19 +42,12 @@ export interface JoinerOptions {
 
 export type JoinOptions = FirstOptions | JoinerOptions
 
-/** An IPv4 address of a network interface. */
-export interface Device {
-  name: string
-  address: string
-  prefix: number
-}
-
 /** What a join needs to know of the machine, whatever the components are. */
 export interface MachineFacts {
   root: boolean
   node: string
   machineId: string
-  devices: Device[]
+  devices: readonly Device[]
   /** Packages whose programs are not there. */
   missing: string[]
   /** Written by an earlier join; null where there was none. */
@@ -60,10 +57,12 @@ export interface MachineFacts {
 
 /** Where this machine is in the cluster's network. */
 export interface Placement {
+  /** Carries the virtual IP. */
   interface: string
+  /** The other members know this machine by it. */
   address: string
+  /** Who may connect to PostgreSQL. It has the addresses of all members. */
   network: string
-  prefix: number
 }
 
 /** What a joining machine reads from the cluster. */

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { createSocket } from 'node:dgram'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { EXIT, UnderstudyError, usageError } from '../core/errors.ts'
+import { EXIT, UnderstudyError } from '../core/errors.ts'
+import { addressTowards } from '../core/source-address.ts'
 import { waitFor } from '../core/wait.ts'
 import { Consul } from './client.ts'
 import { renderConsulProbe } from './config.ts'
@@ -125,22 +125,6 @@ export function answersAt(host: string, port: number): Promise<boolean> {
       .once('connect', () => done(true))
       .once('error', () => done(false))
       .once('timeout', () => done(false))
-  })
-}
-
-/** The address that the kernel chooses for packets to another machine. Nothing is sent. */
-function addressTowards(host: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const socket = createSocket('udp4')
-    socket.once('error', (cause) => {
-      socket.close()
-      reject(usageError(`there is no route to ${host}: ${cause.message}`))
-    })
-    socket.connect(SERF_PORT, host, () => {
-      const { address } = socket.address()
-      socket.close()
-      resolve(address)
-    })
   })
 }
 

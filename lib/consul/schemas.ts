@@ -5,7 +5,10 @@ export const config = v.object({
   schema: v.literal(1),
   /** Made once, at bootstrap. */
   clusterId: v.pipe(v.string(), v.uuid()),
-  virtualIp: cidr,
+  /** null: the cluster has none. */
+  virtualIp: v.nullable(cidr),
+  /** The members' network, where it is not that of the virtual IP. */
+  network: v.optional(cidr),
   /** VRRP virtual router id, 1-255. */
   routerId: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(255)),
   /** `with-primary`: the virtual IP follows the primary. `fixed`: it stays by priority. */

@@ -20,6 +20,8 @@ export interface Component<Context, Joining = never> {
   filesAbout: readonly FileAbout[]
   ports: readonly PortAbout[]
   handlers: readonly HandlerAbout[]
+  /** Is it part of a cluster with these settings? Without it: of every cluster. */
+  wanted?: (settings: ClusterSettings) => boolean
   /** Units that run on every member; the periodic check says so where one does not. */
   daemons: readonly string[]
   /** What the Debian package is made of. */
@@ -34,6 +36,9 @@ export interface Component<Context, Joining = never> {
   status?: () => Promise<StatusPart<Context>>
 }
 
+/** What decides of which components a cluster is made. */
+export type ClusterSettings = Pick<Settings, 'virtualIp'>
+
 /**
  * A manifest. In a function, which is called without side effects: the bundle of a handler that needs no more than a path of it
  * leaves the rest out.
@@ -41,6 +46,12 @@ export interface Component<Context, Joining = never> {
 export const describe = <Context, Joining>(
   component: () => Component<Context, Joining>,
 ): Component<Context, Joining> => component()
+
+/** Those components that a cluster with these settings is made of. */
+export const wantedBy = <T extends { wanted?: (settings: ClusterSettings) => boolean }>(
+  settings: ClusterSettings,
+  components: readonly T[],
+): T[] => components.filter(({ wanted }) => wanted?.(settings) ?? true)
 
 /** A line of the reference: what is kept in Consul. */
 export interface KeyAbout {
@@ -72,9 +83,18 @@ export interface HandlerAbout {
   does: string
 }
 
+/** A package of Debian; `program` is looked for by join. */
+export interface PackageNeeded {
+  package: string
+  minimum?: string
+  program?: string
+}
+
 export interface Packaging {
-  /** Debian's packages that it needs, with the programs that join looks for. */
-  depends?: readonly { package: string; minimum?: string; program?: string }[]
+  /** Debian's packages that every machine needs, with the programs that join looks for. */
+  depends?: readonly PackageNeeded[]
+  /** The same for packages that only a cluster with this component needs. */
+  recommends?: readonly PackageNeeded[]
   /** Files of packaging/systemd/ that are units of ours. */
   units?: readonly string[]
   /** Drop-ins for units of others: the unit, the file of packaging/systemd/, the name that it gets. */

@@ -22,6 +22,10 @@ export function networkOf({ address, prefix }: Cidr): string {
   return `${toAddress(toNumber(address) & mask(prefix))}/${prefix}`
 }
 
+/** The network of an address with a prefix, as wide as the wider of two. */
+export const widerNetwork = ({ address, prefix }: Cidr, other: Cidr): string =>
+  networkOf({ address, prefix: Math.min(prefix, other.prefix) })
+
 /** Is the address in the network that `cidr` is in? */
 export const sameNetwork = (cidr: Cidr, address: string): boolean =>
   networkOf(cidr) === networkOf({ address, prefix: cidr.prefix })

@@ -9,11 +9,13 @@ const settings = v.object({
   node: v.string(),
   machineId: v.string(),
   address: v.pipe(v.string(), v.ipv4()),
+  /** Carries the virtual IP. */
   interface: v.string(),
   /** Network of the members, ADDRESS/PREFIX: who may connect to PostgreSQL. */
   network: v.string(),
   kvPrefix: v.string(),
-  virtualIp: v.string(),
+  /** ADDRESS/PREFIX; null where the cluster has none. */
+  virtualIp: v.nullable(v.string()),
   repmgrId: v.number(),
   vipPriority: v.number(),
   database: v.string(),

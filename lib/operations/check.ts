@@ -3,7 +3,7 @@ import { uptime } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Context } from '../consul/handler.ts'
 import { trimHistory } from '../consul/history.ts'
-import type { CheckLine, Component } from '../core/component.ts'
+import { type CheckLine, type Component, wantedBy } from '../core/component.ts'
 import { EXIT, explain } from '../core/errors.ts'
 import type { Next } from '../core/reconciler.ts'
 import { postgresqlPaths } from '../postgresql/manifest.ts'
@@ -27,7 +27,7 @@ export function checkRun(components: readonly Component<Context>[]) {
 
   async function observe(context: Context): Promise<{ looked: Looked<Context>[] }> {
     writeHeartbeat()
-    if (lines.length === 0) lines = await checkLines(components)
+    if (lines.length === 0) lines = await checkLines(wantedBy(context.settings, components))
     const inUnderstudy = lines.filter(({ report }) => report === undefined)
     return { looked: await Promise.all(inUnderstudy.map((line) => look(line, context))) }
   }

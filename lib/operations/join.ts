@@ -1,6 +1,8 @@
 import { components } from '../components.ts'
 import { Consul } from '../consul/client.ts'
 import type { FirstOptions, JoinerOptions, Joining, JoinOptions } from '../consul/joining.ts'
+import { type ClusterSettings, wantedBy } from '../core/component.ts'
+import { addressTowards } from '../core/source-address.ts'
 import { builtMs, version } from '../core/version.ts'
 import { joinParts, joinSteps, lookAround } from './join-parts.ts'
 import { throughCluster } from './look.ts'
@@ -22,25 +24,44 @@ export interface PlannedStep {
 export async function planJoin(options: JoinOptions): Promise<PlannedStep[]> {
   const machine = readMachine(components)
   checkMachine(machine, builtMs)
-  const parts = await joinParts(components)
-  const known = { version, machine, components, parts, seat: null, postgresql: null }
+  const known = { version, machine, seat: null, postgresql: null }
   const looked = options.as === 'first' ? await lookFirst(options, known) : await lookJoiner(options, known)
   // The Consul that a joiner has looked through is gone.
   const joining: Joining = { ...looked, consul: new Consul() }
-  return joinSteps(parts, options.as).map(({ title, run }) => ({ title, run: (tell) => run(joining, tell) }))
+  return joinSteps(joining.parts, options.as).map(({ title, run }) => ({
+    title,
+    run: (tell) => run(joining, tell),
+  }))
 }
 
-type Known = Pick<Joining, 'version' | 'machine' | 'components' | 'parts' | 'seat' | 'postgresql'>
+type Known = Pick<Joining, 'version' | 'machine' | 'seat' | 'postgresql'>
 
 async function lookFirst(options: FirstOptions, known: Known): Promise<Joining> {
-  const placement = placeMachine(known.machine, options.virtualIp, options.interface)
+  const towards = options.virtualIp ?? options.network
+  const source = towards === undefined ? null : await sourceTowards(towards)
+  const placement = placeMachine(known.machine, options, options.interface, source)
   checkFirst(known.machine, options)
-  return lookAround({ ...known, options, placement, consul: new Consul(), realm: null, cluster: null })
+  const consul = new Consul()
+  const parts = await partsOf(options)
+  return lookAround({ ...known, ...parts, options, placement, consul, realm: null, cluster: null })
 }
+
+/** What such a cluster is made of, and what that does in a join. */
+async function partsOf(settings: ClusterSettings): Promise<Pick<Joining, 'components' | 'parts'>> {
+  const wanted = wantedBy(settings, components)
+  return { components: wanted, parts: await joinParts(wanted) }
+}
+
+/** The address from which this machine reaches another, null where it reaches it from nowhere. */
+const sourceTowards = (address: string): Promise<string | null> =>
+  addressTowards(address.split('/')[0] ?? '').catch(() => null)
 
 const lookJoiner = (options: JoinerOptions, known: Known): Promise<Joining> =>
   throughCluster(options, known.machine, async (consul, cluster) => {
-    const placement = placeMachine(known.machine, cluster.config.virtualIp, options.interface)
+    const [member = ''] = options.consulJoin
+    const source = await sourceTowards(member)
+    const placement = placeMachine(known.machine, cluster.config, options.interface, source)
     const realm = await consul.realm()
-    return lookAround({ ...known, options, placement, consul, realm, cluster })
+    const parts = await partsOf(cluster.config)
+    return lookAround({ ...known, ...parts, options, placement, consul, realm, cluster })
   })

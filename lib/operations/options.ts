@@ -10,6 +10,7 @@ import { identifier } from '../core/schema.ts'
 const OPTIONS = {
   'virtual-ip': { type: 'string' },
   'consul-join': { type: 'string', multiple: true },
+  network: { type: 'string' },
   interface: { type: 'string' },
   database: { type: 'string', multiple: true },
   user: { type: 'string' },
@@ -21,7 +22,15 @@ const OPTIONS = {
 } as const
 
 /** Settings of the cluster, which only the first machine is given. */
-const CLUSTER_WIDE = ['virtual-ip', 'database', 'user', 'password-file', 'policy', 'durability'] as const
+const CLUSTER_WIDE = [
+  'virtual-ip',
+  'network',
+  'database',
+  'user',
+  'password-file',
+  'policy',
+  'durability',
+] as const
 const MODES: readonly string[] = ['quorum', 'strict', 'async'] satisfies DurabilityMode[]
 const POLICIES: readonly string[] = ['with-primary', 'fixed'] satisfies PlacementPolicy[]
 /** Names that PostgreSQL, repmgr or understudy uses. */
@@ -43,7 +52,8 @@ export function parseJoinOptions(argv: readonly string[]): JoinOptions {
     ...{ args: [...argv], allowPositionals: false },
     options: OPTIONS,
   })
-  const device = values.interface === undefined ? {} : { interface: values.interface }
+  // An address may have a label (eth0:1); its interface is eth0.
+  const device = values.interface === undefined ? {} : { interface: values.interface.replace(/:.*/, '') }
   const copyRate = values['copy-rate'] === undefined ? {} : { copyRate: parseRate(values['copy-rate']) }
   if (values['consul-join'] !== undefined) {
     const extra = CLUSTER_WIDE.find((name) => values[name] !== undefined)
@@ -64,32 +74,29 @@ export function parseJoinOptions(argv: readonly string[]): JoinOptions {
     throw usageError(
       '--merge-files is for a machine that joins a cluster; the first machine shares its files anyway, so leave it out',
     )
-  const { 'virtual-ip': virtualIp, user = 'app' } = values
+  const { 'virtual-ip': place, network, user = 'app' } = values
   const [database = 'app', ...moreDatabases] = values.database ?? []
   const { policy = 'with-primary', durability = 'quorum' } = values
-  if (virtualIp === undefined) {
+  if (place === undefined) {
     throw usageError(
       'give --virtual-ip ADDRESS/PREFIX to start a cluster, or --consul-join ADDRESS to join one',
     )
   }
-  checkVirtualIp(virtualIp)
+  const virtualIp = place === 'none' ? null : place
+  if (virtualIp !== null) checkVirtualIp(virtualIp)
+  if (network !== undefined) checkNetwork(network)
   if (!isPolicy(policy)) throw usageError(`--policy takes ${POLICIES.join(' or ')}, not ${policy}`)
   if (!isMode(durability)) throw usageError(`--durability takes ${MODES.join(' or ')}, not ${durability}`)
   for (const one of [database, ...moreDatabases]) checkName('database', one)
   checkName('user', user)
+  if (virtualIp === null && policy === 'fixed')
+    throw usageError('--policy fixed places the virtual IP; with --virtual-ip none leave it out')
   const file = values['password-file']
   const password = file === undefined ? {} : { password: readPassword(file) }
+  const members = network === undefined ? {} : { network }
   return {
-    as: 'first',
-    virtualIp,
-    database,
-    moreDatabases,
-    user,
-    ...password,
-    policy,
-    durability,
-    ...device,
-    ...copyRate,
+    ...{ as: 'first', virtualIp, ...members, database, moreDatabases, user, ...password },
+    ...{ policy, durability, ...device, ...copyRate },
   }
 }
 
@@ -127,12 +134,17 @@ function checkVirtualIp(text: string): void {
   const cidr = parseCidr(text)
   if (!cidr)
     throw usageError(
-      `--virtual-ip takes an IPv4 address with its prefix length, such as 10.77.0.100/24, not "${text}"`,
+      `--virtual-ip takes an IPv4 address with its prefix length, such as 10.77.0.100/24, or none, not "${text}"`,
     )
   if (!isHostAddress(cidr))
     throw usageError(
       `--virtual-ip ${text} is the address of the network itself; choose one that a machine can have`,
     )
+}
+
+function checkNetwork(text: string): void {
+  if (parseCidr(text)) return
+  throw usageError(`--network takes the IPv4 network of the members, such as 10.77.0.0/24, not "${text}"`)
 }
 
 function checkName(option: string, name: string): void {

@@ -1,4 +1,5 @@
 import { components } from '../components.ts'
+import { wantedBy } from '../core/component.ts'
 import type { Paint } from '../core/paint.ts'
 import type { Settings } from '../core/settings.ts'
 import type { StatusDocument } from './facts.ts'
@@ -17,7 +18,7 @@ export interface Look {
 
 /** Looks at the cluster from this machine, see {@link observeStatus}. */
 export async function lookAtCluster(settings: Settings, all = components): Promise<Look> {
-  const sections = await sectionsOf(all)
+  const sections = await sectionsOf(wantedBy(settings, all))
   const document = documentOf(await observeStatus(settings, sections), sections)
   return {
     document,

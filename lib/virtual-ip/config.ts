@@ -1,3 +1,5 @@
+import type { Device } from '../core/interfaces.ts'
+import { parseCidr, sameNetwork } from '../core/network.ts'
 import { paths } from '../core/paths.ts'
 import { virtualIpPaths } from './manifest.ts'
 
@@ -7,6 +9,20 @@ export interface KeepalivedOptions {
   virtualIp: string
   routerId: number
   priority: number
+}
+
+/**
+ * The virtual IP as it is put on an interface. With another netmask than the interface's own address it would bring a route of its
+ * own, and connections to the other members would come from it: it gets none. Where it is alone in its network it keeps its netmask.
+ */
+export function addressOn(device: string, virtualIp: string, devices: readonly Device[]): string {
+  const cidr = parseCidr(virtualIp)
+  if (!cidr) return virtualIp
+  const { address, prefix } = cidr
+  const beside = devices.find(
+    (own) => own.name === device && own.address !== address && sameNetwork(cidr, own.address),
+  )
+  return beside === undefined || beside.prefix === prefix ? virtualIp : `${address}/32`
 }
 
 /**

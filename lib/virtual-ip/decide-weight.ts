@@ -19,6 +19,8 @@ export const CLAIM = `${PRIMARY_WEIGHT}\n`
 
 export interface VirtualIpWeightFacts {
   node: string
+  /** The cluster has a virtual IP. */
+  hasAddress: boolean
   /** null, as is `leadership`, if the machine is fenced: then Consul is not asked. */
   policy: PlacementPolicy | Unknown | null
   leadership: Leadership | Unknown | null
@@ -48,6 +50,7 @@ export interface VirtualIpWeightPlan {
  */
 export function decideVirtualIpWeight({
   node,
+  hasAddress,
   policy,
   leadership,
   fenced,
@@ -61,6 +64,7 @@ export function decideVirtualIpWeight({
     return { do: 'write', why, file: `${weight}\n`, ...(leaves ? { closeConnections: true } : {}) }
   }
 
+  if (!hasAddress) return { do: 'nothing', why: 'the cluster has no virtual IP' }
   if (fenced || leadership === null) return plan(NO_CLAIM, 'this machine is fenced')
   if (policy === UNKNOWN || leadership === UNKNOWN) {
     if (file === null) return plan(NO_CLAIM, 'Consul does not answer and no primary is known')

@@ -3,9 +3,10 @@ import { clusterOf, type Joining, type Part, settingsOf } from '../consul/joinin
 import { replaceFile } from '../core/atomic-files.ts'
 import { EXIT, UnderstudyError } from '../core/errors.ts'
 import { tryRun } from '../core/exec.ts'
+import { missingPackages, refuseMissing } from '../core/packages.ts'
 import { ensureRunning } from '../core/systemd.ts'
-import { renderKeepalived } from './config.ts'
-import { virtualIpKeys, virtualIpPaths, virtualIpUnits } from './manifest.ts'
+import { addressOn, renderKeepalived } from './config.ts'
+import { virtualIp, virtualIpKeys, virtualIpPaths, virtualIpUnits } from './manifest.ts'
 
 /** arping itself ends after 2 s. */
 const ARPING_MS = 5000
@@ -14,7 +15,10 @@ const setUp = { phase: 'daemons', title: 'set up keepalived', run: setUpKeepaliv
 
 /** keepalived's part of a join. */
 export const part: Part = {
-  look: checkAddressIsFree,
+  async look(joining) {
+    refuseMissing(missingPackages(virtualIp.package.recommends ?? []))
+    await checkAddressIsFree(joining)
+  },
   steps: [setUp],
   upgrade: [setUp],
   async publish(joining) {
@@ -28,8 +32,15 @@ export const part: Part = {
 
 async function setUpKeepalived(joining: Joining): Promise<void> {
   const { node, interface: device, vipPriority: priority } = settingsOf(joining)
-  const { virtualIp, routerId } = clusterOf(joining).config
-  const text = renderKeepalived({ node, interface: device, virtualIp, routerId, priority })
+  const { config } = clusterOf(joining)
+  const address = addressOn(device, config.virtualIp ?? '', joining.machine.devices)
+  const text = renderKeepalived({
+    node,
+    interface: device,
+    virtualIp: address,
+    routerId: config.routerId,
+    priority,
+  })
   replaceFile(virtualIpPaths.config, text)
   await ensureRunning(virtualIpUnits.keepalived, [virtualIpPaths.config], await howToApply(joining))
 }
@@ -37,7 +48,7 @@ async function setUpKeepalived(joining: Joining): Promise<void> {
 /** A new cluster's virtual IP must be free. @throws one sentence where another machine has it. */
 async function checkAddressIsFree({ options, machine, placement }: Joining): Promise<void> {
   if (options.as !== 'first' || machine.settings) return
-  const [address] = options.virtualIp.split('/') as [string]
+  const [address = ''] = options.virtualIp?.split('/') ?? []
   if (await answersToArp(placement.interface, address)) {
     throw new UnderstudyError(
       EXIT.config,

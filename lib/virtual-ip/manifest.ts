@@ -60,9 +60,10 @@ export const virtualIp: Component<Context, Joining> = /* @__PURE__ */ describe((
       does: "sets this machine's claim to the address",
     },
   ],
+  wanted: ({ virtualIp }) => virtualIp !== null,
   daemons: [virtualIpUnits.keepalived],
   package: {
-    depends: [
+    recommends: [
       { package: 'keepalived', program: '/usr/sbin/keepalived' },
       { package: 'iputils-arping', program: '/usr/bin/arping' },
     ],

@@ -20,9 +20,10 @@ export async function observeVirtualIpWeight(
 ): Promise<VirtualIpWeightFacts> {
   const { node } = settings
   const file = readText(virtualIpPaths.weight)
-  const facts = { node, file, leads: null, waitedMs: elapsedMs }
+  const hasAddress = settings.virtualIp !== null
+  const facts = { node, hasAddress, file, leads: null, waitedMs: elapsedMs }
   // Consul would not change the decision, and waiting for it costs time.
-  if (isFenced()) return { ...facts, policy: null, leadership: null, fenced: true }
+  if (!hasAddress || isFenced()) return { ...facts, policy: null, leadership: null, fenced: hasAddress }
   const [config, leadership] = await Promise.all([
     orUnknown(consul.get(consulKeys.config)),
     orUnknown(readLeadership(consul)),

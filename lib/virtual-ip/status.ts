@@ -62,7 +62,7 @@ export const section: StatusSection<Context, VirtualIpSeen, VirtualIpReport> = {
   fields({ settings, consul }): VirtualIpFields {
     const config = valueOrUnknown(clusterSettings(consul))
     return {
-      virtualIp: (config === UNKNOWN ? settings : config).virtualIp.split('/')[0] ?? '',
+      virtualIp: (config === UNKNOWN ? settings : config).virtualIp?.split('/')[0] ?? '',
       policy: config === UNKNOWN ? UNKNOWN : config.policy,
     }
   },

@@ -68,7 +68,7 @@ export function rendered(settings: Settings) {
       'keepalived.conf': renderKeepalived({
         node,
         interface: settings.interface,
-        virtualIp: settings.virtualIp,
+        virtualIp: settings.virtualIp ?? '',
         routerId: 51,
         priority,
       }),

@@ -4,8 +4,8 @@ import { describe, test } from 'node:test'
 import { components } from '../../../lib/components.ts'
 import { checkIdsOf } from '../../../lib/consul/definitions.ts'
 import type { Joining, Part } from '../../../lib/consul/joining.ts'
+import { missingPackages } from '../../../lib/core/packages.ts'
 import { joinParts, joinSteps, lookAround, upgradeSteps } from '../../../lib/operations/join-parts.ts'
-import { missingPackages } from '../../../lib/operations/machine.ts'
 import { madeUp } from '../support/made-up.ts'
 
 /** What the made-up part has done. */
@@ -129,9 +129,10 @@ describe('join: a made-up component', () => {
     assert.deepEqual(await joinParts([madeUp]), []))
 
   test('its package is named where its program is missing', () => {
-    const missing = (absent: RegExp) => missingPackages(all, (program) => !absent.test(program))
+    const needed = all.flatMap((component) => component.package.depends ?? [])
+    const missing = (absent: RegExp) => missingPackages(needed, (program) => !absent.test(program))
     assert.deepEqual(missing(/lamp/), ['lamp'])
-    assert.deepEqual(missing(/keepalived|repmgr/), ['repmgr', 'keepalived'])
+    assert.deepEqual(missing(/pgbouncer|repmgr/), ['repmgr', 'pgbouncer'])
     assert.deepEqual(missing(/^$/), [])
   })
 })

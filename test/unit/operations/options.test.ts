@@ -32,6 +32,13 @@ const good: readonly (readonly [line: string, options: JoinOptions])[] = [
     { ...first, database: 'manager', moreDatabases: ['reports', 'app'] },
   ],
   ['--virtual-ip 10.77.0.100/24 --interface eth1', { ...first, interface: 'eth1' }],
+  ['--virtual-ip 10.77.0.100/24 --interface eth1:0', { ...first, interface: 'eth1' }],
+  ['--virtual-ip 10.77.0.100/24 --interface eth1.7', { ...first, interface: 'eth1.7' }],
+  [
+    '--virtual-ip 10.77.0.100/32 --network 10.78.0.0/24',
+    { ...first, virtualIp: '10.77.0.100/32', network: '10.78.0.0/24' },
+  ],
+  ['--virtual-ip none', { ...first, virtualIp: null }],
   ['--consul-join 10.77.0.11', { as: 'joiner', mergeFiles: false, consulJoin: ['10.77.0.11'] }],
   [
     '--consul-join 10.77.0.11 --interface eth1',
@@ -63,6 +70,13 @@ const bad: readonly (readonly [line: string, message: RegExp])[] = [
   ['10.77.0.11', /Unexpected argument '10\.77\.0\.11'/],
   ['--virtual-ip', /--virtual-ip/],
   ['--virtual-ip 10.77.0.100', /IPv4 address with its prefix/],
+  ['--virtual-ip fd00::100/64', /takes an IPv4 address.*, not "fd00::100\/64"/],
+  ['--virtual-ip None', /, or none, not "None"/],
+  [
+    '--virtual-ip none --policy fixed',
+    /--policy fixed places the virtual IP; with --virtual-ip none leave it out/,
+  ],
+  ['--virtual-ip 10.77.0.100/24 --network fd00::/64', /--network takes the IPv4 network.*, not "fd00::\/64"/],
   ['--virtual-ip 10.77.0.0/24', /address of the network itself/],
   ['--virtual-ip 10.77.0.100/24 --policy anywhere', /--policy takes with-primary or fixed, not anywhere/],
   [
@@ -86,6 +100,8 @@ const bad: readonly (readonly [line: string, message: RegExp])[] = [
   ['--virtual-ip 10.77.0.100/24 --database pgbouncer', /because the name is reserved; choose another name/],
   ['--virtual-ip 10.77.0.100/24 --user pg_monitor', /--user does not take "pg_monitor"/],
   ['--consul-join n1', /IPv4 addresses of members, not "n1"/],
+  ['--consul-join fd00::11', /IPv4 addresses of members, not "fd00::11"/],
+  ['--consul-join 10.77.0.11 --network 10.77.0.0/24', /--network is a setting of the whole cluster/],
   ['--consul-join 10.77.0.11,', /not ""/],
   ['--consul-join 10.77.0.11 --virtual-ip 10.77.0.100/24', /--virtual-ip is a setting of the whole cluster/],
   ['--consul-join 10.77.0.11 --durability strict', /--durability is a setting of the whole cluster/],

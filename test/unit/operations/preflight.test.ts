@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import * as v from 'valibot'
 import type { FirstOptions, MachineFacts } from '../../../lib/consul/joining.ts'
 import { consulKeys } from '../../../lib/consul/manifest.ts'
-import { checkAddresses, checkFirst, checkMachine, placeMachine } from '../../../lib/operations/preflight.ts'
+import * as preflight from '../../../lib/operations/preflight.ts'
 import { settings } from '../support/settings.ts'
 
 const BUILT = Date.UTC(2026, 0, 1)
@@ -20,6 +20,14 @@ const machine: MachineFacts = {
   settings: null,
   nowMs: BUILT + 1,
 }
+const { checkAddresses, checkFirst, checkMachine } = preflight
+const placeMachine = (
+  facts: MachineFacts,
+  cluster: string | preflight.Networks,
+  named: string | undefined,
+  source: string | null = null,
+) =>
+  preflight.placeMachine(facts, typeof cluster === 'string' ? { virtualIp: cluster } : cluster, named, source)
 const refused = (exitCode: number, message: RegExp) => ({ name: 'UnderstudyError', exitCode, message })
 
 describe('join: what a machine must have', () => {
@@ -67,7 +75,7 @@ describe('join: what a machine must have', () => {
 })
 
 describe('join: where a machine is', () => {
-  const place = { interface: 'eth1', address: '10.77.0.11', network: '10.77.0.0/24', prefix: 24 }
+  const place = { interface: 'eth1', address: '10.77.0.11', network: '10.77.0.0/24' }
 
   test('on the interface in the network of the virtual IP', () =>
     assert.deepEqual(placeMachine(machine, '10.77.0.100/24', undefined), place))
@@ -87,11 +95,41 @@ describe('join: where a machine is', () => {
     assert.equal(placeMachine({ ...machine, devices }, '10.77.0.100/24', undefined).interface, 'eth1')
     assert.equal(placeMachine({ ...machine, devices }, '10.77.0.100/24', 'eth2').interface, 'eth2')
   })
-  test('the network is as wide as the interface says, not as the virtual IP does', () => {
-    const devices = [{ name: 'eth1', address: '10.77.0.11', prefix: 16 }]
-    const { network, prefix } = placeMachine({ ...machine, devices }, '10.77.0.100/24', undefined)
-    assert.deepEqual([network, prefix], ['10.77.0.0/16', 16])
+  for (const [prefix, network] of [
+    [16, '10.77.0.0/16'],
+    [24, '10.77.0.0/24'],
+    [28, '10.77.0.0/24'],
+    [32, '10.77.0.0/24'],
+  ] as const)
+    test(`the network is as wide as the wider of interface and virtual IP: /${prefix}`, () => {
+      const devices = [{ name: 'eth1', address: '10.77.0.11', prefix }]
+      assert.equal(placeMachine({ ...machine, devices }, '10.77.0.100/24', undefined).network, network)
+    })
+  test('on the address that the other members will see', () => {
+    const devices = [...machine.devices, { name: 'eth1', address: '10.77.0.61', prefix: 24 }]
+    const { address } = placeMachine({ ...machine, devices }, '10.77.0.100/24', undefined, '10.77.0.61')
+    assert.equal(address, '10.77.0.61')
   })
+  test('a member keeps its address', () => {
+    const devices = [{ name: 'eth1', address: '10.77.0.61', prefix: 24 }, ...machine.devices]
+    const { address } = placeMachine(
+      { ...machine, devices, settings },
+      '10.77.0.100/24',
+      undefined,
+      '10.77.0.61',
+    )
+    assert.equal(address, '10.77.0.11')
+  })
+  test('refused: the other members would see another address', () =>
+    assert.throws(
+      () => placeMachine(machine, '10.77.0.100/24', undefined, '192.0.2.5'),
+      refused(
+        78,
+        /from 192\.0\.2\.5, but they would know it by 10\.77\.0\.11; .*\(ip route \.\.\. src 10\.77\.0\.11\)/,
+      ),
+    ))
+  test('a machine that has the virtual IP itself reaches it from there', () =>
+    assert.deepEqual(placeMachine(machine, '10.77.0.100/24', undefined, '10.77.0.100'), place))
   test('refused: the only address in that network is the virtual IP itself', () => {
     const devices = [{ name: 'eth1', address: '10.77.0.100', prefix: 24 }]
     const join = () => placeMachine({ ...machine, devices }, '10.77.0.100/24', undefined)
@@ -127,6 +165,75 @@ describe('join: where a machine is', () => {
     test(`refused: ${caption}`, () =>
       assert.throws(() => placeMachine(machine, virtualIp, named), refused(64, message)))
   }
+})
+
+describe('join: members and clients in networks apart', () => {
+  const network = '10.77.0.0/24'
+
+  test('the virtual IP is on the interface in its network', () =>
+    assert.deepEqual(placeMachine(machine, { virtualIp: '192.0.2.100/24', network }, undefined), {
+      interface: 'eth0',
+      address: '10.77.0.11',
+      network,
+    }))
+  test('or on the one that was named', () => {
+    const devices = [...machine.devices, { name: 'eth2', address: '198.51.100.5', prefix: 24 }]
+    const { interface: device, address } = placeMachine(
+      { ...machine, devices },
+      { virtualIp: '203.0.113.100/32', network },
+      'eth2',
+    )
+    assert.deepEqual([device, address], ['eth2', '10.77.0.11'])
+  })
+  test("one of a single address in the members' network is on their interface", () =>
+    assert.equal(
+      placeMachine(machine, { virtualIp: '10.77.0.100/32', network }, undefined).interface,
+      'eth1',
+    ))
+  test('refused: no interface is in its network, and none was named', () =>
+    assert.throws(
+      () => placeMachine(machine, { virtualIp: '203.0.113.100/24', network }, undefined),
+      refused(64, /203\.0\.113\.100\/24; name the interface that is to carry it with --interface$/),
+    ))
+  test("refused: no address is in the members' network", () =>
+    assert.throws(
+      () => placeMachine(machine, { virtualIp: '192.0.2.100/24', network: '10.78.0.0/24' }, undefined),
+      refused(64, /no address of this machine is in the members' network 10\.78\.0\.0\/24/),
+    ))
+})
+
+describe('join: a cluster without a virtual IP', () => {
+  const none = { virtualIp: null }
+  const only = (prefix: number) => ({
+    ...machine,
+    devices: [{ name: 'eth1', address: '10.77.0.11', prefix }],
+  })
+
+  test('a machine with one address', () =>
+    assert.deepEqual(placeMachine(only(24), none, undefined), {
+      interface: 'eth1',
+      address: '10.77.0.11',
+      network: '10.77.0.0/24',
+    }))
+  test('the interface that was named, where there are more', () =>
+    assert.equal(placeMachine(machine, none, 'eth1').address, '10.77.0.11'))
+  test('a machine with a netmask of /32 in the network that was named', () =>
+    assert.equal(
+      placeMachine(only(32), { ...none, network: '10.77.0.0/24' }, undefined).network,
+      '10.77.0.0/24',
+    ))
+  test('a member knows its network', () =>
+    assert.equal(placeMachine({ ...machine, settings }, none, undefined).address, '10.77.0.11'))
+  for (const [caption, facts] of [
+    ['there are addresses in two networks', machine],
+    ['the netmask is /32', only(32)],
+    ['there is no IPv4 address', { ...machine, devices: [] }],
+  ] as const)
+    test(`refused: ${caption}`, () =>
+      assert.throws(
+        () => placeMachine(facts, none, undefined),
+        refused(64, /cannot be told .*give it with --network ADDRESS\/PREFIX$/),
+      ))
 })
 
 describe('join: a machine that is a member already', () => {

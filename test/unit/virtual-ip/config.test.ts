@@ -1,12 +1,36 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { paths } from '../../../lib/core/paths.ts'
-import { renderKeepalived } from '../../../lib/virtual-ip/config.ts'
+import { addressOn, renderKeepalived } from '../../../lib/virtual-ip/config.ts'
 import { NO_CLAIM, PRIMARY_WEIGHT } from '../../../lib/virtual-ip/decide-weight.ts'
 import { virtualIpPaths } from '../../../lib/virtual-ip/manifest.ts'
 import { golden } from '../../golden/golden.ts'
 
 golden('virtual-ip')
+
+describe('the netmask of the virtual IP on an interface', () => {
+  const on = (prefix: number) =>
+    addressOn('eth0', '10.77.0.100/24', [
+      { name: 'eth0', address: '10.77.0.100', prefix: 24 },
+      { name: 'eth0', address: '10.77.0.11', prefix },
+    ])
+
+  test("is that of the interface's own address", () => assert.equal(on(24), '10.77.0.100/24'))
+  // Connections to other members would come from the virtual IP, whose route is the narrower or the only one.
+  for (const prefix of [16, 28, 32])
+    test(`brings no route where the interface has /${prefix}`, () =>
+      assert.equal(on(prefix), '10.77.0.100/32'))
+  test('is its own where it is alone in its network', () => {
+    assert.equal(
+      addressOn('eth0', '192.0.2.100/24', [{ name: 'eth0', address: '10.77.0.11', prefix: 24 }]),
+      '192.0.2.100/24',
+    )
+    assert.equal(
+      addressOn('eth1', '10.77.0.100/24', [{ name: 'eth0', address: '10.77.0.11', prefix: 16 }]),
+      '10.77.0.100/24',
+    )
+  })
+})
 
 describe('keepalived', () => {
   const text = renderKeepalived({

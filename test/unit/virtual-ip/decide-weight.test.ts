@@ -19,6 +19,7 @@ const LIGHT = '0\n'
 /** n1 is the primary and weighs so. */
 const base: VirtualIpWeightFacts = {
   node: 'n1',
+  hasAddress: true,
   policy: 'with-primary',
   leadership: leadOfN1,
   fenced: false,
@@ -169,6 +170,11 @@ const cases: readonly Case<VirtualIpWeightFacts, VirtualIpWeightPlan>[] = [
     { leadership: UNKNOWN, file: NONE },
     { do: 'nothing', why: 'Consul does not answer' },
   ],
+  [
+    'Without a virtual IP there is nothing to claim, and no connection to close',
+    { hasAddress: false, policy: null, leadership: null },
+    { do: 'nothing', why: 'the cluster has no virtual IP' },
+  ],
 ]
 describe('virtual-ip-weight', () => table(decideVirtualIpWeight, base, cases))
 
@@ -190,6 +196,7 @@ const unknown = fc.constant(UNKNOWN)
 
 const anyFacts: fc.Arbitrary<VirtualIpWeightFacts> = fc.record({
   node,
+  hasAddress: fc.constant(true),
   policy: fc.oneof(policy, unknown),
   leadership: fc.oneof(leadership, unknown),
   fenced: fc.boolean(),
