@@ -1,3 +1,4 @@
+import { command } from './command/manifest.ts'
 import type { Context } from './consul/handler.ts'
 import type { Joining } from './consul/joining.ts'
 import { consul } from './consul/manifest.ts'
@@ -13,5 +14,6 @@ export const components: readonly Component<Context, Joining>[] = [
   postgresql,
   pooler,
   virtualIp,
+  command,
   files,
 ]

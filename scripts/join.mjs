@@ -14,6 +14,8 @@ const help = `understudy join: make this machine a member of a cluster
 
 Settings of the cluster, only for the first machine:
   --virtual-ip none  a cluster without a virtual IP, for a network without VRRP: it needs no keepalived
+  --virtual-ip-command PROGRAM
+                     called on every member when the primary changes, as keepalived calls its notify script
   --network NETWORK  network of the members, such as 10.77.0.0/24 (default: that of the virtual IP; without one, that
                      of this machine's address)
   --database NAME    database of the application (default: app); can be repeated: all are behind PgBouncer

@@ -10,7 +10,8 @@ import type { Config, Credentials } from './schemas.ts'
 /** Each lost attempt means that another machine has taken a seat, of which there are 20. */
 const ATTEMPTS = 50
 /** What the first machine chooses. */
-const SETTINGS = ['virtualIp', 'network', 'database', 'user', 'policy', 'durability', 'copyRate'] as const
+const SETTINGS = ['virtualIp', 'network',
+  'virtualIpCommand', 'database', 'user', 'policy', 'durability', 'copyRate'] as const
 
 /** @returns null where this Consul holds no understudy cluster. */
 export async function readCluster(consul: Consul): Promise<ClusterFacts | null> {
@@ -51,7 +52,7 @@ export async function takeSeat(joining: Joining): Promise<void> {
 /** Settings, secrets and the first seat, all in one transaction that succeeds once. */
 async function writeCluster(joining: Joining, options: FirstOptions): Promise<void> {
   const { consul, placement } = joining
-  const { virtualIp, database, user, password, policy, durability, copyRate } = options
+  const { virtualIp, virtualIpCommand, database, user, password, policy, durability, copyRate } = options
   // Without a virtual IP nothing else would tell joining machines where the members are.
   const network = options.network ?? (virtualIp === null ? placement.network : null)
   const lastOctet = Number(virtualIp?.split('/')[0]?.split('.')[3])
@@ -60,6 +61,8 @@ async function writeCluster(joining: Joining, options: FirstOptions): Promise<vo
     clusterId: randomUUID(),
     virtualIp,
     ...(network === null ? {} : { network }),
+    ...(virtualIpCommand === undefined ? {} : { virtualIpCommand }),
+    vrrp: 'unicast',
     routerId: lastOctet || 1,
     policy,
     durability,

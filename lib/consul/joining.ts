@@ -18,6 +18,8 @@ export interface FirstOptions {
   virtualIp: string | null
   /** The members' network, where it is not that of the virtual IP. */
   network?: string
+  /** Absolute path of a program that is called when the primary changes. */
+  virtualIpCommand?: string
   interface?: string
   database: string
   /** Others that are behind PgBouncer too. */
@@ -133,6 +135,7 @@ export function settingsOf({ machine, placement, cluster, seat, postgresql }: Jo
     network: placement.network,
     kvPrefix: DEFAULT_PREFIX,
     virtualIp: config.virtualIp,
+    ...(config.virtualIpCommand === undefined ? {} : { virtualIpCommand: config.virtualIpCommand }),
     repmgrId,
     vipPriority,
     database: config.database,

@@ -8,7 +8,11 @@ export const config = v.object({
   /** null: the cluster has none. */
   virtualIp: v.nullable(cidr),
   /** The members' network, where it is not that of the virtual IP. */
-  network: v.optional(cidr),
+  network: v.exactOptional(cidr),
+  /** Called on every member when the primary changes: absolute path of a program. */
+  virtualIpCommand: v.exactOptional(v.string()),
+  /** How the machines' keepalived reach each other. Clusters founded without it use multicast. */
+  vrrp: v.optional(v.picklist(['multicast', 'unicast']), 'multicast'),
   /** VRRP virtual router id, 1-255. */
   routerId: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(255)),
   /** `with-primary`: the virtual IP follows the primary. `fixed`: it stays by priority. */

@@ -37,7 +37,7 @@ export interface Component<Context, Joining = never> {
 }
 
 /** What decides of which components a cluster is made. */
-export type ClusterSettings = Pick<Settings, 'virtualIp'>
+export type ClusterSettings = Pick<Settings, 'virtualIp' | 'virtualIpCommand'>
 
 /**
  * A manifest. In a function, which is called without side effects: the bundle of a handler that needs no more than a path of it

@@ -16,6 +16,8 @@ const settings = v.object({
   kvPrefix: v.string(),
   /** ADDRESS/PREFIX; null where the cluster has none. */
   virtualIp: v.nullable(v.string()),
+  /** Called when the primary changes: absolute path of a program. */
+  virtualIpCommand: v.exactOptional(v.string()),
   repmgrId: v.number(),
   vipPriority: v.number(),
   database: v.string(),

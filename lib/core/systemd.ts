@@ -15,7 +15,7 @@ export async function queueUnit(verb: 'start' | 'restart', name: string): Promis
 
 /** Starts, stops or restarts a unit and waits until it is done. */
 export async function unit(
-  verb: 'start' | 'stop' | 'restart' | 'reload' | 'reload-or-restart',
+  verb: 'start' | 'stop' | 'restart' | 'reload' | 'reload-or-restart' | 'try-reload-or-restart',
   name: string,
   timeoutMs = 60_000,
 ): Promise<void> {

@@ -1,3 +1,4 @@
+import { callIfNeeded } from '../command/apply.ts'
 import { CONSUL_PATIENCE_MS, type Context } from '../consul/handler.ts'
 import { readLeadership } from '../consul/observe-leadership.ts'
 import { serviceTag } from '../consul/service-tag.ts'
@@ -69,6 +70,7 @@ export function leadRun() {
     await settle(virtualIpWeight)
     await settle(pooler)
     await attempt('follow', () => followIfNeeded(context))
+    await attempt('virtual-ip-command', () => callIfNeeded(context))
     // Clients wait for the two above; with their patience the run has no time left for more.
     await settle(serviceTag, 0)
     pooledAtMs = null

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { isAbsolute } from 'node:path'
 import * as v from 'valibot'
 import type { JoinOptions } from '../consul/joining.ts'
 import type { DurabilityMode, PlacementPolicy } from '../consul/manifest.ts'
@@ -11,6 +12,7 @@ const OPTIONS = {
   'virtual-ip': { type: 'string' },
   'consul-join': { type: 'string', multiple: true },
   network: { type: 'string' },
+  'virtual-ip-command': { type: 'string' },
   interface: { type: 'string' },
   database: { type: 'string', multiple: true },
   user: { type: 'string' },
@@ -25,6 +27,7 @@ const OPTIONS = {
 const CLUSTER_WIDE = [
   'virtual-ip',
   'network',
+  'virtual-ip-command',
   'database',
   'user',
   'password-file',
@@ -91,11 +94,14 @@ export function parseJoinOptions(argv: readonly string[]): JoinOptions {
   checkName('user', user)
   if (virtualIp === null && policy === 'fixed')
     throw usageError('--policy fixed places the virtual IP; with --virtual-ip none leave it out')
+  const command = values['virtual-ip-command']
+  if (command !== undefined) checkCommand(command, policy)
   const file = values['password-file']
   const password = file === undefined ? {} : { password: readPassword(file) }
   const members = network === undefined ? {} : { network }
+  const called = command === undefined ? {} : { virtualIpCommand: command }
   return {
-    ...{ as: 'first', virtualIp, ...members, database, moreDatabases, user, ...password },
+    ...{ as: 'first', virtualIp, ...members, ...called, database, moreDatabases, user, ...password },
     ...{ policy, durability, ...device, ...copyRate },
   }
 }
@@ -145,6 +151,17 @@ function checkVirtualIp(text: string): void {
 function checkNetwork(text: string): void {
   if (parseCidr(text)) return
   throw usageError(`--network takes the IPv4 network of the members, such as 10.77.0.0/24, not "${text}"`)
+}
+
+function checkCommand(text: string, policy: PlacementPolicy): void {
+  if (!isAbsolute(text))
+    throw usageError(
+      `--virtual-ip-command takes the absolute path of a program, without arguments, not "${text}"`,
+    )
+  if (policy === 'fixed')
+    throw usageError(
+      '--virtual-ip-command is called when the primary changes; with --policy fixed leave it out',
+    )
 }
 
 function checkName(option: string, name: string): void {

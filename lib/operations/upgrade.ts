@@ -2,9 +2,9 @@ import { components } from '../components.ts'
 import type { Context } from '../consul/handler.ts'
 import { recordHistory } from '../consul/history.ts'
 import { type Joining, markConfigured } from '../consul/joining.ts'
+import { wantedBy } from '../core/component.ts'
 import { explain } from '../core/errors.ts'
 import { forgetFailure, recordFailure } from '../core/failure.ts'
-import { parseCidr } from '../core/network.ts'
 import { paths } from '../core/paths.ts'
 import { version } from '../core/version.ts'
 import type { UpgradePlan } from './decide-upgrade.ts'
@@ -29,18 +29,18 @@ export async function applyUpgrade(plan: UpgradePlan, context: Context): Promise
 /** This member as a join sees it that has looked at the machine. */
 async function asJoined({ settings, consul }: Context): Promise<Joining> {
   const { interface: device, address, network, postgresqlVersion, postgresqlPort } = settings
-  const prefix = parseCidr(network)?.prefix ?? 32
+  const wanted = wantedBy(settings, components)
   return {
     version,
     options: { as: 'joiner', consulJoin: [], interface: device, mergeFiles: false },
-    machine: readMachine(components),
-    placement: { interface: device, address, network, prefix },
+    machine: readMachine(wanted),
+    placement: { interface: device, address, network },
     consul,
     cluster: null,
     realm: null,
     seat: null,
     postgresql: { version: postgresqlVersion, port: postgresqlPort, parameters: new Map() },
-    components,
-    parts: await joinParts(components),
+    components: wanted,
+    parts: await joinParts(wanted),
   }
 }

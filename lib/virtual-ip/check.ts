@@ -1,10 +1,13 @@
 import type { Context } from '../consul/handler.ts'
 import { repairedBy } from '../consul/repair.ts'
 import { answering } from '../core/answering.ts'
+import type { CheckLine } from '../core/component.ts'
 import { holdsAddress } from '../core/interfaces.ts'
-import { isStopped } from '../core/systemd.ts'
+import { isStopped, queueUnit } from '../core/systemd.ts'
 import { claimsAddress } from './claim.ts'
+import type { VirtualIpPeersFacts } from './decide-peers.ts'
 import { virtualIpUnits } from './manifest.ts'
+import { virtualIpPeers } from './peers.ts'
 import { virtualIpState } from './state.ts'
 import { virtualIpWeight } from './weight.ts'
 
@@ -14,8 +17,22 @@ const keepalived = answering<Context>(virtualIpUnits.keepalived, async ({ settin
   return !keeps && !(await isStopped(virtualIpUnits.keepalived))
 })
 
+/** Only root may write keepalived's settings. */
+const peers: CheckLine<Context, VirtualIpPeersFacts> = {
+  name: virtualIpPeers.name,
+  observe: virtualIpPeers.observe,
+  decide(facts) {
+    const { do: what, why } = virtualIpPeers.decide(facts)
+    return { do: what, why, problems: what === 'nothing' ? [] : [`${virtualIpPeers.name}: ${what}, ${why}`] }
+  },
+  async apply(plan) {
+    if (plan.do !== 'nothing') await queueUnit('start', virtualIpUnits.peers)
+  },
+}
+
 /** This component's lines of the periodic check. */
 export const lines = [
+  peers,
   repairedBy(virtualIpWeight, 'lead-changed'),
   repairedBy(virtualIpState, virtualIpState.name),
   keepalived,

@@ -1,14 +1,47 @@
+import type { Config, Seats } from '../consul/manifest.ts'
 import type { Device } from '../core/interfaces.ts'
 import { parseCidr, sameNetwork } from '../core/network.ts'
 import { paths } from '../core/paths.ts'
+import type { Settings } from '../core/settings.ts'
 import { virtualIpPaths } from './manifest.ts'
+
+/** The first line of a keepalived.conf of ours. */
+const KEEPALIVED_HEADER = '# Written by understudy. The next join overwrites local changes.'
 
 export interface KeepalivedOptions {
   node: string
+  /** Carries the virtual IP. */
   interface: string
   virtualIp: string
   routerId: number
   priority: number
+  /** Adverts go by unicast: from the interface with this machine's address to those of the other members. */
+  unicast?: { interface: string; address: string; peers: readonly string[] }
+}
+
+/** The other members, in the order of their names. */
+export const peersOf = (self: string, { seats }: Seats): { node: string; address: string }[] =>
+  Object.entries(seats)
+    .filter(([node]) => node !== self)
+    .map(([node, { address }]) => ({ node, address }))
+    .sort((a, b) => a.node.localeCompare(b.node, 'en'))
+
+/** What keepalived of a member is told. @param devices the addresses of this machine. */
+export function keepalivedOf(
+  settings: Settings,
+  config: Pick<Config, 'virtualIp' | 'routerId' | 'vrrp'>,
+  seats: Seats,
+  devices: readonly Device[],
+): KeepalivedOptions {
+  const { node, interface: device, address, vipPriority: priority } = settings
+  const peers = peersOf(node, seats).map((peer) => peer.address)
+  const own = devices.find((one) => one.address === address)?.name ?? device
+  return {
+    ...{ node, interface: device, routerId: config.routerId, priority },
+    virtualIp: addressOn(device, config.virtualIp ?? '', devices),
+    // With nobody to send to, keepalived falls back to multicast by itself, and complains about it.
+    ...(config.vrrp === 'unicast' && peers.length > 0 ? { unicast: { interface: own, address, peers } } : {}),
+  }
 }
 
 /**
@@ -35,7 +68,23 @@ export function renderKeepalived(options: KeepalivedOptions): string {
   // keepalived discards the output of its scripts, so it goes to the journal.
   const handler = `/usr/bin/nice -n 10 /usr/bin/flock --wait 5 ${paths.lock('virtual-ip-state')} ${paths.handler('virtual-ip-state')}`
   const notify = `/usr/bin/systemd-cat --identifier=understudy ${handler}`
-  return `# Written by understudy. The next join overwrites local changes.
+  const { unicast } = options
+  // VRRP may run over another interface than the one that carries the address: both must work.
+  const tracked =
+    unicast === undefined || unicast.interface === options.interface
+      ? ''
+      : `    track_interface {
+        ${options.interface}
+    }
+`
+  const peers =
+    unicast === undefined
+      ? ''
+      : `    unicast_src_ip ${unicast.address}
+    unicast_peer {
+${unicast.peers.map((peer) => `        ${peer}\n`).join('')}    }
+`
+  return `${KEEPALIVED_HEADER}
 global_defs {
     router_id ${options.node}
     enable_script_security
@@ -53,8 +102,8 @@ track_file primary {
 
 vrrp_instance understudy {
     state BACKUP
-    interface ${options.interface}
-    virtual_router_id ${options.routerId}
+    interface ${unicast?.interface ?? options.interface}
+${tracked}${peers}    virtual_router_id ${options.routerId}
     priority ${options.priority}
     advert_int 0.1
     # A former primary that was cut off may still have the weight of a primary: Consul corrects it within this time.

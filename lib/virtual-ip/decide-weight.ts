@@ -16,6 +16,8 @@ export const NO_CLAIM = -254
 
 /** The track file of a machine that claims the address. */
 export const CLAIM = `${PRIMARY_WEIGHT}\n`
+/** The same where priority places the address. */
+export const FIXED_CLAIM = '0\n'
 
 export interface VirtualIpWeightFacts {
   node: string
@@ -30,6 +32,11 @@ export interface VirtualIpWeightFacts {
   file: string | null
   /** The database of this machine runs as a primary. Asked only where Consul does not answer and the file claims the address. */
   leads: boolean | null
+  /**
+   * Every other member hears this machine's adverts. Asked only where priority places the address by adverts from member to member, and
+   * this machine does not claim it yet; else null.
+   */
+  heard: boolean | null
   /** Since this run first looked. */
   waitedMs: number
 }
@@ -56,6 +63,7 @@ export function decideVirtualIpWeight({
   fenced,
   file,
   leads,
+  heard,
   waitedMs,
 }: VirtualIpWeightFacts): VirtualIpWeightPlan {
   const plan = (weight: number, why: string): VirtualIpWeightPlan => {
@@ -72,6 +80,8 @@ export function decideVirtualIpWeight({
     const why = 'Consul does not answer and no primary runs on this machine'
     return waitedMs < CLAIM_MS ? { do: 'nothing', why } : plan(NO_CLAIM, why)
   }
+  if (policy === 'fixed' && heard === false)
+    return plan(NO_CLAIM, "not every other member hears this machine's adverts yet")
   if (policy === 'fixed') return plan(0, 'the policy is fixed: the virtual IP is placed by priority')
   const { leader, primary } = leadership
   const claims = leader?.session ? leader.value.node : primary?.node

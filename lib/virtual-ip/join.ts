@@ -1,15 +1,20 @@
+import type { Consul } from '../consul/client.ts'
 import { howToApply } from '../consul/how-to-apply.ts'
 import { clusterOf, type Joining, type Part, settingsOf } from '../consul/joining.ts'
+import { consulKeys } from '../consul/manifest.ts'
 import { replaceFile } from '../core/atomic-files.ts'
 import { EXIT, UnderstudyError } from '../core/errors.ts'
 import { tryRun } from '../core/exec.ts'
 import { missingPackages, refuseMissing } from '../core/packages.ts'
 import { ensureRunning } from '../core/systemd.ts'
-import { addressOn, renderKeepalived } from './config.ts'
+import { waitFor } from '../core/wait.ts'
+import { keepalivedOf, peersOf, renderKeepalived } from './config.ts'
 import { virtualIp, virtualIpKeys, virtualIpPaths, virtualIpUnits } from './manifest.ts'
 
 /** arping itself ends after 2 s. */
 const ARPING_MS = 5000
+/** A member is told of a new one within a second, or by its next periodic check, which comes every 15 s. */
+const PEERS_MS = 30_000
 
 const setUp = { phase: 'daemons', title: 'set up keepalived', run: setUpKeepalived } as const
 
@@ -31,18 +36,29 @@ export const part: Part = {
 }
 
 async function setUpKeepalived(joining: Joining): Promise<void> {
-  const { node, interface: device, vipPriority: priority } = settingsOf(joining)
+  const { consul, machine } = joining
   const { config } = clusterOf(joining)
-  const address = addressOn(device, config.virtualIp ?? '', joining.machine.devices)
-  const text = renderKeepalived({
-    node,
-    interface: device,
-    virtualIp: address,
-    routerId: config.routerId,
-    priority,
-  })
-  replaceFile(virtualIpPaths.config, text)
+  const settings = settingsOf(joining)
+  const seats = (await consul.get(consulKeys.seats))?.value ?? { schema: 1, seats: {} }
+  const others = peersOf(settings.node, seats).map(({ node }) => node)
+  replaceFile(virtualIpPaths.config, renderKeepalived(keepalivedOf(settings, config, seats, machine.devices)))
+  // With the policy fixed, a machine that hears nobody would take the address.
+  if (config.vrrp === 'unicast' && config.policy === 'fixed') await untilHeard(consul, settings.node, others)
+  // A reload keeps the address.
   await ensureRunning(virtualIpUnits.keepalived, [virtualIpPaths.config], await howToApply(joining))
+  await consul.set(virtualIpKeys.peers(settings.node), { schema: 1, peers: others })
+}
+
+/** Waits until the keepalived of every other member that is up sends its adverts to this machine, too. */
+async function untilHeard(consul: Consul, node: string, others: readonly string[]): Promise<void> {
+  await waitFor(`the keepalived of the other members to know ${node}`, PEERS_MS, async () => {
+    const alive = (await consul.members()).filter((member) => member.alive).map(({ name }) => name)
+    for (const other of others.filter((name) => alive.includes(name))) {
+      const peers = (await consul.get(virtualIpKeys.peers(other)))?.value.peers ?? []
+      if (!peers.includes(node)) throw new Error(`${other} does not yet`)
+    }
+    return true
+  })
 }
 
 /** A new cluster's virtual IP must be free. @throws one sentence where another machine has it. */

@@ -1,11 +1,13 @@
 import * as v from 'valibot'
+import definitions from '../../consul-config/virtual-ip.json' with { type: 'json' }
+import { definitionsOf } from '../consul/definitions.ts'
 import type { Context } from '../consul/handler.ts'
 import type { Joining } from '../consul/joining.ts'
 import { type Component, describe } from '../core/component.ts'
 import { key } from '../core/key.ts'
 import { run } from '../core/paths.ts'
 
-import { count, time } from '../core/schema.ts'
+import { count, name, time } from '../core/schema.ts'
 
 const keepalivedNode = v.object({
   schema: v.literal(1),
@@ -15,9 +17,16 @@ const keepalivedNode = v.object({
 })
 export type KeepalivedNode = v.InferOutput<typeof keepalivedNode>
 
+const keepalivedPeers = v.object({
+  schema: v.literal(1),
+  /** The members to which this machine's keepalived sends its adverts. */
+  peers: v.array(name),
+})
+
 export const virtualIpKeys = {
   nodes: key('keepalived/nodes/', keepalivedNode),
   node: (nodeName: string) => key(`keepalived/nodes/${nodeName}`, keepalivedNode),
+  peers: (nodeName: string) => key(`keepalived/peers/${nodeName}`, keepalivedPeers),
 } as const
 
 export const virtualIpPaths = {
@@ -26,7 +35,10 @@ export const virtualIpPaths = {
   config: '/etc/keepalived/keepalived.conf',
 } as const
 
-export const virtualIpUnits = { keepalived: 'keepalived.service' } as const
+export const virtualIpUnits = {
+  keepalived: 'keepalived.service',
+  peers: 'understudy-peers.service',
+} as const
 
 /** keepalived, which holds the virtual IP on one machine. */
 export const virtualIp: Component<Context, Joining> = /* @__PURE__ */ describe(() => ({
@@ -39,19 +51,30 @@ export const virtualIp: Component<Context, Joining> = /* @__PURE__ */ describe((
       holds: 'VRRP priority, state, since when',
       writtenBy: 'join, `virtual-ip-state`',
     },
+    {
+      key: 'keepalived/peers/NODE',
+      holds: 'the members that its keepalived sends adverts to',
+      writtenBy: 'join, `virtual-ip-peers`',
+    },
   ],
   paths: virtualIpPaths,
   filesAbout: [
     { path: virtualIpPaths.config, holds: 'settings of keepalived' },
     { path: virtualIpPaths.weight, holds: "this machine's weight in the election of the virtual IP" },
   ],
-  ports: [{ port: 'IP protocol 112', what: 'VRRP version 3, multicast', from: "the members' segment" }],
+  ports: [{ port: 'IP protocol 112', what: 'VRRP version 3, unicast', from: 'the members' }],
   handlers: [
     {
       name: 'virtual-ip-state',
       user: 'keepalived_script, consul',
       calledBy: "keepalived's `notify`; `check`",
       does: 'publishes whether it holds the address',
+    },
+    {
+      name: 'virtual-ip-peers',
+      user: 'root',
+      calledBy: 'understudy-peers.service',
+      does: 'tells keepalived who the other members are',
     },
     {
       name: 'virtual-ip-weight',
@@ -67,6 +90,7 @@ export const virtualIp: Component<Context, Joining> = /* @__PURE__ */ describe((
       { package: 'keepalived', program: '/usr/sbin/keepalived' },
       { package: 'iputils-arping', program: '/usr/bin/arping' },
     ],
+    units: [virtualIpUnits.peers],
     dropIns: [{ unit: virtualIpUnits.keepalived, file: 'restart.conf', as: 'understudy.conf' }],
     tmpfiles: [
       // Shared by two users, of whom keepalived gives its own a strict umask.
@@ -74,14 +98,17 @@ export const virtualIp: Component<Context, Joining> = /* @__PURE__ */ describe((
       'd /run/understudy/keepalived 0755 consul consul',
       'f /run/understudy/keepalived/weight 0644 consul consul - -254',
     ],
-    polkit: [{ user: 'consul', verb: 'kill', units: [virtualIpUnits.keepalived] }],
+    polkit: [
+      { user: 'consul', verb: 'kill', units: [virtualIpUnits.keepalived] },
+      { user: 'consul', verb: 'start', units: [virtualIpUnits.peers] },
+    ],
     users: [
       // Who keepalived runs its notify script as.
       'getent passwd keepalived_script >/dev/null || adduser --system --quiet --no-create-home --home /nonexistent --ingroup understudy keepalived_script',
       'adduser --quiet keepalived_script understudy',
     ],
   },
-  consul: () => ({ services: [], watches: [] }),
+  consul: (settings) => definitionsOf(definitions, settings),
   check: () => import('./check.ts'),
   status: () => import('./status.ts'),
   join: () => import('./join.ts'),

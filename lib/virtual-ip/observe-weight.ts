@@ -1,3 +1,4 @@
+import type { Consul } from '../consul/client.ts'
 import type { Context } from '../consul/handler.ts'
 import { consulKeys } from '../consul/manifest.ts'
 import { readLeadership } from '../consul/observe-leadership.ts'
@@ -7,8 +8,9 @@ import type { Settings } from '../core/settings.ts'
 import { orUnknown, UNKNOWN } from '../core/unknown.ts'
 import { localDatabase, probeLocal } from '../postgresql/database.ts'
 import { isFenced } from '../postgresql/fence-marker.ts'
-import { CLAIM, type VirtualIpWeightFacts } from './decide-weight.ts'
-import { virtualIpPaths } from './manifest.ts'
+import { isHeardByAll } from './decide-peers.ts'
+import { CLAIM, FIXED_CLAIM, type VirtualIpWeightFacts } from './decide-weight.ts'
+import { virtualIpKeys, virtualIpPaths } from './manifest.ts'
 
 /** How long the local database may take to answer: it is asked where Consul is silent, and the address may have to leave. */
 const DATABASE_MS = 1000
@@ -21,7 +23,7 @@ export async function observeVirtualIpWeight(
   const { node } = settings
   const file = readText(virtualIpPaths.weight)
   const hasAddress = settings.virtualIp !== null
-  const facts = { node, hasAddress, file, leads: null, waitedMs: elapsedMs }
+  const facts = { node, hasAddress, file, leads: null, heard: null, waitedMs: elapsedMs }
   // Consul would not change the decision, and waiting for it costs time.
   if (!hasAddress || isFenced()) return { ...facts, policy: null, leadership: null, fenced: hasAddress }
   const [config, leadership] = await Promise.all([
@@ -31,7 +33,18 @@ export async function observeVirtualIpWeight(
   const policy = config === UNKNOWN || config === null ? UNKNOWN : config.value.policy
   const blind = policy === UNKNOWN || leadership === UNKNOWN
   const leads = blind && file === CLAIM ? await runsPrimary(settings) : null
-  return { ...facts, policy, leadership, fenced: false, leads }
+  const mayClaim = policy === 'fixed' && file !== FIXED_CLAIM && config !== UNKNOWN
+  const heard = mayClaim && config?.value.vrrp === 'unicast' ? await isHeard(consul, node) : null
+  return { ...facts, policy, leadership, fenced: false, leads, heard }
+}
+
+async function isHeard(consul: Consul, node: string): Promise<boolean> {
+  const [seats, published] = await Promise.all([
+    orUnknown(consul.get(consulKeys.seats)),
+    orUnknown(consul.get(virtualIpKeys.peers(node))),
+  ])
+  if (seats === UNKNOWN || seats === null || published === UNKNOWN) return false
+  return isHeardByAll(node, seats.value, published?.value.peers ?? null)
 }
 
 async function runsPrimary({ postgresqlPort }: Settings): Promise<boolean> {

@@ -47,6 +47,8 @@ const cases: readonly Case[] = [
     deadlineMs: 20_000,
   },
   { handler: 'virtual-ip-weight', weight: '0\n', exitCode: 0, plan: 'nothing', deadlineMs: 20_000 },
+  { handler: 'virtual-ip-peers', exitCode: 0, plan: 'nothing', deadlineMs: 20_000 },
+  { handler: 'virtual-ip-command', exitCode: 0, plan: 'nothing', deadlineMs: 20_000 },
   { handler: 'service-tag', exitCode: 0, plan: 'nothing', deadlineMs: 20_000 },
   { handler: 'follow', exitCode: 0, plan: 'nothing', deadlineMs: 20_000 },
   ...['MASTER', 'BACKUP', 'FAULT', 'STOP'].map((state): Case => {
@@ -287,6 +289,8 @@ describe('bad input', { skip, concurrency }, () => {
     ['service-tag'],
     ['start-gate', '17-main'],
     ['virtual-ip-weight'],
+    ['virtual-ip-peers'],
+    ['virtual-ip-command'],
   ]
   for (const [index, [handler, ...args]] of calls.entries()) {
     const [what, text] = documents[index % documents.length] ?? ['', '']

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { runInNewContext } from 'node:vm'
+import { commandUnits } from '../../lib/command/manifest.ts'
 import { components } from '../../lib/components.ts'
 import { consulUnits } from '../../lib/consul/manifest.ts'
 import { serviceTag } from '../../lib/consul/service-tag.ts'
@@ -65,8 +66,6 @@ describe('the package', () => {
       'adduser',
       'consul (>= 1.8)',
       'dbus',
-      'iputils-arping',
-      'keepalived',
       'nodejs (>= 18.19)',
       'pgbouncer',
       'polkitd',
@@ -76,6 +75,8 @@ describe('the package', () => {
       'syncthing (>= 1.19)',
       'systemd',
     ])
+    // A cluster without a virtual IP needs neither.
+    assert.deepEqual(field('Recommends').split(', '), ['iputils-arping', 'keepalived'])
   })
 
   test('belongs to root, and nobody else can write or is kept out', () => {
@@ -248,7 +249,7 @@ describe('what is named exists', () => {
     )
     const expected = [
       ...['failover', 'fence', 'files', 'follow', 'pooler', 'rejoin', 'start-gate', 'upgrade'],
-      ...['virtual-ip-weight', 'watchdog'],
+      ...['virtual-ip-command', 'virtual-ip-peers', 'virtual-ip-weight', 'watchdog'],
     ]
     assert.deepEqual(named.sort(), expected)
     for (const name of named) assert.ok(handlers.includes(name), name)
@@ -300,6 +301,8 @@ describe('polkit: who may do what with which unit', () => {
     ['consul', 'start', postgresqlUnits.follow],
     ['consul', 'start', postgresqlUnits.rejoin],
     ['consul', 'start', consulUnits.upgrade],
+    ['consul', 'start', virtualIpUnits.peers],
+    ['consul', 'start', commandUnits.call],
     // Daemons that hang.
     ['consul', 'kill', consulUnits.agent],
     ['consul', 'kill', virtualIpUnits.keepalived],

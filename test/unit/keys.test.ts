@@ -14,6 +14,7 @@ const config = {
   schema: 1,
   clusterId: '0b9c8a1e-5a2f-4c53-9d0e-8f6f7a1b2c3d',
   virtualIp: '10.77.0.100/24',
+  vrrp: 'unicast',
   routerId: 51,
   policy: 'with-primary',
   durability: 'quorum',
@@ -36,6 +37,12 @@ const history = {
 
 const good: readonly (readonly [what: string, key: Key<unknown>, document: unknown])[] = [
   ['the configuration', consulKeys.config, config],
+  [
+    'the configuration without a virtual IP',
+    consulKeys.config,
+    { ...config, virtualIp: null, network: '10.77.0.0/24', virtualIpCommand: '/usr/local/sbin/move' },
+  ],
+  ['the members that keepalived knows', virtualIpKeys.peers('n1'), { schema: 1, peers: ['n2'] }],
   ['the configuration with fixed placement', consulKeys.config, { ...config, policy: 'fixed' }],
   ['the configuration, and commits always wait', consulKeys.config, { ...config, durability: 'strict' }],
   ['the configuration, and commits never wait', consulKeys.config, { ...config, durability: 'async' }],

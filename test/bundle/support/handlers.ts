@@ -32,6 +32,8 @@ export const handlers: Readonly<Record<string, Budget>> = {
   files: { kilobytes: 520, event: 2.0 },
   'files-gate': { kilobytes: 57, event: 1.9 },
   'start-gate': { kilobytes: 560, event: 2.3 },
+  'virtual-ip-command': { kilobytes: 70, event: 1.9 },
+  'virtual-ip-peers': { kilobytes: 67, event: 1.9 },
   'virtual-ip-weight': { kilobytes: 353, event: 2.2 },
 }
 

@@ -61,6 +61,8 @@ export const byHand: readonly ByHand[] = [
     as: [...asUser('keepalived_script'), ...underLock(`${LOCKS}/virtual-ip-state`)],
     args: ({ isPrimary }) => ['INSTANCE', 'understudy', isPrimary ? 'MASTER' : 'BACKUP', '100'],
   },
+  { handler: 'virtual-ip-command', as: asUser('keepalived_script') },
+  { handler: 'virtual-ip-peers', as: [] },
   { handler: 'virtual-ip-weight', as: asConsul },
 ]
 

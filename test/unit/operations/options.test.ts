@@ -38,6 +38,10 @@ const good: readonly (readonly [line: string, options: JoinOptions])[] = [
     '--virtual-ip 10.77.0.100/32 --network 10.78.0.0/24',
     { ...first, virtualIp: '10.77.0.100/32', network: '10.78.0.0/24' },
   ],
+  [
+    '--virtual-ip none --virtual-ip-command /usr/local/sbin/move',
+    { ...first, virtualIp: null, virtualIpCommand: '/usr/local/sbin/move' },
+  ],
   ['--virtual-ip none', { ...first, virtualIp: null }],
   ['--consul-join 10.77.0.11', { as: 'joiner', mergeFiles: false, consulJoin: ['10.77.0.11'] }],
   [
@@ -71,6 +75,18 @@ const bad: readonly (readonly [line: string, message: RegExp])[] = [
   ['--virtual-ip', /--virtual-ip/],
   ['--virtual-ip 10.77.0.100', /IPv4 address with its prefix/],
   ['--virtual-ip fd00::100/64', /takes an IPv4 address.*, not "fd00::100\/64"/],
+  [
+    '--virtual-ip none --virtual-ip-command move',
+    /takes the absolute path of a program, without arguments, not "move"/,
+  ],
+  [
+    '--virtual-ip 10.77.0.100/24 --policy fixed --virtual-ip-command /bin/true',
+    /called when the primary changes; with --policy fixed/,
+  ],
+  [
+    '--consul-join 10.77.0.11 --virtual-ip-command /bin/true',
+    /--virtual-ip-command is a setting of the whole cluster/,
+  ],
   ['--virtual-ip None', /, or none, not "None"/],
   [
     '--virtual-ip none --policy fixed',

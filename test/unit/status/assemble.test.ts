@@ -65,6 +65,7 @@ const consul: ConsulReadings = {
       schema: 1,
       clusterId: '5b2a4f0e-0000-4000-8000-000000000000',
       virtualIp: '10.77.0.100/24',
+      vrrp: 'unicast',
       routerId: 51,
       policy: 'with-primary',
       durability: 'strict',

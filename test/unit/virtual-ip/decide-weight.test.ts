@@ -25,6 +25,7 @@ const base: VirtualIpWeightFacts = {
   fenced: false,
   file: HEAVY,
   leads: null,
+  heard: null,
   waitedMs: 0,
 }
 /** Consul does not answer, and this machine claims the address. */
@@ -171,6 +172,21 @@ const cases: readonly Case<VirtualIpWeightFacts, VirtualIpWeightPlan>[] = [
     { do: 'nothing', why: 'Consul does not answer' },
   ],
   [
+    'With fixed placement a machine that comes back claims nothing before every other member hears it',
+    { policy: 'fixed', file: NONE, heard: false },
+    { do: 'nothing', why: "not every other member hears this machine's adverts yet" },
+  ],
+  [
+    'They all hear it',
+    { policy: 'fixed', file: NONE, heard: true },
+    { do: 'write', why: 'the policy is fixed: the virtual IP is placed by priority', file: LIGHT },
+  ],
+  [
+    'A holder that is there already keeps the address while a new member is told to its keepalived',
+    { policy: 'fixed', file: LIGHT },
+    { do: 'nothing', why: 'the policy is fixed: the virtual IP is placed by priority' },
+  ],
+  [
     'Without a virtual IP there is nothing to claim, and no connection to close',
     { hasAddress: false, policy: null, leadership: null },
     { do: 'nothing', why: 'the cluster has no virtual IP' },
@@ -202,6 +218,7 @@ const anyFacts: fc.Arbitrary<VirtualIpWeightFacts> = fc.record({
   fenced: fc.boolean(),
   file,
   leads: fc.option(fc.boolean()),
+  heard: fc.option(fc.boolean()),
   waitedMs: fc.constantFrom(0, 4000),
 })
 
