@@ -98,14 +98,27 @@ describe('odd netmasks, no multicast, no name server', () => {
   })
 
   test('another speaker of VRRP with the same id, a flushed firewall and more addresses change nothing', async () => {
-    const rival = `vrrp_instance rival { state MASTER
-      interface br0
-      virtual_router_id 100
-      priority 254
-      advert_int 0.1
-      virtual_ipaddress { 10.77.0.99/24 } }`
     await run(['nsenter', `--net=${namespacePath(switchNamespace(lab.name))}`, 'nft', 'flush', 'ruleset'])
-    void rival
+    // A router of somebody else, which sends to everybody.
+    const rival = `vrrp_instance rival {
+        state MASTER
+        interface eth0
+        virtual_router_id 100
+        priority 254
+        advert_int 1
+        virtual_ipaddress { 10.77.0.99/24 }
+      }
+`
+    await lab.exec('n3', ['sh', '-euc', 'cat >/etc/rival.conf'], { input: rival })
+    await sh(
+      'n3',
+      'systemd-run --unit=rival --quiet keepalived -n -f /etc/rival.conf -p /run/rival.pid -r /run/rival-vrrp.pid',
+    )
+    await waitFor(
+      'the rival speaks',
+      30_000,
+      async () => (await holdersOf(lab, ['n3'], '10.77.0.99')).length === 1 || null,
+    )
     await onAll(
       `nft flush ruleset
        number=$(hostname | tr -d n)
