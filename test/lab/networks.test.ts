@@ -1,9 +1,9 @@
 /**
  * Networks as machines have them: netmasks of /32 and /28, a network that drops multicast and has another speaker of VRRP, no name
- * server, flushed firewalls; and a network without VRRP, where the operator's command moves an address.
+ * server, flushed firewalls.
  */
 import assert from 'node:assert/strict'
-import { after, before, describe, test } from 'node:test'
+import { after, before, test } from 'node:test'
 import { waitFor } from '../../lib/core/wait.ts'
 import {
   appPassword,
@@ -20,6 +20,7 @@ import { Lab } from './lib/lab.ts'
 import { namespacePath, switchNamespace } from './lib/network.ts'
 import { CREATE_TABLE } from './lib/writer.ts'
 
+const name = 'networks'
 const all = ['n1', 'n2', 'n3']
 let lab: Lab
 let password = ''
@@ -29,15 +30,12 @@ const sh = async (machine: string, script: string): Promise<string> =>
 const onAll = (script: string, machines = all): Promise<string[]> =>
   Promise.all(machines.map((machine) => sh(machine, script)))
 
-/** A lab of its own for the tests of the calling block, with the package installed. */
-function ownLab(name: string, machines: number): void {
-  before(async () => {
-    await Lab.remove(name)
-    lab = await Lab.up({ name, machines, log: console.log })
-    await lab.installPackage(packageFile())
-  })
-  after(() => Lab.remove(name))
-}
+before(async () => {
+  await Lab.remove(name)
+  lab = await Lab.up({ name, machines: 3, log: console.log })
+  await lab.installPackage(packageFile())
+})
+after(() => Lab.remove(name))
 
 /** Joins by a member; on a busy host a daemon may answer too late, and then the same command is run again. */
 const joinInTime = (machine: string, member?: string): Promise<true> =>
@@ -54,195 +52,91 @@ const untilPrimary = (machine: string): Promise<string> =>
     return typeof primary === 'string' ? primary : null
   })
 
-describe('odd netmasks, no multicast, no name server', () => {
-  ownLab('networks', 3)
+/** Gives a machine its address with another netmask, as clouds do, and a route to the others. */
+const remask = (machine: string, address: string, prefix: number): Promise<string> =>
+  sh(
+    machine,
+    `ip address del ${address}/24 dev eth0
+     ip address add ${address}/${prefix} dev eth0
+     ip route add 10.77.0.0/24 dev eth0 src ${address}`,
+  )
 
-  /** Gives a machine its address with another netmask, as clouds do, and a route to the others. */
-  const remask = (machine: string, address: string, prefix: number): Promise<string> =>
-    sh(
-      machine,
-      `ip address del ${address}/24 dev eth0
-       ip address add ${address}/${prefix} dev eth0
-       ip route add 10.77.0.0/24 dev eth0 src ${address}`,
-    )
-
-  test('members join and fail over', async () => {
-    const drop = `add table bridge networks
-      add chain bridge networks forward { type filter hook forward priority 0; policy accept; }
-      add rule bridge networks forward ip daddr 224.0.0.18 drop\n`
-    await run(['nsenter', `--net=${namespacePath(switchNamespace(lab.name))}`, 'nft', '-f', '-'], drop)
-    await remask('n2', '10.77.0.12', 32)
-    await remask('n3', '10.77.0.13', 28)
-    await onAll('echo nameserver 192.0.2.1 >/etc/resolv.conf; echo "127.0.0.1 localhost" >/etc/hosts')
-    await joinInTime('n1')
-    await joinInTime('n2', 'n1')
-    await joinInTime('n3', 'n1')
-    for (const machine of all) await untilHealthy(lab, machine)
-    password = await appPassword(lab, 'n1')
-    await sqlThroughVirtualIp(lab, password, CREATE_TABLE)
-  })
-
-  test('keepalived knows the other members, and a member that joins takes the address from nobody', async () => {
-    for (const [machine, others] of [
-      ['n1', ['10.77.0.12', '10.77.0.13']],
-      ['n2', ['10.77.0.11', '10.77.0.13']],
-      ['n3', ['10.77.0.11', '10.77.0.12']],
-    ] as const) {
-      const config = await sh(machine, 'cat /etc/keepalived/keepalived.conf')
-      assert.deepEqual(
-        config
-          .match(/unicast_peer \{([^}]*)\}/)?.[1]
-          ?.trim()
-          .split(/\s+/),
-        others,
-      )
-      assert.equal(await sh(machine, 'stat -c "%U %a" /etc/keepalived/keepalived.conf'), 'root 644')
-    }
-    // n1 was told of n2 and of n3 while it held the address.
-    const log = await sh('n1', 'journalctl --no-pager --output=cat --unit=keepalived')
-    assert.match(log, /Entering MASTER STATE/)
-    assert.doesNotMatch(log, /removing|never/)
-  })
-
-  test('another speaker of VRRP with the same id, a flushed firewall and more addresses change nothing', async () => {
-    await run(['nsenter', `--net=${namespacePath(switchNamespace(lab.name))}`, 'nft', 'flush', 'ruleset'])
-    // A router of somebody else, which sends to everybody.
-    const rival = `vrrp_instance rival {
-        state MASTER
-        interface eth0
-        virtual_router_id 100
-        priority 254
-        advert_int 1
-        virtual_ipaddress { 10.77.0.99/24 }
-      }
-`
-    await lab.exec('n3', ['sh', '-euc', 'cat >/etc/rival.conf'], { input: rival })
-    await sh(
-      'n3',
-      'systemd-run --unit=rival --quiet keepalived -n -f /etc/rival.conf -p /run/rival.pid -r /run/rival-vrrp.pid',
-    )
-    await waitFor(
-      'the rival speaks',
-      30_000,
-      async () => (await holdersOf(lab, ['n3'], '10.77.0.99')).length === 1 || null,
-    )
-    await onAll(
-      `nft flush ruleset
-       number=$(hostname | tr -d n)
-       ip address add 10.77.0.2$number/24 dev eth0 label eth0:1
-       ip address add fd77::1$number/64 dev eth0`,
-    )
-    await joinInTime('n2', 'n1')
-    await untilHealthy(lab, 'n2')
-    assert.deepEqual(await holdersOf(lab, all), ['n1'])
-    await sqlThroughVirtualIp(lab, password, 'insert into written (value) values (1)')
-  })
-
-  test('the primary loses its power', async () => {
-    await lab.poweroff('n1')
-    await untilWritable(lab, password, 60_000)
-    const primary = await untilPrimary('n2')
-    assert.ok(primary === 'n2' || primary === 'n3', primary)
-    assert.deepEqual(await holdersOf(lab, ['n2', 'n3']), [primary])
-  })
+test('members join and fail over', async () => {
+  const drop = `add table bridge networks
+    add chain bridge networks forward { type filter hook forward priority 0; policy accept; }
+    add rule bridge networks forward ip daddr 224.0.0.18 drop\n`
+  await run(['nsenter', `--net=${namespacePath(switchNamespace(lab.name))}`, 'nft', '-f', '-'], drop)
+  await remask('n2', '10.77.0.12', 32)
+  await remask('n3', '10.77.0.13', 28)
+  await onAll('echo nameserver 192.0.2.1 >/etc/resolv.conf; echo "127.0.0.1 localhost" >/etc/hosts')
+  await joinInTime('n1')
+  await joinInTime('n2', 'n1')
+  await joinInTime('n3', 'n1')
+  for (const machine of all) await untilHealthy(lab, machine)
+  password = await appPassword(lab, 'n1')
+  await sqlThroughVirtualIp(lab, password, CREATE_TABLE)
 })
 
-describe('without a virtual IP and without keepalived', () => {
-  ownLab('none', 3)
-
-  const FLOATING = '10.77.0.200'
-  const MOVE = '/usr/local/sbin/move-address'
-  /** What a provider's call would do. */
-  const script = `#!/bin/sh
-set -eu
-echo "$1 $2 $3 $(id -un) $UNDERSTUDY_NODE $UNDERSTUDY_PRIMARY" >>/run/understudy/command/calls
-case $3 in
-  MASTER) ip address replace ${FLOATING}/32 dev eth0; arping -U -q -c 1 -I eth0 ${FLOATING} || true ;;
-  BACKUP) ip address del ${FLOATING}/32 dev eth0 2>/dev/null || true ;;
-esac
-`
-  const install = (machine: string): Promise<unknown> =>
-    lab.exec(machine, ['sh', '-euc', `cat >${MOVE}.new; chmod 755 ${MOVE}.new; mv ${MOVE}.new ${MOVE}`], {
-      input: script,
-    })
-  const psql = async (target: string, text: string): Promise<string> => {
-    const env = { PGPASSWORD: password, PGCONNECT_TIMEOUT: '5' }
-    const argv = ['psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', target, '-c', text]
-    return (await lab.clientExec(argv, { env, timeoutMs: 30_000 })).stdout.trim()
+test('keepalived knows the other members, and a member that joins takes the address from nobody', async () => {
+  for (const [machine, others] of [
+    ['n1', ['10.77.0.12', '10.77.0.13']],
+    ['n2', ['10.77.0.11', '10.77.0.13']],
+    ['n3', ['10.77.0.11', '10.77.0.12']],
+  ] as const) {
+    const config = await sh(machine, 'cat /etc/keepalived/keepalived.conf')
+    assert.deepEqual(
+      config
+        .match(/unicast_peer \{([^}]*)\}/)?.[1]
+        ?.trim()
+        .split(/\s+/),
+      others,
+    )
+    assert.equal(await sh(machine, 'stat -c "%U %a" /etc/keepalived/keepalived.conf'), 'root 644')
   }
-  const SEVERAL =
-    'host=10.77.0.11,10.77.0.12,10.77.0.13 port=6432 dbname=app user=app target_session_attrs=read-write'
-  const BEHIND = `host=${FLOATING} port=6432 dbname=app user=app`
-  const untilDone = (target: string, text: string): Promise<string> =>
-    waitFor(`a client of ${target} can write`, 60_000, () => psql(target, text))
-  /** The addresses that Consul's DNS on a machine gives for the primary. */
-  const primaryByName = (machine: string): Promise<string> =>
-    sh(
-      machine,
-      `node -e "const r = new (require('dns').promises.Resolver)(); r.setServers(['127.0.0.1:8600'])
-       r.resolve4('primary.postgresql.service.consul').then((a) => console.log(a.join()))"`,
-    )
+  // n1 was told of n2 and of n3 while it held the address.
+  const log = await sh('n1', 'journalctl --no-pager --output=cat --unit=keepalived')
+  assert.match(log, /Entering MASTER STATE/)
+  assert.doesNotMatch(log, /removing|never/)
+})
 
-  test('join refuses a command that others can change, and makes a healthy cluster with a good one', async () => {
-    await onAll('dpkg --purge keepalived iputils-arping || dpkg --purge keepalived')
-    const first = ['understudy', 'join', '--virtual-ip', 'none', '--virtual-ip-command', MOVE]
-    const refused = await lab.exec('n1', first, { reject: false })
-    assert.equal(refused.exitCode, 78, refused.stderr)
-    assert.match(refused.stderr, /the virtual IP command \S+ is not there; every member needs it/)
-    await install('n1')
-    const joined = await lab.exec('n1', first, { reject: false, timeoutMs: 180_000 })
-    assert.equal(joined.exitCode, 0, joined.stdout + joined.stderr)
-    const missing = await join(lab, 'n2', 'n1')
-    assert.equal(missing.exitCode, 78, missing.stderr)
-    for (const machine of ['n2', 'n3']) {
-      await install(machine)
-      await joinInTime(machine, 'n1')
+test('another speaker of VRRP with the same id, a flushed firewall and more addresses change nothing', async () => {
+  await run(['nsenter', `--net=${namespacePath(switchNamespace(lab.name))}`, 'nft', 'flush', 'ruleset'])
+  // A router of somebody else, which sends to everybody.
+  const rival = `vrrp_instance rival {
+      state MASTER
+      interface eth0
+      virtual_router_id 100
+      priority 254
+      advert_int 1
+      virtual_ipaddress { 10.77.0.99/24 }
     }
-    for (const machine of all) {
-      const { summary } = await untilHealthy(lab, machine)
-      assert.match(summary, /^healthy: n1 is the primary/)
-    }
-    password = await appPassword(lab, 'n1')
-    await psql(SEVERAL, CREATE_TABLE)
-    assert.equal(await primaryByName('n2'), '10.77.0.11')
-    assert.deepEqual(await holdersOf(lab, all, FLOATING), ['n1'])
-    assert.match(
-      await sh('n1', 'cat /run/understudy/command/calls'),
-      /^INSTANCE understudy MASTER keepalived_script n1 n1$/m,
-    )
-  })
+`
+  await lab.exec('n3', ['sh', '-euc', 'cat >/etc/rival.conf'], { input: rival })
+  await sh(
+    'n3',
+    'systemd-run --unit=rival --quiet keepalived -n -f /etc/rival.conf -p /run/rival.pid -r /run/rival-vrrp.pid',
+  )
+  await waitFor(
+    'the rival speaks',
+    30_000,
+    async () => (await holdersOf(lab, ['n3'], '10.77.0.99')).length === 1 || null,
+  )
+  await onAll(
+    `nft flush ruleset
+     number=$(hostname | tr -d n)
+     ip address add 10.77.0.2$number/24 dev eth0 label eth0:1
+     ip address add fd77::1$number/64 dev eth0`,
+  )
+  await joinInTime('n2', 'n1')
+  await untilHealthy(lab, 'n2')
+  assert.deepEqual(await holdersOf(lab, all), ['n1'])
+  await sqlThroughVirtualIp(lab, password, 'insert into written (value) values (1)')
+})
 
-  test('the primary loses its power: clients of several hosts, of the name and of the floating address go on', async () => {
-    await lab.poweroff('n1')
-    await untilDone(SEVERAL, 'insert into written (value) values (1)')
-    const primary = await untilPrimary('n2')
-    await untilDone(BEHIND, 'insert into written (value) values (2)')
-    assert.deepEqual(await holdersOf(lab, ['n2', 'n3'], FLOATING), [primary])
-    await waitFor(
-      "Consul's name leads to the new primary",
-      30_000,
-      async () =>
-        (await primaryByName('n2')) === lab.machines.find(({ name }) => name === primary)?.address || null,
-    )
-    await lab.poweron('n1')
-    await untilHealthy(lab, 'n1')
-    assert.deepEqual(await holdersOf(lab, all, FLOATING), [primary])
-  })
-
-  test('a command that fails, hangs or is killed is named, and called again', async () => {
-    const again = `rm -f /run/understudy/command/done.json; systemctl start --no-block understudy-command`
-    await sh('n1', `printf '#!/bin/sh\\necho no route >&2; exit 3\\n' >${MOVE}; ${again}`)
-    await waitFor('the status names the failure', 60_000, async () => {
-      const { problems } = await statusFrom(lab, 'n1')
-      return (
-        problems.some((text) => /virtual IP command has failed .*ended with 3: no route/.test(text)) || null
-      )
-    })
-    await sh('n1', `printf '#!/bin/sh\\nsleep 100\\n' >${MOVE}`)
-    await waitFor('it hangs', 30_000, async () => (await sh('n1', 'pgrep -x sleep || true')) || null)
-    await sh('n1', 'systemctl kill --signal=KILL understudy-command')
-    await install('n1')
-    await untilHealthy(lab, 'n1')
-    assert.equal(await sh('n1', 'cat /run/understudy/command/done.json | grep -c BACKUP'), '1')
-  })
+test('the primary loses its power', async () => {
+  await lab.poweroff('n1')
+  await untilWritable(lab, password, 60_000)
+  const primary = await untilPrimary('n2')
+  assert.ok(primary === 'n2' || primary === 'n3', primary)
+  assert.deepEqual(await holdersOf(lab, ['n2', 'n3']), [primary])
 })

@@ -88,7 +88,9 @@ describe('consul', () => {
       const keys = services(prefix, 5432).watches.flatMap(({ type, key }) => (type === 'key' ? [key] : []))
       assert.deepEqual(
         keys.sort(),
-        [consulKeys.config, consulKeys.leader, consulKeys.primary].map(({ path }) => prefix + path),
+        [consulKeys.config, consulKeys.leader, consulKeys.primary, consulKeys.seats].map(
+          ({ path }) => prefix + path,
+        ),
       )
     }
   })
