@@ -34,13 +34,16 @@ export function keepalivedOf(
   devices: readonly Device[],
 ): KeepalivedOptions {
   const { node, interface: device, address, vipPriority: priority } = settings
-  const peers = peersOf(node, seats).map((peer) => peer.address)
+  const [alone = ''] = config.virtualIp?.split('/') ?? []
+  const others = peersOf(node, seats).map((peer) => peer.address)
+  // With nobody to send to, keepalived would use multicast, and give the address up for a moment when it learns of the second
+  // machine. What is sent to the virtual IP does not leave the machine that holds it.
+  const peers = others.length > 0 ? others : [alone]
   const own = devices.find((one) => one.address === address)?.name ?? device
   return {
     ...{ node, interface: device, routerId: config.routerId, priority },
     virtualIp: addressOn(device, config.virtualIp ?? '', devices),
-    // With nobody to send to, keepalived falls back to multicast by itself, and complains about it.
-    ...(config.vrrp === 'unicast' && peers.length > 0 ? { unicast: { interface: own, address, peers } } : {}),
+    ...(config.vrrp === 'unicast' ? { unicast: { interface: own, address, peers } } : {}),
   }
 }
 

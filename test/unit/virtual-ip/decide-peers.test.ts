@@ -92,8 +92,12 @@ describe('virtual-ip-peers', () => {
     }
   })
 
-  test('one machine alone has nobody to send to', () =>
-    assert.doesNotMatch(decideVirtualIpPeers({ ...base, seats: seatsOf(1) }).file ?? '', /unicast/))
+  // keepalived gives the address up where a reload makes unicast of multicast.
+  test('one machine alone uses unicast as well, and sends to nobody', () => {
+    const { file = '', peers } = decideVirtualIpPeers({ ...base, seats: seatsOf(1) })
+    assert.match(file, / unicast_src_ip 10\.77\.0\.11\n +unicast_peer \{\n +10\.77\.0\.100\n +\}/)
+    assert.deepEqual(peers, [])
+  })
 
   test('VRRP runs over the members, the address is on another interface, and both must work', () => {
     const more = [...devices, { name: 'eth1', address: '192.0.2.11', prefix: 24 }]
