@@ -193,10 +193,16 @@ const joinErrors: readonly (readonly [args: readonly string[], error: RegExp])[]
   [[...first, '--user', "a'b"], /--user takes a name of lower-case letters/],
   [['--virtual-ip', 'none', '--policy', 'fixed'], /--policy fixed places the virtual IP; .* leave it out$/],
   [['--virtual-ip', 'none', '--network', 'fd00::/64'], /--network takes the IPv4 network.*not "fd00::\/64"$/],
-  [[...first, '--virtual-ip-command', 'move.sh'], /--virtual-ip-command takes the absolute path.*"move\.sh"$/],
+  [
+    [...first, '--virtual-ip-command', 'move.sh'],
+    /--virtual-ip-command takes the absolute path.*"move\.sh"$/,
+  ],
   [[...first, '--policy', 'fixed', '--virtual-ip-command', '/bin/true'], /--policy fixed leave it out$/],
   [['--consul-join', 'fd00::11'], /IPv4 addresses of members, not "fd00::11"$/],
-  [['--consul-join', '10.77.0.11', '--network', '10.77.0.0/24'], /--network is a setting of the whole cluster/],
+  [
+    ['--consul-join', '10.77.0.11', '--network', '10.77.0.0/24'],
+    /--network is a setting of the whole cluster/,
+  ],
   [[...first, '--surprise'], /Unknown option '--surprise'; see understudy join --help$/],
   [[...first, 'now'], /Unexpected argument 'now'/],
 ]
