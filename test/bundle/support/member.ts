@@ -62,7 +62,8 @@ export class Member {
   }: { consul?: Away; node?: string } = {}) {
     this.#consul = consul
     for (const path of ['etc/understudy', 'usr/bin', 'tmp', 'run/postgresql']) this.#make(path)
-    for (const path of ['lock', 'pgbouncer', 'keepalived', 'database']) this.#make(`run/understudy/${path}`)
+    for (const path of ['lock', 'pgbouncer', 'keepalived', 'database', 'command'])
+      this.#make(`run/understudy/${path}`)
     cpSync(built, this.#path('usr/lib/understudy/handlers'), { recursive: true })
     for (const name of shellHandlers) {
       const script = this.#path(`usr/lib/understudy/handlers/${name}`)
