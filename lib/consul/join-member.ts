@@ -19,7 +19,6 @@ export async function publishMember(joining: Joining): Promise<void> {
     const joinedAt = published?.joinedAt ?? new Date().toISOString()
     await consul.set(consulKeys.node(node), { schema: 1, address, joinedAt, versions })
   }
-  markConfigured()
 }
 
 /** A joining server counts for the quorum only once autopilot has made it a voter. */
@@ -31,6 +30,8 @@ const waitForVote = (consul: Consul, node: string): Promise<true> =>
 /** Waits until this machine's server votes and its own checks pass. Consul spreads their first runs over their intervals. */
 export async function confirmMember({ machine, consul, parts }: Joining): Promise<void> {
   const { node } = machine
+  // The check, which has to pass, says so where another build has configured this machine.
+  markConfigured()
   await waitForVote(consul, node)
   const required = parts.flatMap(({ checks = [] }) => checks)
   await waitFor(`the checks of ${node} to pass (${required.join(', ')})`, CHECKS_MS, async () => {

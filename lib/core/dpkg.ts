@@ -1,13 +1,30 @@
+import { readFileSync, statSync } from 'node:fs'
 import { execQuick } from './exec-quick.ts'
 
-/** Both read files of the system and answer in some milliseconds; a busy disk may take seconds. */
+/** dpkg-query reads one file and answers in some milliseconds; a busy disk may take seconds. */
 const ASK_MS = 5000
+/** Held by dpkg as long as it changes anything. */
+const LOCK = '/var/lib/dpkg/lock'
+
+/** Is somebody's lock on the file with this inode among these? @param locks what /proc/locks holds, see proc(5). */
+export const isLocked = (locks: string, inode: number): boolean =>
+  locks.split('\n').some((line) => !line.includes('->') && line.includes(`:${inode} `))
+
+/** Does dpkg run? */
+function isAtWork(): boolean {
+  const lock = statSync(LOCK, { throwIfNoEntry: false })
+  return lock !== undefined && isLocked(readFileSync('/proc/locks', 'utf8'), lock.ino)
+}
 
 /** Is dpkg at work on this package? Not where a dpkg that was broken off has left it half installed: nobody would end that. */
 export async function isReplaced(name: string): Promise<boolean> {
-  const dpkg = await execQuick('/usr/bin/pgrep', ['--exact', 'dpkg'], ASK_MS)
-  if (dpkg.exitCode !== 0) return false
-  const { exitCode, stdout } = await execQuick('/usr/bin/dpkg-query', ['--status', name], ASK_MS)
-  // A package that dpkg does not know is nothing that it replaces.
-  return exitCode === 0 && !/^Status: .* installed$/m.test(stdout)
+  if (!isAtWork()) return false
+  try {
+    const { exitCode, stdout } = await execQuick('/usr/bin/dpkg-query', ['--status', name], ASK_MS)
+    // A package that dpkg does not know is nothing that it replaces.
+    return exitCode === 0 && !/^Status: .* installed$/m.test(stdout)
+  } catch {
+    // dpkg ends by itself: until then nothing is started on a guess.
+    return true
+  }
 }

@@ -79,7 +79,7 @@ async function activeSinceMs(name: string, since: 'restart' | 'reload'): Promise
   const timestamp = since === 'restart' ? 'ActiveEnterTimestampMonotonic' : 'StateChangeTimestampMonotonic'
   const said = await systemctl(['show', `--property=ActiveState,${timestamp}`, name], ASK_MS)
   const value = (property: string): string => new RegExp(`^${property}=(.*)$`, 'm').exec(said)?.[1] ?? ''
-  if (value('ActiveState') !== 'active') return null
+  if (!['active', 'reloading'].includes(value('ActiveState'))) return null
   // Both are CLOCK_MONOTONIC: systemd's in microseconds, ours in nanoseconds.
   const ageMs = Number(process.hrtime.bigint() / 1_000_000n) - Number(value(timestamp)) / 1000
   return Date.now() - ageMs

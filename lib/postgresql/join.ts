@@ -31,7 +31,7 @@ export const part: Part = {
   ],
   upgrade: [
     { phase: 'data', title: 'configure PostgreSQL', run: configureAgain },
-    { phase: 'publication', title: 'set up repmgrd', run: setUpRepmgrd },
+    { phase: 'publication', title: 'set up repmgrd', run: startRepmgrd },
   ],
   async publish(joining) {
     const { node, repmgrId, address, postgresqlPort: port } = settingsOf(joining)

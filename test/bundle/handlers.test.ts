@@ -8,10 +8,10 @@ import { paths } from '../../lib/core/paths.ts'
 import { built, handlers, Installed, logged, repository, run, shellHandlers } from './support/handlers.ts'
 
 /** Never reached from a handler: what only people need of a manifest; pg's native driver, and its sockets on Cloudflare. */
-const NEVER_LOADED = ['./join.ts', './status.ts', 'pg-native', 'cloudflare:sockets']
+const NEVER_LOADED = ['./check.ts', './join.ts', './status.ts', 'pg-native', 'cloudflare:sockets']
 
-/** PostgreSQL of a machine that has not joined is none of our business, and repmgr has events during a join. */
-const UNJOINED = ['files-gate', 'repmgr-event', 'start-gate']
+/** PostgreSQL of a machine that has not joined is none of our business, repmgr has events during a join, and dpkg upgrades anywhere. */
+const UNJOINED = ['files-gate', 'repmgr-event', 'start-gate', 'upgrade']
 
 /** Arguments that are right, where a handler wants some. */
 const RIGHT: Readonly<Record<string, readonly string[]>> = {
@@ -92,7 +92,7 @@ for (const [name, budget] of Object.entries(handlers)) {
 
     // Nobody waits for these: they run programs with execa, whose import takes half as long as the start of Node. The start gate
     // imports it only where no lock is held.
-    if (!['files', 'rejoin', 'start-gate'].includes(name))
+    if (!['files', 'rejoin', 'start-gate', 'upgrade'].includes(name))
       test('does not carry execa', () => assert.ok(!text.includes('execa')))
     test('carries neither zx nor a client of Consul from npm', () =>
       assert.doesNotMatch(text, /node_modules\/(zx|consul|papi)\//))

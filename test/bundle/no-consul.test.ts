@@ -34,6 +34,7 @@ const restarting = databases('passing', 'warning', 'passing')
 const failed = databases('critical', 'warning', 'passing')
 const failover = 'start --no-block understudy-failover.service'
 const fence = 'start --no-block understudy-fence.service'
+const upgrade = 'start --no-block understudy-upgrade.service'
 const withdraw = 'start --no-block understudy-withdraw.service'
 const notify = (state: string) => ['INSTANCE', 'understudy', state, '150']
 
@@ -151,9 +152,10 @@ const cases: readonly Case[] = [
     exitCode: 1,
     // Consul keeps this as the output of its check, and writes it to its catalogue when it changes.
     stderr: /^$/,
-    stdout: /^Consul does not answer, failover is suspended\nnot running: understudy-repmgrd.*$/,
+    stdout:
+      /^Consul does not answer, failover is suspended\nnot running: understudy-repmgrd.*\nthis machine is configured by an earlier build, .*$/,
     // It looks again once.
-    asked: [fence, fence],
+    asked: [fence, upgrade, fence, upgrade],
     deadlineMs: 12_000,
   },
   {
@@ -207,7 +209,8 @@ describe('no Consul', { skip, concurrency }, () => {
           if (stderr !== undefined) assert.match(ended.stderr, stderr)
           const lines = logged(ended.stderr)
           if (plan !== undefined) assert.equal(lines.at(-1)?.['do'], plan, ended.stderr)
-          assert.deepEqual(member.asked(), asked)
+          // What is asked at the same moment may come in any order.
+          assert.deepEqual(member.asked().sort(), [...asked].sort())
           assert.deepEqual(
             member.state().filter((line) => !/^run (asked|understudy\/lock\/lead-changed) /.test(line)),
             before,
