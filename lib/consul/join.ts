@@ -66,11 +66,19 @@ export const part: Part = {
     { phase: 'confirmation', title: 'wait for the checks', run: confirmMember },
   ],
   upgrade: [
-    { phase: 'membership', title: 'start Consul', run: startConsul },
+    { phase: 'membership', title: 'configure Consul', run: configureConsul },
     { phase: 'membership', title: 'read the cluster', run: takeSeat },
     { phase: 'registration', title: 'register services, checks and watches', run: registerServices },
     { phase: 'publication', title: 'publish the member', run: publishMember },
   ],
   checks: ['serfHealth', 'understudy'],
   leave: [],
+}
+
+/** An agent that a person has stopped stays stopped. */
+async function configureConsul(joining: Joining): Promise<void> {
+  const { agent } = consulUnits
+  if ((await unitStates([agent])).get(agent) !== 'active')
+    throw new UnderstudyError(EXIT.unavailable, `${agent} does not run`)
+  await startConsul(joining)
 }

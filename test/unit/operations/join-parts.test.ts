@@ -83,7 +83,7 @@ describe('join: the steps', () => {
     assert.deepEqual(
       upgradeSteps(await joinParts(all)).map(({ title }) => title),
       [
-        ...['start Consul', 'read the cluster', 'configure PostgreSQL'],
+        ...['configure Consul', 'read the cluster', 'configure PostgreSQL'],
         ...['set up PgBouncer', 'set up keepalived', 'set up Syncthing', 'set up the lamp'],
         ...['register services, checks and watches', 'publish the member', 'set up repmgrd'],
       ],
