@@ -1,6 +1,7 @@
 import { components } from '../components.ts'
 import type { Context } from '../consul/handler.ts'
 import { recordHistory } from '../consul/history.ts'
+import { readCluster } from '../consul/join-cluster.ts'
 import { type Joining, markConfigured } from '../consul/joining.ts'
 import { wantedBy } from '../core/component.ts'
 import { explain } from '../core/errors.ts'
@@ -36,7 +37,8 @@ async function asJoined({ settings, consul }: Context): Promise<Joining> {
     machine: readMachine(wanted),
     placement: { interface: device, address, network },
     consul,
-    cluster: null,
+    // Whom Consul looks for at its start.
+    cluster: await readCluster(consul),
     realm: null,
     seat: null,
     postgresql: { version: postgresqlVersion, port: postgresqlPort, parameters: new Map() },
