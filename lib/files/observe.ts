@@ -5,6 +5,13 @@ import { type Copy, copyElsewhere, copyHere, type FilesSeen, type FolderCopies }
 /** The report of the handler `files`, which has paused it, says why. */
 const PAUSED: Copy = { state: 'stopped', files: 0, bytes: 0 }
 
+function errorText(errors: readonly { path: string; error: string }[]): string | null {
+  const [first, ...more] = errors
+  if (first === undefined) return null
+  const others = more.length === 0 ? '' : ` (and ${more.length} more)`
+  return printable(`${first.path}: ${first.error.trimEnd()}${others}`)
+}
+
 /** Asks this machine's Syncthing for every folder and machine. @throws `unavailable` if it does not answer. */
 export async function observeFiles(daemon: Syncthing): Promise<FilesSeen> {
   const [devices, folders, connected] = await Promise.all([
@@ -15,12 +22,12 @@ export async function observeFiles(daemon: Syncthing): Promise<FilesSeen> {
   const copies = folders.map(async ({ id, label, path, paused }): Promise<FolderCopies> => {
     if (paused) return { label, path, sequence: -1, here: PAUSED, others: new Map() }
     const status = await daemon.folderStatus(id)
-    const [error] = status.pullErrors > 0 ? await daemon.errors(id) : []
+    const errors = status.pullErrors > 0 ? await daemon.errors(id) : []
     const others = devices.map(async ({ deviceID, name }) => {
       const copy = copyElsewhere(connected.has(deviceID), await daemon.completion(id, deviceID))
       return [name, copy] as const
     })
-    const here = copyHere(status, error ? printable(`${error.path}: ${error.error}`) : null)
+    const here = copyHere(status, errorText(errors))
     return { label, path, sequence: status.sequence, here, others: new Map(await Promise.all(others)) }
   })
   return {

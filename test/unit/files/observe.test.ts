@@ -272,7 +272,7 @@ describe('files: what is seen', () => {
     for (const { method } of seen) assert.equal(method, 'GET')
   })
 
-  test('of several errors the first, of that folder alone', async () => {
+  test('of several errors the first, and how many more, of that folder alone', async () => {
     const { daemon } = await daemonWith({
       [`/rest/db/status?${websiteOf}`]: { ...quiet, pullErrors: 2 },
       [`/rest/folder/errors?${websiteOf}&perpage=1000`]: {
@@ -285,7 +285,7 @@ describe('files: what is seen', () => {
     const { folders } = await observeFiles(daemon)
     assert.deepEqual(
       folders.map(({ here }) => here),
-      [inSync, { state: 'failing', files: 0, bytes: 0, why: 'a/b: permission denied' }],
+      [inSync, { state: 'failing', files: 0, bytes: 0, why: 'a/b: permission denied (and 1 more)' }],
     )
   })
 
