@@ -10,7 +10,6 @@ import { Lab } from './lib/lab.ts'
 import { putRight } from './lib/restore.ts'
 
 const name = 'odd-files'
-const suite = process.env['UNDERSTUDY_SUITE'] === 'bookworm' ? 'bookworm' : 'trixie'
 const both = ['n1', 'n2']
 const ARCHIVE = `${RESOURCES}/archive`
 let lab: Lab
@@ -32,7 +31,7 @@ const checkOutput = (machine: string): Promise<string> =>
   )
 
 before(async () => {
-  lab = await upJoined({ name, suite, machines: 2, log: console.log })
+  lab = await upJoined({ name, machines: 2, log: console.log })
 })
 afterEach(() => putRight(lab, console.error))
 after(() => Lab.remove(name))
