@@ -10,8 +10,16 @@ import type { Config, Credentials } from './schemas.ts'
 /** Each lost attempt means that another machine has taken a seat, of which there are 20. */
 const ATTEMPTS = 50
 /** What the first machine chooses. */
-const SETTINGS = ['virtualIp', 'network',
-  'virtualIpCommand', 'database', 'user', 'policy', 'durability', 'copyRate'] as const
+const SETTINGS = [
+  'virtualIp',
+  'network',
+  'virtualIpCommand',
+  'database',
+  'user',
+  'policy',
+  'durability',
+  'copyRate',
+] as const
 
 /** @returns null where this Consul holds no understudy cluster. */
 export async function readCluster(consul: Consul): Promise<ClusterFacts | null> {
