@@ -11,13 +11,13 @@ export function readFailure(path: string): Failure | null {
   }
 }
 
-/** Counts one more failure on top of those before. */
+/** Counts one more failure on top of those before. Where the clock was set back, the time begins anew. */
 export function recordFailure(path: string, reason: string, nowMs: number): void {
   const before = readFailure(path)
   const last = new Date(nowMs).toISOString()
   const failure: Failure = {
     count: (before?.count ?? 0) + 1,
-    since: before?.since ?? last,
+    since: before !== null && before.since <= last ? before.since : last,
     last,
     reason: inOneLine(reason),
   }

@@ -93,7 +93,7 @@ export function decideStaleCheck({ reason }: { reason: string | null }): CheckPl
   return { do: 'nothing', why: reason.trim(), problems: [reason.trim()] }
 }
 
-/** The upkeep looks at least every 15 s, and whatever was ended comes back within some seconds: two runs, and some delay. */
+/** The upkeep looks about every 15 s, and whatever was ended comes back within some seconds: two runs, and some delay. */
 export const STRANGER_MS = 60_000
 
 /** A stream under the name of a member that is not the member's own. @param facts.ended the last one that the upkeep has ended. */

@@ -28,7 +28,7 @@ const cases: readonly Case<AnsweringFacts, AnsweringPlan>[] = [
     { do: 'kill', why: silent, problems: [killed] },
   ],
   [
-    'A clock that was set back only delays it',
+    'A clock that was set back delays it until the next run: the time begins anew',
     { nowMs: Date.parse(NOW) - 10_000 },
     { do: 'remember', why: silent, problems: [silent] },
   ],

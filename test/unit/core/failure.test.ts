@@ -28,6 +28,12 @@ describe('failures of a work', () => {
     assert.deepEqual(readFailure(path), { count: 2, since: NOW, last: LATER, reason: 'no answer' })
   })
 
+  test('a clock that was set back starts the time anew: a daemon that hangs must not wait an hour for its end', () => {
+    recordFailure(path, 'no answer', NOW_MS + 3_600_000)
+    recordFailure(path, 'no answer', NOW_MS)
+    assert.deepEqual(readFailure(path), { count: 2, since: NOW, last: NOW, reason: 'no answer' })
+  })
+
   test('of what a program said, the last line that is no hint', () => {
     const said =
       'pg_rewind ended with 1: connecting\npg_rewind: fatal: no such file\nHINT: look\n  DETAIL: there\n\n'
