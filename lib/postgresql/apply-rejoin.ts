@@ -10,7 +10,7 @@ import { log } from '../core/log.ts'
 import type { Settings } from '../core/settings.ts'
 import { stopHard, unit } from '../core/systemd.ts'
 import { restartRepmgrd } from './apply-follow.ts'
-import { withDatabase } from './client.ts'
+import { type Target, withDatabase } from './client.ts'
 import { cloneStandby } from './clone.ts'
 import { renderConninfo } from './config-conninfo.ts'
 import { SESSION_OPTIONS } from './config-session.ts'
@@ -96,7 +96,8 @@ async function rewind(settings: Settings, primary: Primary): Promise<void> {
     dbname: 'postgres',
     passfile: postgresqlPaths.repmgrPassfile,
   })
-  if (version < 16) await checkpoint(primary)
+  const database = { host: primary.address, port: primary.port, user: 'repmgr', database: 'repmgr' }
+  await readyForRewind(version, database)
   markRewind(version)
   await run(
     postgresqlPaths.bin(version, 'pg_rewind'),
@@ -147,7 +148,6 @@ async function clone(
  * Until its first checkpoint, a new primary looks to pg_rewind as if it were on the old timeline: before PostgreSQL 16 it then says
  * that no rewind is required, and the standby cannot start (commit 009eeee746 of PostgreSQL).
  */
-async function checkpoint({ address: host, port }: Primary): Promise<void> {
-  const target = { host, port, user: 'repmgr', database: 'repmgr' }
-  await withDatabase(target, CHECKPOINT_MS, (connection) => connection.query('checkpoint'))
+export async function readyForRewind(version: number, primary: Target): Promise<void> {
+  if (version < 16) await withDatabase(primary, CHECKPOINT_MS, (connection) => connection.query('checkpoint'))
 }

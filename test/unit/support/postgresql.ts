@@ -22,8 +22,8 @@ export const releases: readonly { name: string; bin: string }[] = [
     .filter(({ bin }) => existsSync(join(bin, 'initdb'))),
 ]
 
-/** PostgreSQL refuses to run as root: in a user namespace it takes itself for somebody else, and its files are still root's. */
-function asNobody(program: string, argv: readonly string[]): [file: string, argv: string[]] {
+/** PostgreSQL and its programs refuse to run as root: in a user namespace it takes itself for somebody else, and its files are still root's. */
+export function asNobody(program: string, argv: readonly string[]): [file: string, argv: string[]] {
   if (process.getuid?.() !== 0) return [program, [...argv]]
   return ['unshare', ['--user', '--map-user=65534', '--map-group=65534', '--', program, ...argv]]
 }
@@ -40,14 +40,14 @@ wal_retrieve_retry_interval = 100ms
 export class TestServer {
   readonly directory = mkdtempSync(join(tmpdir(), 'understudy-postgresql-'))
   readonly target: Target = { host: this.directory, port: 5432, user: 'postgres', database: 'postgres' }
-  readonly #bin: string
+  readonly bin: string
   #pid = 0
 
   private constructor(bin: string) {
-    this.#bin = bin
+    this.bin = bin
   }
 
-  get #data(): string {
+  get data(): string {
     return join(this.directory, 'data')
   }
 
@@ -55,23 +55,23 @@ export class TestServer {
   static async start(bin: string, more = ''): Promise<TestServer> {
     const server = new TestServer(bin)
     const options = ['-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync']
-    const [file, argv] = asNobody(join(bin, 'initdb'), ['-D', server.#data, ...options])
+    const [file, argv] = asNobody(join(bin, 'initdb'), ['-D', server.data, ...options])
     await promisify(execFile)(file, argv)
-    writeFileSync(join(server.#data, 'postgresql.conf'), settings(server.target.port) + more, { flag: 'a' })
-    await server.#run()
+    writeFileSync(join(server.data, 'postgresql.conf'), settings(server.target.port) + more, { flag: 'a' })
+    await server.run()
     return server
   }
 
   /** Stops the server for a moment, and starts a copy of it that streams from it under this name. */
   async standby(name: string): Promise<TestServer> {
-    const standby = new TestServer(this.#bin)
-    await this.#end()
-    cpSync(this.#data, standby.#data, { recursive: true })
-    await this.#run()
+    const standby = new TestServer(this.bin)
+    await this.end()
+    cpSync(this.data, standby.data, { recursive: true })
+    await this.run()
     const conninfo = `host=${this.directory} port=${this.target.port} user=postgres application_name=${name}`
-    writeFileSync(join(standby.#data, 'standby.signal'), '')
-    writeFileSync(join(standby.#data, 'postgresql.auto.conf'), `primary_conninfo = '${conninfo}'\n`)
-    await standby.#run()
+    writeFileSync(join(standby.data, 'standby.signal'), '')
+    writeFileSync(join(standby.data, 'postgresql.auto.conf'), `primary_conninfo = '${conninfo}'\n`)
+    await standby.run()
     await waitFor(`${name} to stream`, SERVER_MS, async () => {
       const sql = `select 1 from pg_stat_replication where application_name = '${name}' and state = 'streaming'`
       return (await this.ask(sql)).length > 0 || null
@@ -98,25 +98,28 @@ export class TestServer {
   }
 
   async restart(): Promise<void> {
-    await this.#end()
-    await this.#run()
+    await this.end()
+    await this.run()
   }
 
   /** Ends the server and removes what it had. */
   async remove(): Promise<void> {
-    await this.#end()
+    await this.end()
     rmSync(this.directory, { recursive: true })
   }
 
-  async #run(): Promise<void> {
-    const options = ['-D', this.#data, '-k', this.directory]
-    const [file, argv] = asNobody(join(this.#bin, 'postgres'), options)
+  /** Starts the server again. */
+  async run(): Promise<void> {
+    const options = ['-D', this.data, '-k', this.directory]
+    const [file, argv] = asNobody(join(this.bin, 'postgres'), options)
     const child = spawn(file, argv, { stdio: 'ignore' })
     this.#pid = child.pid ?? 0
     await waitFor('PostgreSQL to start', SERVER_MS, () => this.ask('select 1'), 20)
   }
 
-  async #end(): Promise<void> {
+  /** Stops the server as a shutdown of the machine does. */
+  async end(): Promise<void> {
+    if (!isAlive(this.#pid)) return
     process.kill(this.#pid, 'SIGINT')
     await waitFor('PostgreSQL to stop', SERVER_MS, async () => !isAlive(this.#pid) || null, 20)
   }
