@@ -11,10 +11,10 @@ const AWAY_MS = 25_000
 /** A primary goes on alone after 35 s at the latest (docs/operator/operations.md). */
 const ALONE_MS = 45_000
 const ROWS_ALONE = 50
-/** A primary that is cut off fences itself after 11 s at the latest (README.md); then it acknowledges nothing. */
-const FENCED_MS = 11_000
+/** A primary that has gone on alone and is cut off is noticed by the check, and stops after 30 s at the latest (README.md). */
+const FENCED_MS = 30_000
 /** How long it is watched. */
-const WATCH_MS = 25_000
+const WATCH_MS = 40_000
 
 /** Starts or stops the databases of all machines but one. */
 const onOthers = (stage: Stage, machine: string, verb: 'start' | 'stop') =>
