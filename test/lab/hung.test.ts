@@ -123,16 +123,12 @@ test('daemons of the active machine hang: clients write again within 60 s, and e
 test('the disk of the primary hangs: another machine takes over', async () => {
   const primary = await primaryNow()
   try {
-    const { outageMs, lost } = await outageOf(
-      () => lab.exec(primary, ['fsfreeze', '--freeze', '/var/lib/postgresql']),
-      90_000,
-      100,
-    )
+    const { outageMs, lost } = await outageOf(() => lab.hangDisk(primary), 90_000, 100)
     console.log(`disk frozen: written after ${outageMs} ms`)
     assert.equal(lost, 0)
     await untilMoved(primary, 10_000)
   } finally {
-    await lab.exec(primary, ['fsfreeze', '--unfreeze', '/var/lib/postgresql'])
+    await lab.resumeDisk(primary)
   }
   await untilHealthy(lab, 'n1')
 })

@@ -1,7 +1,9 @@
 /** First-hand looks at machines of which some may be off, frozen or hanging: each look has a short deadline. */
-import { poolerAnswer, statusFrom, VIRTUAL_IP } from '../lib/cluster.ts'
+import { waitFor } from '../../../lib/core/wait.ts'
+import { poolerAnswer, sqlAsPostgres, statusFrom, VIRTUAL_IP } from '../lib/cluster.ts'
 import type { Lab } from '../lib/lab.ts'
 import { steadyNow } from '../lib/steady-clock.ts'
+import type { Copy } from './evidence.ts'
 import type { DatabaseView, MachineView } from './order.ts'
 
 /** Which machine is the primary, and which are standbys. */
@@ -11,6 +13,8 @@ export interface Roles {
 }
 
 const ASK_MS = 4000
+/** A standby that is in order is behind by less than a second. */
+const REPLAY_MS = 30_000
 
 const DATABASE_SQL = `select case when pg_is_in_recovery()
   then json_build_object('role', 'standby',
@@ -83,4 +87,22 @@ export async function rowsOf(lab: Lab, machine: string): Promise<number[]> {
   const argv = ['runuser', '-u', 'postgres', '--', 'psql', '-XAtq', '-d', 'app', '-c', sql]
   const { stdout } = await lab.exec(machine, argv, { timeoutMs: 60_000 })
   return stdout === '' ? [] : stdout.split('\n').map(Number)
+}
+
+/** What a standby has. It gets the time to replay what the primary has before. */
+export async function copyOn(lab: Lab, standby: string, primary: string): Promise<Copy> {
+  const before = await rowsOf(lab, primary)
+  const until = await sqlAsPostgres(lab, primary, 'select pg_current_wal_lsn()')
+  const replayed = `select pg_last_wal_replay_lsn() >= '${until}'`
+  await waitFor(`${standby} to replay`, REPLAY_MS, async () => {
+    return (await sqlAsPostgres(lab, standby, replayed)) === 't' || null
+  })
+  const rows = await rowsOf(lab, standby)
+  return { machine: standby, before, rows, after: await rowsOf(lab, primary) }
+}
+
+/** The main process of a unit; '0' where it does not run. */
+export async function mainPid(lab: Lab, machine: string, unit: string): Promise<string> {
+  const show = ['systemctl', 'show', '--property=MainPID', '--value', unit]
+  return (await lab.exec(machine, show, { timeoutMs: ASK_MS })).stdout.trim()
 }

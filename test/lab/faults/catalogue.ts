@@ -1,5 +1,6 @@
 /** Every fault by its name. */
 import type { Fault } from './fault.ts'
+import { hungFaults } from './hung-faults.ts'
 import { loneFaults } from './lone-faults.ts'
 import { machineFaults } from './machine-faults.ts'
 import { networkFaults } from './network-faults.ts'
@@ -12,6 +13,7 @@ const catalogue = {
   ...machineFaults,
   ...networkFaults,
   ...programFaults,
+  ...hungFaults,
   ...sequenceFaults,
   ...promotionFaults,
   ...rejoinFaults,

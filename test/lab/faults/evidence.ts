@@ -36,6 +36,14 @@ export interface Evidence {
   commitsWait: boolean
 }
 
+/** What a standby has, beside what its primary had before and after that: rows come, and none goes. */
+export interface Copy {
+  readonly machine: string
+  readonly before: readonly number[]
+  readonly rows: readonly number[]
+  readonly after: readonly number[]
+}
+
 /** A promise that was broken. */
 export interface Violation {
   rule:
@@ -44,6 +52,7 @@ export interface Violation {
     | 'double'
     | 'shared timeline'
     | 'overlap'
+    | 'differs'
     | 'returned as primary'
     | 'not recovered'
     | 'unexpected'

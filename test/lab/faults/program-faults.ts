@@ -3,6 +3,8 @@ import { type Fault, nothingToHeal } from './fault.ts'
 
 /** In the command lines of everything that is ours, but not in that of whoever looks for it. */
 const OURS = '/usr/lib/understud[y]/'
+/** Which process pkill is meant to find. */
+export const CHECKPOINTER = ['-u', 'postgres', '-f', '^postgres: .*checkpointer']
 const DATABASE_PID = 'head -n 1 /var/lib/postgresql/*/main/postmaster.pid'
 
 export const programFaults = {
@@ -11,7 +13,8 @@ export const programFaults = {
     on: ['primary', 'standby'],
     takes: 'nothing',
     async inject({ lab }, { machine }) {
-      await lab.exec(machine, ['sh', '-c', `kill -KILL "$(${DATABASE_PID})"`])
+      // Where another fault has ended it, there is nothing to kill. So it is with all of these.
+      await lab.exec(machine, ['sh', '-c', `kill -KILL "$(${DATABASE_PID})"`], { reject: false })
       return nothingToHeal
     },
   },
@@ -20,11 +23,22 @@ export const programFaults = {
     on: ['primary', 'standby'],
     takes: 'the machine',
     async inject({ lab }, { machine }) {
-      const pid = (await lab.exec(machine, ['sh', '-c', DATABASE_PID])).stdout.trim()
-      await lab.exec(machine, ['kill', '-STOP', pid])
+      const pid = (await lab.exec(machine, ['sh', '-c', DATABASE_PID], { reject: false })).stdout.trim()
+      await lab.exec(machine, ['kill', '-STOP', pid], { reject: false })
       return async () => {
         // Somebody may have ended it meanwhile.
         await lab.exec(machine, ['kill', '-CONT', pid], { reject: false })
+      }
+    },
+  },
+  'checkpointer-stopped': {
+    what: 'the checkpointer of $ is stopped (SIGSTOP)',
+    on: ['primary', 'standby'],
+    takes: 'the machine',
+    async inject({ lab }, { machine }) {
+      await lab.exec(machine, ['pkill', '-STOP', ...CHECKPOINTER], { reject: false })
+      return async () => {
+        await lab.exec(machine, ['pkill', '-CONT', ...CHECKPOINTER], { reject: false })
       }
     },
   },
@@ -44,7 +58,9 @@ export const programFaults = {
     on: ['primary', 'standby'],
     takes: 'nothing',
     async inject({ lab }, { machine }) {
-      await lab.exec(machine, ['systemctl', 'kill', '--kill-whom=main', '--signal=KILL', 'consul'])
+      await lab.exec(machine, ['systemctl', 'kill', '--kill-whom=main', '--signal=KILL', 'consul'], {
+        reject: false,
+      })
       return nothingToHeal
     },
   },
@@ -90,7 +106,7 @@ export const programFaults = {
     on: ['primary', 'standby'],
     takes: 'nothing',
     async inject({ lab }, { machine }) {
-      await lab.exec(machine, ['systemctl', 'kill', '--signal=KILL', 'understudy-repmgrd'])
+      await lab.exec(machine, ['systemctl', 'kill', '--signal=KILL', 'understudy-repmgrd'], { reject: false })
       return nothingToHeal
     },
   },

@@ -1,9 +1,11 @@
 /** Faults while a machine becomes a standby again: its WAL is gone, or it loses power in the middle of a rewind or of a clone. */
+import { setTimeout as pause } from 'node:timers/promises'
 import { explain } from '../../../lib/core/errors.ts'
 import { waitFor } from '../../../lib/core/wait.ts'
 import { sqlAsPostgres } from '../lib/cluster.ts'
 import { askRoles } from './ask.ts'
 import type { Fault } from './fault.ts'
+import { CHECKPOINTER } from './program-faults.ts'
 import type { Random } from './random.ts'
 import type { Stage } from './stage.ts'
 
@@ -14,6 +16,8 @@ const WAL_GONE_MS = 30_000
 /** The work that is interrupted takes longer than this with so much to copy. */
 const LATEST_MS = 200
 const ENDED = 9
+/** A rewind that does not wait for the checkpoint is done by then. */
+const UNCHECKPOINTED_MS = 8000
 const MUCH = `drop table if exists much;
   create table much as select number, repeat(md5(number::text), 30) as text from generate_series(1, 100000) as number`
 /** Every segment that no checkpoint needs goes. */
@@ -62,6 +66,12 @@ async function loseWal(stage: Stage, primary: string, random: Random): Promise<s
   return standby
 }
 
+/** How often a machine has decided that it is to be rewound. */
+async function rewindsOn({ lab }: Stage, machine: string): Promise<number> {
+  const { stdout } = await lab.exec(machine, ['journalctl', '--identifier=understudy', '--output=cat'])
+  return stdout.split('"handler":"rejoin","do":"rewind"').length
+}
+
 export const rejoinFaults = {
   'rewind-cut': {
     what: 'the cable of $ is pulled, another is promoted; the power of $ is cut while pg_rewind is at work on it',
@@ -80,6 +90,31 @@ export const rejoinFaults = {
       await lab.poweroff(machine)
       events.note(`${machine} is off, in the middle of a rewind`)
       return () => lab.poweron(machine)
+    },
+  },
+  'rewind-before-checkpoint': {
+    what: 'the cable of $ is pulled, another is promoted; $ is to be rewound before that one has made a checkpoint',
+    on: ['primary'],
+    takes: 'everything',
+    async inject(stage, { machine }) {
+      const { lab, events, timeline } = stage
+      const before = await rewindsOn(stage, machine)
+      const signal = (name: string) =>
+        Promise.all(
+          stage.others(machine).map((other) => lab.exec(other, ['pkill', `-${name}`, ...CHECKPOINTER])),
+        )
+      await signal('STOP')
+      await lab.cut(machine)
+      await stage.untilPromoted(timeline, PROMOTED_MS)
+      await lab.heal(machine)
+      events.note(`the cable of ${machine} is plugged in`)
+      await waitFor(`${machine} is to be rewound`, REJOIN_MS, async () => {
+        return (await rewindsOn(stage, machine)) > before || null
+      })
+      await pause(UNCHECKPOINTED_MS)
+      return async () => {
+        await signal('CONT')
+      }
     },
   },
   'wal-gone': {

@@ -4,7 +4,7 @@ import { explain } from '../../../lib/core/errors.ts'
 import { waitFor } from '../../../lib/core/wait.ts'
 import { putRight } from '../lib/restore.ts'
 import { steadyNow } from '../lib/steady-clock.ts'
-import { askRoles, rowsOf, viewAll } from './ask.ts'
+import { askRoles, copyOn, mainPid, rowsOf, viewAll } from './ask.ts'
 import { faultNamed } from './catalogue.ts'
 import type { Evidence, Violation } from './evidence.ts'
 import type { Aim, Fault, Heal, Role } from './fault.ts'
@@ -13,7 +13,7 @@ import { deviations } from './order.ts'
 import type { Random } from './random.ts'
 import type { Scenario, Step } from './scenario.ts'
 import type { Stage } from './stage.ts'
-import { doubledIn, judge, lostIn } from './verdict.ts'
+import { doubledIn, judge, judgeCopies, lostIn } from './verdict.ts'
 import { NETWORK_CLIENT } from './writers.ts'
 
 /** From the end of all faults until everything is in order, without an operator. */
@@ -79,6 +79,7 @@ export async function playRound(
     for (const { value } of lostIn(evidence)) missed.add(value)
     lost = missed.size - missedBefore
     doubled = doubledIn(evidence).length
+    if (late === null) violations.push(...(await compareCopies(stage, after)))
   }
   const acknowledged = writers.acknowledgements - acknowledgedBefore
   const gapMs = longestGapMs(writers.attempts, NETWORK_CLIENT, { from, to })
@@ -93,7 +94,7 @@ export async function playRound(
 /** @returns when the last fault began to be healed. */
 async function playFaults(stage: Stage, { steps, lasts }: Scenario, random: Random): Promise<number> {
   const { timeline } = stage
-  const heals: [what: string, heal: Heal][] = []
+  const heals: { machine: string; what: string; heal: Heal }[] = []
   const taken: string[] = []
   for (const step of steps) {
     await pause(step.afterMs ?? 0)
@@ -101,7 +102,7 @@ async function playFaults(stage: Stage, { steps, lasts }: Scenario, random: Rand
     const aim = await takeAim(stage, step, taken, random)
     const what = fault.what.replaceAll('$', aim.machine)
     stage.events.note(what)
-    heals.push([what, await fault.inject(stage, aim)])
+    heals.push({ machine: aim.machine, what, heal: await fault.inject(stage, aim) })
     if (fault.takes === 'the machine') taken.push(aim.machine)
   }
   if ('ms' in lasts) await pause(lasts.ms)
@@ -110,7 +111,9 @@ async function playFaults(stage: Stage, { steps, lasts }: Scenario, random: Rand
     await stage.untilMoreWritten(ROWS_AFTER_PROMOTION, WRITE_MS)
   }
   let healingAt = 0
-  for (const [what, heal] of random.shuffle(heals)) {
+  // A machine has to be on before anything can be healed in it: the other way round there, in any order else.
+  const sameMachine = new Set(heals.map(({ machine }) => machine)).size < heals.length
+  for (const { what, heal } of sameMachine ? heals.reverse() : random.shuffle(heals)) {
     healingAt = stage.events.note(`healing: ${what}`)
     await heal()
   }
@@ -136,17 +139,14 @@ async function takeAim(
 }
 
 /** @returns what is still not in order after the time it may take, or null. */
-async function untilInOrder(
-  { lab, writers }: Stage,
-  healedAt: number,
-  patienceMs: number,
-): Promise<string | null> {
+async function untilInOrder(stage: Stage, healedAt: number, patienceMs: number): Promise<string | null> {
+  const { lab, writers } = stage
   try {
     await waitFor(
       'everything is in order',
       patienceMs,
       async () => {
-        const found = deviations(await viewAll(lab))
+        const found = [...deviations(await viewAll(lab)), ...(await stillHanging(stage))]
         if (found.length === 0) return true
         throw new Error(found.join('; '))
       },
@@ -156,7 +156,17 @@ async function untilInOrder(
     return null
   } catch (error) {
     return explain(error)
+  } finally {
+    stage.hanging = []
   }
+}
+
+/** What hangs of the daemons that nobody lets go on. */
+async function stillHanging({ lab, hanging }: Stage): Promise<string[]> {
+  const found = hanging.map(async ({ machine, unit, pid }) =>
+    (await mainPid(lab, machine, unit)) === pid ? [`${unit} on ${machine} still hangs`] : [],
+  )
+  return (await Promise.all(found)).flat()
 }
 
 /** What the verdict is found from. Clients go on writing: what counts is what they were told before the table was read. */
@@ -167,6 +177,17 @@ async function gather({ lab, cluster, writers, sightings }: Stage, primary: stri
     known.has(attempt) ? attempt : { ...attempt, acknowledged: null },
   )
   return { attempts, rows, sightings, commitsWait: cluster.durability !== 'async' }
+}
+
+/** Each standby has what the primary has. */
+async function compareCopies(stage: Stage, primary: string): Promise<Violation[]> {
+  try {
+    const copies = []
+    for (const standby of stage.others(primary)) copies.push(await copyOn(stage.lab, standby, primary))
+    return judgeCopies(copies)
+  } catch (error) {
+    return [{ rule: 'not recovered', detail: explain(error) }]
+  }
 }
 
 function compare(scenario: Scenario, { before, after }: Outcome['primaries'], gapMs: number): Violation[] {

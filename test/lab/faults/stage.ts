@@ -24,12 +24,21 @@ export interface StageOptions {
   readonly prepare?: (lab: Lab) => Promise<void>
 }
 
+/** A unit's process that hangs. */
+interface Hanging {
+  readonly machine: string
+  readonly unit: string
+  readonly pid: string
+}
+
 export class Stage {
   readonly lab: Lab
   readonly cluster: ClusterKind
   readonly writers: Writers
   readonly events: Events
   readonly sightings: Sighting[] = []
+  /** Daemons that hang and that nobody lets go on. */
+  hanging: Hanging[] = []
   /** Acknowledged rows that were found to be gone after an earlier round. */
   readonly missed = new Set<number>()
 

@@ -1,5 +1,5 @@
 /** The verdict on what clients were told: pure, from evidence alone. */
-import type { Attempt, Evidence, Violation } from './evidence.ts'
+import type { Attempt, Copy, Evidence, Violation } from './evidence.ts'
 
 /** How many values are named in one violation. */
 const SHOWN = 5
@@ -22,6 +22,20 @@ export function judge({ attempts, rows, sightings, commitsWait }: Evidence): Vio
     ...overlaps(reigns),
     ...returnedAsPrimary(sightings, reigns),
   ]
+}
+
+/** The copies that are none: what a standby confirms it must have, and nothing of an abandoned timeline beside it. */
+export function judgeCopies(copies: readonly Copy[]): Violation[] {
+  return copies.flatMap(({ machine, before, rows, after }) => {
+    const own = new Set(rows)
+    const known = new Set(after)
+    const missing = before.filter((value) => !own.has(value))
+    const extra = rows.filter((value) => !known.has(value))
+    return [
+      ...several('differs', missing, String, `missing on ${machine}, a standby`),
+      ...several('differs', extra, String, `only on ${machine}, a standby`),
+    ]
+  })
 }
 
 /** The acknowledged rows that are not there. */

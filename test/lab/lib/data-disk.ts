@@ -1,5 +1,6 @@
 /** The file systems of its own that a machine has: real ones, that can be filled to the last block. */
 import { type Door, runInside } from './exec.ts'
+import { run } from './host.ts'
 import type { ConsulPackage } from './state.ts'
 
 interface DataDisk {
@@ -24,6 +25,7 @@ export const dataDisks = {
 } as const satisfies Record<string, DataDisk>
 
 export type DataDiskName = keyof typeof dataDisks
+export const dataDiskNames = Object.keys(dataDisks) as DataDiskName[]
 
 /** Filling may have to wait for what is just being written. */
 const FILL_MS = 120_000
@@ -70,11 +72,14 @@ fi
 `
 }
 
-const fill = (mountPoint: string): string => `set -eu
+/** What is done to a directory that is no file system of its own would be done to the host's. */
+const onlyThere = (mountPoint: string): string => `set -eu
 if ! mountpoint --quiet ${mountPoint}; then
   echo 'this machine has no file system of its own for ${mountPoint}: its host has no loop devices' >&2
   exit 1
-fi
+fi`
+
+const fill = (mountPoint: string): string => `${onlyThere(mountPoint)}
 cd ${mountPoint}
 free_blocks() { stat --file-system --format %a .; }
 # In one piece, which costs the host nothing; then whatever is left, for as long as the programs there give blocks back.
@@ -94,4 +99,21 @@ export async function fillDataDisk(door: Door, disk: DataDiskName, consul: Consu
 /** Gives the blocks back. */
 export async function freeDataDisk(door: Door, disk: DataDiskName, consul: ConsulPackage): Promise<void> {
   await runInside(door, ['rm', '-f', `${dataDisks[disk].mountPoint[consul]}/.ballast`])
+}
+
+/** Lets everything that is written there wait, as a disk does that answers no more. */
+export async function hangDataDisk(door: Door, disk: DataDiskName, consul: ConsulPackage): Promise<void> {
+  const mountPoint = dataDisks[disk].mountPoint[consul]
+  await runInside(door, ['sh', '-c', `${onlyThere(mountPoint)}\nfsfreeze --freeze ${mountPoint}`])
+}
+
+/**
+ * Lets it go on; one that does not hang stays as it is.
+ * @param pid of the machine's init: it need not be able to start a program.
+ */
+export async function resumeDataDisk(pid: number, disk: DataDiskName): Promise<void> {
+  for (const mountPoint of new Set(Object.values(dataDisks[disk].mountPoint))) {
+    const unfreeze = ['fsfreeze', '--unfreeze', mountPoint]
+    await run(['nsenter', '--target', String(pid), '--mount', ...unfreeze]).catch(() => {})
+  }
 }

@@ -5,7 +5,7 @@ import { execa } from 'execa'
 import { addBlock, type Block, removeBlocks } from './block.ts'
 import { removeCgroup } from './boot.ts'
 import { clockEnvironment, setClock } from './clock.ts'
-import { type DataDiskName, fillDataDisk, freeDataDisk } from './data-disk.ts'
+import { type DataDiskName, fillDataDisk, freeDataDisk, hangDataDisk, resumeDataDisk } from './data-disk.ts'
 import {
   type Door,
   type ExecOptions,
@@ -257,6 +257,16 @@ export class Lab {
   /** Gives back what {@link fillDisk} took. */
   async freeDisk(machine: string, disk: DataDiskName = 'databases'): Promise<void> {
     await freeDataDisk(this.#door(machine), disk, consulOf(this.#state))
+  }
+
+  /** Lets whatever is written to that file system wait until {@link resumeDisk}. Nothing that waits there can be killed: the power stays on. */
+  async hangDisk(machine: string, disk: DataDiskName = 'databases'): Promise<void> {
+    await hangDataDisk(this.#door(machine), disk, consulOf(this.#state))
+  }
+
+  /** Ends {@link hangDisk}; a disk that does not hang stays as it is. */
+  async resumeDisk(machine: string, disk: DataDiskName = 'databases'): Promise<void> {
+    await resumeDataDisk(this.#door(machine).pid, disk)
   }
 
   /** Sets how many seconds a machine's wall clock is ahead: 0 is right again. Only in a lab with `clocks`. */

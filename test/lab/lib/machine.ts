@@ -2,6 +2,7 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { boot, cgroupOf, ensureDisk } from './boot.ts'
+import { dataDiskNames, resumeDataDisk } from './data-disk.ts'
 import { type Door, runInside } from './exec.ts'
 import { childrenOf, identify, isRunning, killHard, type ProcessIdentity, until } from './host.ts'
 import { linkIsUp, plugIn, setLink } from './network.ts'
@@ -115,6 +116,9 @@ export async function powerCut(lab: string, machine: string): Promise<number> {
 /** Kills without ceremony whatever runs of a machine, and waits for the end. For tearing down. */
 export async function destroy(lab: string, machine: string): Promise<void> {
   const processes = processesOf(lab, machine)
+  // A process that waits for a disk cannot be killed.
+  if (processes?.init !== undefined)
+    for (const disk of dataDiskNames) await resumeDataDisk(processes.init.pid, disk)
   killHard(processes?.init)
   killHard(processes?.nspawn)
   await untilOff(lab, machine, 30_000)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Attempt, Evidence, Violation } from '../../lab/faults/evidence.ts'
-import { judge } from '../../lab/faults/verdict.ts'
+import { judge, judgeCopies } from '../../lab/faults/verdict.ts'
 
 /** Sent by a client at a moment, acknowledged 5 ms later by a machine on a timeline, both named as in "n1/1". */
 function acknowledged(value: number, sentAt: number, by: string, at = sentAt + 5): Attempt {
@@ -121,4 +121,18 @@ describe('verdict on what clients were told', () => {
       assert.ok(violations.length === 0 || violations[0]?.detail.includes(part), violations[0]?.detail)
     })
   }
+})
+
+describe('verdict on the standbys', () => {
+  const details = (rows: number[]) =>
+    judgeCopies([{ machine: 'n2', before: [1, 2], rows, after: [1, 2, 3] }]).map(({ detail }) => detail)
+
+  test('a copy may have what came while it was read', () => {
+    assert.deepEqual(details([1, 2]), [])
+    assert.deepEqual(details([1, 2, 3]), [])
+  })
+  test('what the primary had before must be there', () =>
+    assert.deepEqual(details([2, 3]), ['1 missing on n2, a standby: 1']))
+  test('what the primary never had must not', () =>
+    assert.deepEqual(details([1, 2, 4]), ['1 only on n2, a standby: 4']))
 })
