@@ -19,6 +19,8 @@ import { NETWORK_CLIENT } from './writers.ts'
 /** From the end of all faults until everything is in order, without an operator. */
 export const RECOVERY_MS = 90_000
 const WRITE_MS = 20_000
+/** Until a daemon that hangs is ended: an agent after 70 s, then whatever it has checked. The recovery begins after that. */
+const ENDED_MS = 120_000
 /** A look costs every machine the start of a program: too many would hinder what they look at. */
 const LOOK_AGAIN_MS = 2500
 /** So many rows are written after a promotion before the faults are healed. */
@@ -143,10 +145,20 @@ async function untilInOrder(stage: Stage, healedAt: number, patienceMs: number):
   const { lab, writers } = stage
   try {
     await waitFor(
+      'every daemon that hangs has been ended',
+      ENDED_MS,
+      async () => {
+        const found = await stillHanging(stage)
+        if (found.length === 0) return true
+        throw new Error(found.join('; '))
+      },
+      LOOK_AGAIN_MS,
+    )
+    await waitFor(
       'everything is in order',
       patienceMs,
       async () => {
-        const found = [...deviations(await viewAll(lab)), ...(await stillHanging(stage))]
+        const found = deviations(await viewAll(lab))
         if (found.length === 0) return true
         throw new Error(found.join('; '))
       },
