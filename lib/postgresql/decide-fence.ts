@@ -21,7 +21,7 @@ export interface FenceFacts {
   commit: CommitRule
   leadership: Leadership | Unknown
   ownSessions: readonly string[] | Unknown
-  /** Since this run first looked. */
+  /** From the first look of this run to the answers of this one. */
   waitedMs: number
 }
 

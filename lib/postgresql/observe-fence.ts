@@ -15,6 +15,7 @@ const DATABASE_MS = 2000
 
 /** Whether this machine runs a primary, and whether that still has its standbys or its lock. */
 export async function observeFence({ settings, consul }: Context, { elapsedMs }: Run): Promise<FenceFacts> {
+  const lookedAt = performance.now()
   const target = localDatabase('postgres', settings.postgresqlPort, 'repmgr')
   const [leadership, sessions, database] = await Promise.all([
     // Also a denied or malformed answer: a primary that cannot show that it leads must not go on.
@@ -46,6 +47,7 @@ export async function observeFence({ settings, consul }: Context, { elapsedMs }:
     commit: parseSynchronous(rule),
     leadership,
     ownSessions: sessions === UNKNOWN ? UNKNOWN : sessions.own,
-    waitedMs: elapsedMs,
+    // A look at a Consul that is silent takes time, in which the machine was cut off as well.
+    waitedMs: elapsedMs + Math.round(performance.now() - lookedAt),
   }
 }
