@@ -17,8 +17,9 @@ export interface PgbouncerTarget {
 export function renderDatabases({ databases, settings }: Behind, target: PgbouncerTarget | null): string {
   const { address, port } = target ?? NOBODY
   const lines = databases.map((name) => `${name} = host=${address} port=${port} dbname=${name}\n`)
+  // It is included in the middle of that section: one that began anew here would begin with PgBouncer's defaults.
   const chosen = renderSettings(settings)
-  return `[databases]\n${lines.join('')}${chosen === '' ? '' : `\n[pgbouncer]\n${chosen}`}`
+  return `${chosen}${chosen && '\n'}[databases]\n${lines.join('')}`
 }
 
 /** Where a PgBouncer is sent while there is no primary. */

@@ -229,6 +229,6 @@ test('databases and settings of PgBouncer are chosen once for every machine, als
   await databases('set', 'default_pool_size=', 'ignore_startup_parameters=')
   await waitFor('the defaults to be back', 60_000, async () => {
     const { stdout } = await lab.exec(primary, ['cat', '/run/understudy/pgbouncer/databases.ini'])
-    return /pgbouncer\]|Reports/.test(stdout) ? null : true
+    return /pool_size|Reports/.test(stdout) ? null : true
   })
 })

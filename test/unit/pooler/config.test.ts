@@ -30,12 +30,11 @@ describe('pgbouncer', () => {
   test('more databases, and settings of the cluster', () =>
     assert.equal(
       renderDatabases({ databases: ['manager', 'My-db'], settings: { pool_mode: 'transaction' } }, null),
-      `[databases]
+      `pool_mode = transaction
+
+[databases]
 manager = host=127.0.0.1 port=1 dbname=manager
 My-db = host=127.0.0.1 port=1 dbname=My-db
-
-[pgbouncer]
-pool_mode = transaction
 `,
     ))
 
