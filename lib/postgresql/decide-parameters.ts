@@ -30,6 +30,8 @@ type Rule =
 const RULES: Readonly<Record<string, Rule>> = {
   shared_preload_libraries: 'includes',
   max_connections: 'at least',
+  superuser_reserved_connections: 'at least',
+  reserved_connections: 'at least',
   max_wal_senders: 'at least',
   max_replication_slots: 'at least',
   wal_keep_size: 'at least',

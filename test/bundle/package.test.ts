@@ -248,7 +248,7 @@ describe('what is named exists', () => {
       matches(read(`packaging/systemd/${file}`), /\/usr\/lib\/understudy\/handlers\/(\S+)/g),
     )
     const expected = [
-      ...['failover', 'fence', 'files', 'follow', 'pooler', 'rejoin', 'start-gate', 'upgrade'],
+      ...['failover', 'fence', 'files', 'files-gate', 'follow', 'pooler', 'rejoin', 'start-gate', 'upgrade'],
       ...['virtual-ip-command', 'virtual-ip-peers', 'virtual-ip-weight', 'watchdog'],
     ]
     assert.deepEqual(named.sort(), expected)

@@ -10,6 +10,7 @@ import { renderPostgresql } from '../../lib/postgresql/config.ts'
 import { renderRepmgr } from '../../lib/postgresql/config-repmgr.ts'
 import { STUCK_MS } from '../../lib/postgresql/decide-disk.ts'
 import {
+  AGENT_AWAY_MS,
   GIVE_WAY_MS,
   SILENT_AGAIN_MS,
   SILENT_MS,
@@ -72,6 +73,7 @@ const inEffect: Readonly<Record<string, number>> = {
   SILENT_MS,
   SILENT_AGAIN_MS,
   TAKE_BACK_MS,
+  AGENT_AWAY_MS,
   FENCE_AFTER_MS,
   ALONE_AFTER_MS,
   TAKE_OVER_MS,

@@ -82,7 +82,7 @@ test('what is in effect in other units, and under other names for on, is enough'
     ['wal_sender_timeout', '3000', 'ms'],
     ['wal_receiver_status_interval', '1', 's'],
     ['wal_keep_size', '256', 'MB'],
-    ['tcp_user_timeout', '3000', 'ms'],
+    ['tcp_keepalives_idle', '1', 's'],
     ['hot_standby', 'ON', null],
     ['shared_preload_libraries', 'a, repmgr ,b', null],
   ] as const)

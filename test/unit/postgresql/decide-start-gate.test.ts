@@ -49,17 +49,27 @@ const cases: readonly Case<StartGateFacts, StartGatePlan>[] = [
   [
     'A standby starts for the first time, or again after it has come further',
     failing(0, 0),
-    { do: 'allow', why: 'it starts as a standby', starts: { failed: 0, position: '0/1F4 0/0' } },
+    {
+      do: 'allow',
+      why: 'it starts as a standby',
+      standby: true,
+      starts: { failed: 0, position: '0/1F4 0/0' },
+    },
   ],
   [
     'It is not known how its starts have ended',
     { standbySignal: true, starts: UNKNOWN },
-    { do: 'allow', why: '' },
+    { do: 'allow', why: '', standby: true },
   ],
   [
     'It has failed to start, and the next start is due',
     failing(4, 0),
-    { do: 'allow', why: 'it starts as a standby', starts: { failed: 4, position: '0/1F4 0/0' } },
+    {
+      do: 'allow',
+      why: 'it starts as a standby',
+      standby: true,
+      starts: { failed: 4, position: '0/1F4 0/0' },
+    },
   ],
   [
     'It has failed to start a moment ago',
@@ -74,7 +84,12 @@ const cases: readonly Case<StartGateFacts, StartGatePlan>[] = [
   [
     'It has failed too often, and once a minute it is tried all the same: it may be needed for an election',
     failing(7, -1),
-    { do: 'allow', why: 'it starts as a standby', starts: { failed: 7, position: '0/1F4 0/0' } },
+    {
+      do: 'allow',
+      why: 'it starts as a standby',
+      standby: true,
+      starts: { failed: 7, position: '0/1F4 0/0' },
+    },
   ],
   [
     'The published primary boots and the lock is free',

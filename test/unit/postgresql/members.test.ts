@@ -64,6 +64,7 @@ const n3 = {
   repmgrId: 3,
   vipPriority: 85,
   healthy: true,
+  databaseFails: false,
 }
 
 describe('members', () => {
