@@ -309,7 +309,7 @@ export class DurabilityCluster {
     const promisesNothing = !this.waits && published.commit.count === 0 && !published.waited
     if (this.#rules.compares)
       assert.ok(isNowSafe || !published.safe || promisesNothing, `not safe any more: ${rules()}`)
-    published.safe = isNowSafe || (published.safe && !promisesNothing)
+    published.safe = !promisesNothing && (isNowSafe || published.safe)
     published.waited = published.commit.count > 0
     for (const primary of this.machines) if (primary.up && primary.primary) this.#acknowledge(primary)
     this.#assertHasAll(published, 'is published')
