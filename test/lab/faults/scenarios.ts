@@ -1,4 +1,5 @@
 /** One scenario for each fault, some for faults that overlap, and some for other kinds of clusters. */
+import { AGENT_AWAY_MS } from '../../../lib/postgresql/decide-failover.ts'
 import type { Suite } from '../lib/state.ts'
 import type { FaultName } from './catalogue.ts'
 import { type ClusterKind, USUAL } from './cluster-kind.ts'
@@ -79,17 +80,20 @@ const all: readonly Scenario[] = [
   failover('postmaster-stopped'),
   stays('cut-from-one', 'primary'),
   failover('cut-from-all'),
+  // Its commits wait for standbys that stay with it: nobody else can lead.
+  stays('cut-consul', 'primary', 60_000),
   {
-    // It has five seconds to take its lock back; then its standbys leave it, and it stops: only then the virtual IP moves.
+    // In the end they leave it, and it stops: only then the virtual IP moves.
     ...failover('cut-consul', FENCED_MS),
-    lasts: { ms: 30_000 },
+    name: 'cut-consul-for-good',
+    lasts: { ms: AGENT_AWAY_MS + 60_000 },
   },
   stays('cut-standbys', 'standby'),
   failover('mute'),
   // It can reach nobody's answer: its lock ends, its standbys leave it, and it stops.
   failover('deaf'),
   stays('consul-killed', 'primary'),
-  failover('consul-stopped'),
+  stays('consul-stopped', 'primary', 60_000),
   stays('consul-stopped', 'standby', 20_000),
   {
     // The virtual IP leaves a machine that cannot say any more that it is the primary.
@@ -135,7 +139,8 @@ const all: readonly Scenario[] = [
   },
   stays('consul-disk-hung', 'standby', 20_000),
   sequence('consul-leader-disk-hung', { ms: 0 }, 'either'),
-  failover('consul-hung'),
+  // It is ended, and started again, before the standbys leave the primary.
+  stays('consul-hung', 'primary', AGENT_AWAY_MS),
   stays('consul-hung', 'standby', 20_000),
   stays('pgbouncer-hung', 'primary', 45_000, HUNG_MS),
   stays('keepalived-hung', 'primary', 45_000, HUNG_MS),
