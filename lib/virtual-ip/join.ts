@@ -42,11 +42,17 @@ async function setUpKeepalived(joining: Joining): Promise<void> {
   const seats = (await consul.get(consulKeys.seats))?.value ?? { schema: 1, seats: {} }
   const others = peersOf(settings.node, seats).map(({ node }) => node)
   replaceFile(virtualIpPaths.config, renderKeepalived(keepalivedOf(settings, config, seats, machine.devices)))
-  // With the policy fixed, a machine that hears nobody would take the address.
-  if (config.vrrp === 'unicast' && config.policy === 'fixed') await untilHeard(consul, settings.node, others)
-  // A reload keeps the address.
-  await ensureRunning(virtualIpUnits.keepalived, [virtualIpPaths.config], await howToApply(joining))
-  await consul.set(virtualIpKeys.peers(settings.node), { schema: 1, peers: others })
+  const publish = () => consul.set(virtualIpKeys.peers(settings.node), { schema: 1, peers: others })
+  const how = await howToApply(joining)
+  if (how === 'restart') {
+    // Before it waits: another one that joins waits for this machine.
+    await publish()
+    // With the policy fixed, a machine that hears nobody would take the address.
+    if (config.vrrp === 'unicast' && config.policy === 'fixed')
+      await untilHeard(consul, settings.node, others)
+  }
+  await ensureRunning(virtualIpUnits.keepalived, [virtualIpPaths.config], how)
+  if (how === 'reload') await publish()
 }
 
 /** Waits until the keepalived of every other member that is up sends its adverts to this machine, too. */
@@ -54,8 +60,9 @@ async function untilHeard(consul: Consul, node: string, others: readonly string[
   await waitFor(`the keepalived of the other members to know ${node}`, PEERS_MS, async () => {
     const alive = (await consul.members()).filter((member) => member.alive).map(({ name }) => name)
     for (const other of others.filter((name) => alive.includes(name))) {
-      const peers = (await consul.get(virtualIpKeys.peers(other)))?.value.peers ?? []
-      if (!peers.includes(node)) throw new Error(`${other} does not yet`)
+      // One without that document is joining as well: its keepalived does not run yet, and will know this machine.
+      const found = (await consul.get(virtualIpKeys.peers(other)))?.value.peers
+      if (found && !found.includes(node)) throw new Error(`${other} does not yet`)
     }
     return true
   })
