@@ -6,6 +6,7 @@ import { explain } from '../core/errors.ts'
 import { log } from '../core/log.ts'
 import { queueUnit } from '../core/systemd.ts'
 import { orUnknown, UNKNOWN } from '../core/unknown.ts'
+import { markCompared } from './compared.ts'
 import { markStale, unmarkStale } from './data-directory.ts'
 import { sayShortages } from './decide-hot-standby.ts'
 import type { StartGatePlan } from './decide-start-gate.ts'
@@ -28,6 +29,7 @@ export async function applyStartGate(plan: StartGatePlan, { settings, consul }: 
     case 'allow':
       if (plan.standby) await raiseSettings(postgresqlVersion)
       if (plan.starts) recordStart(postgresqlVersion, plan.starts.failed, plan.starts.position)
+      if (plan.compared) markCompared()
       unmarkStale(postgresqlVersion)
       return unmarkFenced()
     case 'stale':
@@ -40,6 +42,7 @@ export async function applyStartGate(plan: StartGatePlan, { settings, consul }: 
       await pause(REFUSED_MS)
       return
     case 'lock': {
+      markCompared()
       const session = await orUnknown(startSession(consul, node))
       if (session === UNKNOWN) {
         await pause(SESSION_AGAIN_MS)

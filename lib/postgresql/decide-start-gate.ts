@@ -45,7 +45,9 @@ export interface StartGateFacts {
   ownSessions: readonly string[] | Unknown
   /** Read only if no primary is published. */
   traces: ClusterTraces | Unknown | null
-  /** Read only if this machine would take the free lock: a restart in place, under a lock that it still holds, loses nothing. */
+  /** Its data was compared with what was confirmed since the boot: a restart in place, under a lock that it still holds, loses nothing. */
+  compared: boolean
+  /** Read only if this machine would take the free lock, or holds one from before the boot. */
   evidence: StartEvidence | Unknown | null
   /** Since this run began. */
   waitedMs: number
@@ -58,7 +60,14 @@ export interface StartGateFacts {
 export type StartGatePlan =
   | { do: 'nothing' | 'refuse' | 'stale'; why: string }
   /** `standby`: it gets at least those settings that its primary had. `starts`: what to remember of this start. */
-  | { do: 'allow'; why: string; standby?: true; starts?: { failed: number; position: string | null } }
+  | {
+      do: 'allow'
+      why: string
+      standby?: true
+      starts?: { failed: number; position: string | null }
+      /** Its data has what was confirmed: that need not be looked at again before the next boot. */
+      compared?: true
+    }
   /** `withdraw`: nobody says that this machine still leads, so it gives up the virtual IP. */
   | { do: 'wait'; why: string; withdraw?: true }
   /** Only if the lock is as it was seen: its ModifyIndex, 0 where it was never taken. */
@@ -90,6 +99,7 @@ export function decideStartGate({
   leadership,
   ownSessions,
   traces,
+  compared,
   evidence,
   waitedMs,
 }: StartGateFacts): StartGatePlan {
@@ -108,7 +118,13 @@ export function decideStartGate({
       }
     )
   if (ownSessions.includes(leader.session))
-    return { do: 'allow', why: 'this machine is the primary and holds the lock' }
+    return (
+      (compared ? null : decideStale(evidence, waitedMs)) ?? {
+        do: 'allow',
+        why: 'this machine is the primary and holds the lock',
+        compared: true,
+      }
+    )
   return { do: 'wait', why: `${leader.value.node} has taken the lock` }
 }
 

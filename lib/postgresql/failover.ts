@@ -10,6 +10,7 @@ import { waitFor } from '../core/wait.ts'
 import { applyFailover } from './apply-failover.ts'
 import { applyFollow, restartRepmgrd } from './apply-follow.ts'
 import { withDatabase } from './client.ts'
+import { markCompared } from './compared.ts'
 import { promotionMark, unmarkPromotion } from './data-directory.ts'
 import { localDatabase } from './database.ts'
 import { decideFailover, type FailoverFacts, type FailoverPlan, holdsLock } from './decide-failover.ts'
@@ -94,6 +95,7 @@ export function failoverGate({ handler, deadlineMs, until }: GateOptions) {
     if (facts === null || facts.local === UNKNOWN || facts.local.role !== 'primary' || !holdsLock(facts))
       return followOther(handler, context, facts)
     unmarkPromotion(context.settings.postgresqlVersion)
+    markCompared()
     if (promoted) await recordHistory(context, 'failover_promoted', `promoted after ${elapsed()} ms`)
     return lookAfter(handler, context, promoted)
   }

@@ -53,6 +53,8 @@ export const postgresqlPaths = {
   cloneLock: `${run}/postgresql/clone`,
   /** Lies there while this machine's database is stopped because it was cut off. */
   fenced: `${run}/database/fenced`,
+  /** Lies there once the start gate has compared this machine's data with what was confirmed. */
+  compared: `${run}/database/compared`,
   /** When Consul last ran a check, in seconds since the boot: the watchdog reads it. */
   heartbeat: `${run}/check/heartbeat`,
   /** Lies there while the disk under the primary takes no writes. */
@@ -149,6 +151,10 @@ export const postgresql: Component<Context, Joining> = /* @__PURE__ */ describe(
     {
       path: postgresqlPaths.fenced,
       holds: 'exists while the database is stopped because the machine was cut off',
+    },
+    {
+      path: postgresqlPaths.compared,
+      holds: 'exists once the data was compared with what was confirmed, since the boot',
     },
     { path: postgresqlPaths.heartbeat, holds: 'when Consul last ran a check, in seconds since the boot' },
     { path: postgresqlPaths.diskHangs, holds: 'exists while the disk under the primary takes no writes' },

@@ -5,6 +5,7 @@ import { readLeadership } from '../consul/observe-leadership.ts'
 import { readSessions } from '../consul/session.ts'
 import type { Run } from '../core/reconciler.ts'
 import { orUnknown, UNKNOWN, type Unknown, unknownOnFailure } from '../core/unknown.ts'
+import { isCompared } from './compared.ts'
 import { inspectData } from './data-directory.ts'
 import { remoteDatabase } from './database.ts'
 import { positionOf } from './decide-confirmed.ts'
@@ -36,6 +37,7 @@ export async function observeStartGate(
       leadership: UNKNOWN,
       ownSessions: UNKNOWN,
       traces: null,
+      compared: false,
       evidence: null,
     } as const
     return { ours, node, standbySignal: false, ...notAsked, waitedMs }
@@ -45,8 +47,11 @@ export async function observeStartGate(
     orUnknown(readSessions(consul, node)),
   ])
   const { standbySignal } = inspectData(postgresqlVersion, { role: 'down' })
-  const led = leadership === UNKNOWN || leadership.leader?.session ? null : leadership.primary
-  const wouldLock = !standbySignal && led?.node === node
+  const compared = isCompared()
+  const primary = leadership === UNKNOWN ? null : leadership.primary
+  const holder = leadership === UNKNOWN ? null : (leadership.leader?.session ?? null)
+  const holds = holder !== null && sessions !== UNKNOWN && sessions.own.includes(holder)
+  const isQuestion = !standbySignal && primary?.node === node && (holder === null || (holds && !compared))
   return {
     ours,
     node,
@@ -56,7 +61,8 @@ export async function observeStartGate(
     ownSessions: sessions === UNKNOWN ? UNKNOWN : sessions.own,
     traces:
       leadership !== UNKNOWN && leadership.primary === null ? await orUnknown(readTraces(consul)) : null,
-    evidence: wouldLock ? await orUnknown(readEvidence(context, led.timeline)) : null,
+    compared,
+    evidence: isQuestion ? await orUnknown(readEvidence(context, primary.timeline)) : null,
     waitedMs,
   }
 }

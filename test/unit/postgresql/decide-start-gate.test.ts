@@ -23,6 +23,7 @@ const base: StartGateFacts = {
   leadership: lockReleased,
   ownSessions: [],
   traces: null,
+  compared: false,
   evidence: { own: { timeline: 3, lsn: 500n }, found: [], silent: [] },
   waitedMs: 0,
 }
@@ -156,14 +157,28 @@ const cases: readonly Case<StartGateFacts, StartGatePlan>[] = [
   ],
   ['It was not asked', { evidence: null }, { do: 'wait', why: 'not known whether this data' }],
   [
-    'It holds its lock still, and nothing was asked',
-    { leadership: leadOfN1, ownSessions: ['session-n1'], evidence: null },
-    { do: 'allow', why: 'holds the lock' },
+    'It holds its lock still, and its data was compared since the boot: a restart in place',
+    { leadership: leadOfN1, ownSessions: ['session-n1'], compared: true, evidence: null },
+    { do: 'allow', why: 'holds the lock', compared: true },
   ],
   [
-    'It has the lock: start',
+    'It has the lock, and all that was confirmed: start',
     { leadership: leadOfN1, ownSessions: ['session-n1'] },
-    { do: 'allow', why: 'holds the lock' },
+    { do: 'allow', why: 'holds the lock', compared: true },
+  ],
+  [
+    'All machines were off for a moment, Consul still has its session, and its data went back in time',
+    {
+      leadership: leadOfN1,
+      ownSessions: ['session-n1'],
+      evidence: evidence([3, 499n], [consulHas(3, 500n)]),
+    },
+    { do: 'stale', why: 'older than what was confirmed' },
+  ],
+  [
+    'It holds a lock from before the boot, and nothing was asked',
+    { leadership: leadOfN1, ownSessions: ['session-n1'], evidence: null },
+    { do: 'wait', why: 'not known whether this data' },
   ],
   [
     'Another member has just taken the lock',
@@ -289,6 +304,7 @@ test('start gate: a published cluster lets nobody start as a primary but the pub
         leadership,
         ownSessions,
         traces: null,
+        compared: true,
         evidence: null,
         waitedMs: 0,
         ...rest,

@@ -262,6 +262,7 @@ export class Cluster {
       leadership: away ? UNKNOWN : this.consul.leadership,
       ownSessions: away ? UNKNOWN : this.consul.own(node),
       traces: null,
+      compared: false,
       evidence: this.#evidence(self),
       waitedMs: SILENT_MEMBER_MS,
     })

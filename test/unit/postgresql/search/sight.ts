@@ -79,7 +79,7 @@ const seenLeadership = (state: State, node: Node): Pick<FenceFacts, 'leadership'
 export const startGateFacts = (state: State, node: Node): StartGateFacts => ({
   ...{ ours: true, node, standbySignal: state.machines[node].standbySignal, starts: null, traces: null },
   ...seenLeadership(state, node),
-  ...{ evidence: evidenceFor(state, node), waitedMs: SILENT_MEMBER_MS },
+  ...{ compared: false, evidence: evidenceFor(state, node), waitedMs: SILENT_MEMBER_MS },
 })
 
 /** What the standbys that answer have, where their timeline was published. Nothing takes a machine's data back in time here. */
