@@ -4,7 +4,7 @@
  * of them, see https://www.postgresql.org/docs/current/config-setting.html. All exist since PostgreSQL 14.
  */
 const defaults = {
-  default_transaction_isolation: 'read\\ committed',
+  default_transaction_isolation: 'read committed',
   default_transaction_read_only: 'off',
   default_transaction_deferrable: 'off',
   statement_timeout: '0',
@@ -18,5 +18,11 @@ const defaults = {
 
 /** libpq's `options`, also the value of PGOPTIONS: https://www.postgresql.org/docs/current/libpq-envars.html. */
 export const SESSION_OPTIONS = Object.entries(defaults)
-  .map(([name, value]) => `-c ${name}=${value}`)
+  .map(([name, value]) => `-c ${name}=${value.replaceAll(' ', '\\ ')}`)
   .join(' ')
+
+/** Statements that give a role the same: repmgr sets the options of its connections itself, and with them its search_path. */
+export const sessionDefaultsOf = (role: string): string[] =>
+  Object.entries(defaults)
+    .filter(([name]) => name !== 'search_path')
+    .map(([name, value]) => `alter role ${role} set ${name} = '${value}';`)

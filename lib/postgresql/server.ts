@@ -15,7 +15,7 @@ import {
   renderPostgresql,
   withManagedBlock,
 } from './config.ts'
-import { SESSION_OPTIONS } from './config-session.ts'
+import { SESSION_OPTIONS, sessionDefaultsOf } from './config-session.ts'
 import { readControlData } from './control-data.ts'
 import type { OpeningFacts, RoleFacts } from './decide-join.ts'
 import { type ConfiguredParameter, overrulings } from './decide-parameters.ts'
@@ -176,7 +176,7 @@ export async function createRoles(
     ([name, owner]) =>
       `select 'create database "${name}" owner "${owner}"' where not exists (select from pg_database where datname = '${name}')\\gexec`,
   )
-  await sql(as, port, 'postgres', [...statements, ...databases].join('\n'))
+  await sql(as, port, 'postgres', [...statements, ...sessionDefaultsOf('repmgr'), ...databases].join('\n'))
 }
 
 /** Waits until the standby receives WAL. */

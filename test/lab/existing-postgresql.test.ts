@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { UNKNOWN } from '../../lib/core/unknown.ts'
 import { waitFor } from '../../lib/core/wait.ts'
+import { SESSION_OPTIONS } from '../../lib/postgresql/config-session.ts'
 import {
   addressOf,
   mustJoin,
@@ -37,7 +38,10 @@ const sh = async (machine: string, script: string): Promise<string> =>
 
 const sql = async (machine: string, text: string, port = 5432): Promise<string> =>
   (
-    await lab.exec(machine, ['runuser', '-u', 'postgres', '--', 'psql', '-XAtqp', String(port), '-c', text])
+    await lab.exec(machine, ['runuser', '-u', 'postgres', '--', 'psql', '-XAtqp', String(port), '-c', text], {
+      // The operator's default is serializable, which a standby refuses.
+      env: { PGOPTIONS: SESSION_OPTIONS },
+    })
   ).stdout.trim()
 
 /** Does something before a join that must be refused, and puts it right again. */
