@@ -17,7 +17,7 @@ export interface Budget {
 }
 
 export const handlers: Readonly<Record<string, Budget>> = {
-  check: { kilobytes: 430, event: 2.8 },
+  check: { kilobytes: 430, event: 3.2 },
   failover: { kilobytes: 400, event: 2.5 },
   'failover-validate': { kilobytes: 400, event: 2.5 },
   fence: { kilobytes: 360, event: 2.5 },
@@ -26,7 +26,7 @@ export const handlers: Readonly<Record<string, Budget>> = {
   'virtual-ip-state': { kilobytes: 150, event: 1.9 },
   'lead-changed': { kilobytes: 370, event: 2.2 },
   pooler: { kilobytes: 355, event: 2.2 },
-  rejoin: { kilobytes: 700, event: 2.5 },
+  rejoin: { kilobytes: 700, event: 2.8 },
   'repmgr-event': { kilobytes: 152, event: 1.9 },
   'service-tag': { kilobytes: 154, event: 1.9 },
   files: { kilobytes: 520, event: 2.0 },
