@@ -3,7 +3,6 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { UNKNOWN } from '../../lib/core/unknown.ts'
 import { waitFor } from '../../lib/core/wait.ts'
-import { SESSION_OPTIONS } from '../../lib/postgresql/config-session.ts'
 import {
   addressOf,
   mustJoin,
@@ -40,7 +39,7 @@ const sql = async (machine: string, text: string, port = 5432): Promise<string> 
   (
     await lab.exec(machine, ['runuser', '-u', 'postgres', '--', 'psql', '-XAtqp', String(port), '-c', text], {
       // The operator's default is serializable, which a standby refuses.
-      env: { PGOPTIONS: SESSION_OPTIONS },
+      env: { PGOPTIONS: '-c default_transaction_isolation=read\\ committed' },
     })
   ).stdout.trim()
 
