@@ -1,6 +1,6 @@
 import type { Context } from '../consul/handler.ts'
 import { readLeadership } from '../consul/observe-leadership.ts'
-import { readText } from '../core/atomic-files.ts'
+import { readNote } from '../core/atomic-files.ts'
 import { orUnknown } from '../core/unknown.ts'
 import { isFenced } from '../postgresql/fence-marker.ts'
 import type { CallFacts, Done } from './decide-call.ts'
@@ -10,15 +10,7 @@ import { commandPaths } from './manifest.ts'
 export async function observeCall({ settings, consul }: Context): Promise<CallFacts> {
   const { node, virtualIpCommand: program = null } = settings
   const fenced = isFenced()
-  const facts = { node, program, fenced, done: readDone() }
+  const facts = { node, program, fenced, done: readNote<Done>(commandPaths.done) }
   if (program === null || fenced) return { ...facts, leadership: null }
   return { ...facts, leadership: await orUnknown(readLeadership(consul)) }
-}
-
-function readDone(): Done | null {
-  try {
-    return JSON.parse(readText(commandPaths.done) ?? 'null') as Done | null
-  } catch {
-    return null
-  }
 }

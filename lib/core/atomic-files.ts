@@ -44,6 +44,15 @@ export function readText(path: string): string | null {
   }
 }
 
+/** What a handler has noted in a file of its own; null where there is none, or it cannot be read: such a note is made again. */
+export function readNote<T>(path: string): T | null {
+  try {
+    return JSON.parse(readText(path) ?? 'null') as T | null
+  } catch {
+    return null
+  }
+}
+
 /**
  * Makes a file hold this text. If it already does, nothing happens; else a temporary file is written beside it, flushed and
  * renamed, so that a reader sees the old text or the new one. Owner and mode are set by descriptor, before the name exists:

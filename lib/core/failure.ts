@@ -1,15 +1,9 @@
 import { rmSync } from 'node:fs'
-import { readText, replaceFile } from './atomic-files.ts'
+import { readNote, replaceFile } from './atomic-files.ts'
 import type { Failure } from './decide-backoff.ts'
 
 /** The failures of a work so far, or null where the last attempt succeeded or the file cannot be read. */
-export function readFailure(path: string): Failure | null {
-  try {
-    return JSON.parse(readText(path) ?? 'null') as Failure | null
-  } catch {
-    return null
-  }
-}
+export const readFailure = (path: string): Failure | null => readNote<Failure>(path)
 
 /** Counts one more failure on top of those before. Where the clock was set back, the time begins anew. */
 export function recordFailure(path: string, reason: string, nowMs: number): void {

@@ -2,6 +2,7 @@ import { statSync } from 'node:fs'
 import { readText } from './atomic-files.ts'
 import { stdoutOf } from './exec.ts'
 import { execQuick } from './exec-quick.ts'
+import { sinceBootMs } from './uptime.ts'
 
 /** Queueing a job takes some milliseconds; a busy systemd may take seconds. */
 const QUEUE_MS = 10_000
@@ -81,7 +82,7 @@ async function activeSinceMs(name: string, since: 'restart' | 'reload'): Promise
   const value = (property: string): string => new RegExp(`^${property}=(.*)$`, 'm').exec(said)?.[1] ?? ''
   if (!['active', 'reloading'].includes(value('ActiveState'))) return null
   // Both are CLOCK_MONOTONIC: systemd's in microseconds, ours in nanoseconds.
-  const ageMs = Number(process.hrtime.bigint() / 1_000_000n) - Number(value(timestamp)) / 1000
+  const ageMs = sinceBootMs() - Number(value(timestamp)) / 1000
   return Date.now() - ageMs
 }
 

@@ -134,8 +134,6 @@ export async function readMembers({ settings, consul }: Context): Promise<Listed
   })
 }
 
-/** The seats; none where the document is missing or malformed: here they only decide between equally good candidates. */
-
 /** Every seat that was taken. @returns null where the document is malformed. */
 export async function readSeats(consul: Consul): Promise<Seats['seats'] | null> {
   try {

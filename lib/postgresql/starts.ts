@@ -1,6 +1,6 @@
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { readText, replaceFile } from '../core/atomic-files.ts'
+import { readNote, replaceFile } from '../core/atomic-files.ts'
 import { execQuick } from '../core/exec-quick.ts'
 import { failedStarts, parseStopped, type Starts, type StoppedStandby } from './decide-starts.ts'
 import { postgresqlPaths } from './manifest.ts'
@@ -9,13 +9,7 @@ import { postgresqlPaths } from './manifest.ts'
 const CONTROLDATA_MS = 5000
 
 /** The latest start as a standby since the boot; null if there was none, or it cannot be read. */
-export function readStarts(): Starts | null {
-  try {
-    return JSON.parse(readText(postgresqlPaths.starts) ?? 'null') as Starts | null
-  } catch {
-    return null
-  }
-}
+export const readStarts = (): Starts | null => readNote<Starts>(postgresqlPaths.starts)
 
 /** How many starts of the stopped standby have failed, one after the other, and where its recovery has come. */
 export async function observeStarts(

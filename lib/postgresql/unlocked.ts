@@ -1,4 +1,5 @@
-import { readText, replaceFile } from '../core/atomic-files.ts'
+import { readNote, replaceFile } from '../core/atomic-files.ts'
+import { sinceBootMs } from '../core/uptime.ts'
 import { postgresqlPaths } from './manifest.ts'
 
 interface Unlocked {
@@ -10,18 +11,10 @@ interface Unlocked {
 
 /** How long this machine has known that the lock is free as it is, over all runs since the boot. 0 if it has just learned that. */
 export function unlockedMs(modifyIndex: number): number {
-  const nowMs = Number(process.hrtime.bigint() / 1_000_000n)
-  const known = readUnlocked()
+  const nowMs = sinceBootMs()
+  const known = readNote<Unlocked>(postgresqlPaths.unlocked)
   if (known?.modifyIndex === modifyIndex) return nowMs - known.sinceMs
   const found: Unlocked = { modifyIndex, sinceMs: nowMs }
   replaceFile(postgresqlPaths.unlocked, `${JSON.stringify(found)}\n`)
   return 0
-}
-
-function readUnlocked(): Unlocked | null {
-  try {
-    return JSON.parse(readText(postgresqlPaths.unlocked) ?? 'null') as Unlocked | null
-  } catch {
-    return null
-  }
 }
