@@ -4,12 +4,18 @@ import { test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { waitFor } from '../../lib/core/wait.ts'
 import { AGENT_AWAY_MS } from '../../lib/postgresql/decide-failover.ts'
-import { addressOf, poolerTarget, sqlThroughVirtualIp, statusFrom, untilHealthy } from './lib/cluster.ts'
+import {
+  addressOf,
+  poolerTarget,
+  primaryAndStandbys,
+  sqlThroughVirtualIp,
+  statusFrom,
+  untilHealthy,
+} from './lib/cluster.ts'
 import type { Lab } from './lib/lab.ts'
 import { ownCluster } from './lib/own-cluster.ts'
 import { Writer } from './lib/writer.ts'
 
-const all = ['n1', 'n2', 'n3']
 /** The goal is a second (`npm run bench`); the rest is what a busy host may take. */
 const UNNOTICED_MS = 3000
 /** An upgrade of Consul that is slow. */
@@ -25,16 +31,14 @@ ownCluster('agent-away', (own, ownPassword) => {
 })
 
 async function cast(): Promise<{ primary: string; other: string; standbys: string[] }> {
-  const { primary } = await untilHealthy(lab, 'n2')
-  assert.ok(typeof primary === 'string')
-  const standbys = all.filter((machine) => machine !== primary)
+  const { primary, standbys } = await primaryAndStandbys(lab, 'n2')
   return { primary, standbys, other: standbys[0] as string }
 }
 
 const timeline = (): Promise<string> =>
   sqlThroughVirtualIp(lab, password, 'select timeline_id from pg_control_checkpoint()')
 
-/** Writes from before the agent stops until `undo` has been done. */
+/** Writes from before something is done until it has ended. */
 async function writeWhile<T>(during: () => Promise<T>): Promise<{ result: T; writer: Writer }> {
   const last = await sqlThroughVirtualIp(lab, password, 'select coalesce(max(value), 0) from written')
   const writer = await Writer.start(lab, password, Number(last))

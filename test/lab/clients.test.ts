@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { waitFor } from '../../lib/core/wait.ts'
 import {
   addressOf,
+  primaryAndStandbys,
   sqlAsPostgres,
   sqlThroughVirtualIp,
   statusFrom,
@@ -26,12 +27,6 @@ ownCluster(name, (own, ownPassword) => {
   lab = own
   password = ownPassword
 })
-
-async function primaryAndStandbys(): Promise<{ primary: string; standbys: string[] }> {
-  const { primary } = await untilHealthy(lab, 'n1')
-  assert.ok(typeof primary === 'string')
-  return { primary, standbys: all.filter((machine) => machine !== primary) }
-}
 
 /** A service on a machine, through its own PgBouncer. */
 const local = (
@@ -56,7 +51,7 @@ async function assertLogins(machines: readonly string[], secrets: Record<string,
 }
 
 test('roles and passwords that change in SQL are in force at once on every machine, also without the old primary', async () => {
-  const { primary, standbys } = await primaryAndStandbys()
+  const { primary, standbys } = await primaryAndStandbys(lab, 'n1')
   await sqlAsPostgres(lab, primary, `create role r2 login password 'y'; alter role app password 'x'`)
   await assertLogins(all, { r2: 'y', app: 'x' })
   const refused = await local(standbys[0] as string, 'app', password, 'select 1')
@@ -74,7 +69,7 @@ test('roles and passwords that change in SQL are in force at once on every machi
 })
 
 test('a database that is made anew can be used again within a minute', async () => {
-  const { primary } = await primaryAndStandbys()
+  const { primary } = await primaryAndStandbys(lab, 'n1')
   const dump = `pg_dump --create --clean app >/var/tmp/app.sql
     psql -XAtqd postgres -c 'drop database app with (force)' -c 'create database app owner app'
     psql -Xqd postgres -v ON_ERROR_STOP=1 -c 'select 1' >/dev/null`
@@ -105,7 +100,7 @@ async function readSlowly(host: string, port: number): Promise<string> {
 }
 
 test('a client that does not read for a while gets all of its result, through PgBouncer and from PostgreSQL', async () => {
-  const { standbys } = await primaryAndStandbys()
+  const { standbys } = await primaryAndStandbys(lab, 'n1')
   const results = await Promise.all([
     readSlowly(VIRTUAL_IP, 6432),
     readSlowly(addressOf(lab, standbys[0] as string), 5432),
@@ -114,7 +109,7 @@ test('a client that does not read for a while gets all of its result, through Pg
 })
 
 test('a service whose statement was on its way to a primary that died does not wait for it', async () => {
-  const { primary, standbys } = await primaryAndStandbys()
+  const { primary, standbys } = await primaryAndStandbys(lab, 'n1')
   const machine = standbys[0] as string
   const loop = `insert into written (value) values (1) on conflict (value) do update set at = clock_timestamp() \\watch 0.01`
   const writing = lab.exec(
@@ -138,7 +133,7 @@ test('a service whose statement was on its way to a primary that died does not w
 })
 
 test('readers that have taken all connections of the standbys stop neither a failover nor the status', async () => {
-  const { primary, standbys } = await primaryAndStandbys()
+  const { primary, standbys } = await primaryAndStandbys(lab, 'n1')
   const readers: Promise<unknown>[] = []
   for (const machine of standbys) {
     const host = addressOf(lab, machine)
@@ -197,7 +192,7 @@ test('what a client sets at its start is in force, or the client is told that it
 })
 
 test('databases and settings of PgBouncer are chosen once for every machine, also after a failover', async () => {
-  const { primary, standbys } = await primaryAndStandbys()
+  const { primary, standbys } = await primaryAndStandbys(lab, 'n1')
   const database = 'My-Reports'
   const sql = `create database "My-Reports" owner app`
   await lab.exec(primary, ['runuser', '-u', 'postgres', '--', 'psql', '-XAtqc', sql])

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { waitFor } from '../../lib/core/wait.ts'
-import { addressOf, sqlAsPostgres, statusFrom, untilHealthy } from './lib/cluster.ts'
+import { addressOf, primaryAndStandbys, sqlAsPostgres, statusFrom } from './lib/cluster.ts'
 import { run } from './lib/host.ts'
 import type { Lab } from './lib/lab.ts'
 import { untilOff } from './lib/machine.ts'
@@ -52,11 +52,7 @@ async function missingOf(rows: readonly Acknowledged[], machine: string): Promis
   return rows.length - Number(found)
 }
 
-const primaryOf = async (machine: string): Promise<string> => {
-  const { primary } = await untilHealthy(lab, machine)
-  assert.ok(typeof primary === 'string')
-  return primary
-}
+const primaryOf = async (machine: string): Promise<string> => (await primaryAndStandbys(lab, machine)).primary
 const others = (machine: string): string[] => all.filter((one) => one !== machine)
 
 /** What Consul has recorded of how far commits are confirmed. */

@@ -1,9 +1,8 @@
 /** What commits wait for changes while PostgreSQL's processes are slow to take it over, or the run dies. Promises S1, S2 and S8. */
 import assert from 'node:assert/strict'
 import { after, afterEach, before, test } from 'node:test'
-import { UNKNOWN } from '../../lib/core/unknown.ts'
 import { waitFor } from '../../lib/core/wait.ts'
-import { appPassword, sqlAsPostgres, sqlThroughVirtualIp, untilHealthy } from './lib/cluster.ts'
+import { appPassword, primaryAndStandbys, sqlAsPostgres, sqlThroughVirtualIp } from './lib/cluster.ts'
 import { upJoined } from './lib/joined.ts'
 import { Lab } from './lib/lab.ts'
 import { putRight } from './lib/restore.ts'
@@ -27,12 +26,6 @@ afterEach(async () => {
 })
 after(() => Lab.remove(name))
 
-/** The primary of a healthy cluster, and the others. */
-async function cast(): Promise<{ primary: string; standbys: string[] }> {
-  const { primary } = await untilHealthy(lab, 'n2')
-  assert.ok(primary !== UNKNOWN && primary !== null)
-  return { primary, standbys: all.filter((machine) => machine !== primary) }
-}
 const ruleOn = (machine: string): Promise<string> =>
   sqlAsPostgres(lab, machine, 'show synchronous_standby_names')
 const inConsul = async (machine: string, key: string): Promise<string> =>
@@ -64,7 +57,7 @@ async function writeOn(machine: string, from: number): Promise<() => Promise<num
 }
 
 test('a checkpointer that is stuck: nobody may be promoted before commits are seen waiting, and nothing is lost', async () => {
-  const { primary, standbys } = await cast()
+  const { primary, standbys } = await primaryAndStandbys(lab, 'n2')
   for (const standby of standbys) await lab.block({ between: [primary, standby], ports: [5432] })
   await upkeepOf(primary)
   await waitFor('the primary to go on alone', 60_000, async () => (await ruleOn(primary)) === '' || null)
@@ -97,7 +90,7 @@ test('a checkpointer that is stuck: nobody may be promoted before commits are se
   await lab.exec(primary, ['pkill', '-CONT', '-u', 'postgres', '-f', 'checkpointer'], { reject: false })
   await lab.heal(primary)
   const acknowledged = await stop()
-  const { primary: now } = await cast()
+  const { primary: now } = await primaryAndStandbys(lab, 'n2')
   const rows = await sqlAsPostgres(lab, now, `select value from written where value >= 50000000`)
   const found = new Set(rows.split('\n').map(Number))
   const lost = acknowledged.filter((value) => !found.has(value))
@@ -109,7 +102,7 @@ test('a checkpointer that is stuck: nobody may be promoted before commits are se
 })
 
 test('a run that dies while it holds all commits: they wait for a moment only', async () => {
-  const { primary, standbys } = await cast()
+  const { primary, standbys } = await primaryAndStandbys(lab, 'n2')
   const [standby] = standbys as [string]
   const walSender = await sqlAsPostgres(
     lab,
@@ -141,7 +134,7 @@ test('a run that dies while it holds all commits: they wait for a moment only', 
   const heldMs = Math.round(performance.now() - started)
   console.log(`a run that dies while it holds all commits: a client was held for ${heldMs} ms`)
   assert.ok(heldMs < AGAIN_MS, `${heldMs} ms`)
-  await cast()
+  await primaryAndStandbys(lab, 'n2')
   assert.match(await ruleOn(primary), new RegExp(`^ANY 1 .*${standbys.join('.*')}`))
   assert.deepEqual((await votersOn(primary)).sort(), standbys)
 })

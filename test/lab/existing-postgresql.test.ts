@@ -1,18 +1,18 @@
 /** Joins of machines whose PostgreSQL has a history: other settings, rules, roles, ports and places. Promise S10. */
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { test } from 'node:test'
 import { UNKNOWN } from '../../lib/core/unknown.ts'
 import { waitFor } from '../../lib/core/wait.ts'
 import {
   addressOf,
   mustJoin,
-  packageFile,
   sqlThroughVirtualIp,
   statusFrom,
   untilHealthy,
   VIRTUAL_IP,
 } from './lib/cluster.ts'
-import { Lab } from './lib/lab.ts'
+import type { Lab } from './lib/lab.ts'
+import { ownMachines } from './lib/own-cluster.ts'
 import { mustRefuse } from './lib/refusal.ts'
 
 const name = 'existing'
@@ -25,12 +25,9 @@ const FAILOVER_MS = 90_000
 
 let lab: Lab
 
-before(async () => {
-  await Lab.remove(name)
-  lab = await Lab.up({ name, machines: 3 })
-  await lab.installPackage(packageFile())
+ownMachines(name, (own) => {
+  lab = own
 })
-after(() => Lab.remove(name))
 
 const sh = async (machine: string, script: string): Promise<string> =>
   (await lab.exec(machine, ['sh', '-euc', script], { timeoutMs: 120_000 })).stdout.trim()

@@ -3,21 +3,21 @@
  * server, flushed firewalls.
  */
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { test } from 'node:test'
 import { waitFor } from '../../lib/core/wait.ts'
 import {
   appPassword,
   holdersOf,
-  join,
-  packageFile,
+  joinInTime,
   sqlThroughVirtualIp,
-  statusFrom,
   untilHealthy,
+  untilPrimary,
   untilWritable,
 } from './lib/cluster.ts'
 import { run } from './lib/host.ts'
-import { Lab } from './lib/lab.ts'
+import type { Lab } from './lib/lab.ts'
 import { namespacePath, switchNamespace } from './lib/network.ts'
+import { ownMachines } from './lib/own-cluster.ts'
 import { CREATE_TABLE } from './lib/writer.ts'
 
 const name = 'networks'
@@ -30,27 +30,9 @@ const sh = async (machine: string, script: string): Promise<string> =>
 const onAll = (script: string, machines = all): Promise<string[]> =>
   Promise.all(machines.map((machine) => sh(machine, script)))
 
-before(async () => {
-  await Lab.remove(name)
-  lab = await Lab.up({ name, machines: 3, log: console.log })
-  await lab.installPackage(packageFile())
+ownMachines(name, (own) => {
+  lab = own
 })
-after(() => Lab.remove(name))
-
-/** Joins by a member; on a busy host a daemon may answer too late, and then the same command is run again. */
-const joinInTime = (machine: string, member?: string): Promise<true> =>
-  waitFor<true>(`${machine} joins`, 300_000, async () => {
-    const { exitCode, stdout, stderr } = await join(lab, machine, member)
-    if (exitCode === 0) return true
-    throw new Error(`${exitCode}: ${stdout}\n${stderr}`)
-  })
-
-/** Who is the primary, once a machine knows. */
-const untilPrimary = (machine: string): Promise<string> =>
-  waitFor(`${machine} knows the primary`, 60_000, async () => {
-    const { primary } = await statusFrom(lab, machine)
-    return typeof primary === 'string' ? primary : null
-  })
 
 /** Gives a machine its address with another netmask, as clouds do, and a route to the others. */
 const remask = (machine: string, address: string, prefix: number): Promise<string> =>
@@ -69,9 +51,9 @@ test('members join and fail over', async () => {
   await remask('n2', '10.77.0.12', 32)
   await remask('n3', '10.77.0.13', 28)
   await onAll('echo nameserver 192.0.2.1 >/etc/resolv.conf; echo "127.0.0.1 localhost" >/etc/hosts')
-  await joinInTime('n1')
-  await joinInTime('n2', 'n1')
-  await joinInTime('n3', 'n1')
+  await joinInTime(lab, 'n1')
+  await joinInTime(lab, 'n2', 'n1')
+  await joinInTime(lab, 'n3', 'n1')
   for (const machine of all) await untilHealthy(lab, machine)
   password = await appPassword(lab, 'n1')
   await sqlThroughVirtualIp(lab, password, CREATE_TABLE)
@@ -126,7 +108,7 @@ test('another speaker of VRRP with the same id, a flushed firewall and more addr
      ip address add 10.77.0.2$number/24 dev eth0 label eth0:1
      ip address add fd77::1$number/64 dev eth0`,
   )
-  await joinInTime('n2', 'n1')
+  await joinInTime(lab, 'n2', 'n1')
   await untilHealthy(lab, 'n2')
   assert.deepEqual(await holdersOf(lab, all), ['n1'])
   await sqlThroughVirtualIp(lab, password, 'insert into written (value) values (1)')
@@ -135,7 +117,7 @@ test('another speaker of VRRP with the same id, a flushed firewall and more addr
 test('the primary loses its power', async () => {
   await lab.poweroff('n1')
   await untilWritable(lab, password, 60_000)
-  const primary = await untilPrimary('n2')
+  const primary = await untilPrimary(lab, 'n2')
   assert.ok(primary === 'n2' || primary === 'n3', primary)
   assert.deepEqual(await holdersOf(lab, ['n2', 'n3']), [primary])
 })

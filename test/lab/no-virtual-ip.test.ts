@@ -1,9 +1,18 @@
 /** A network without VRRP: clients find the primary by its name or among several hosts, and the operator's command moves an address. */
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { test } from 'node:test'
 import { waitFor } from '../../lib/core/wait.ts'
-import { appPassword, holdersOf, join, packageFile, statusFrom, untilHealthy } from './lib/cluster.ts'
-import { Lab } from './lib/lab.ts'
+import {
+  appPassword,
+  holdersOf,
+  join,
+  joinInTime,
+  statusFrom,
+  untilHealthy,
+  untilPrimary,
+} from './lib/cluster.ts'
+import type { Lab } from './lib/lab.ts'
+import { ownMachines } from './lib/own-cluster.ts'
 import { CREATE_TABLE } from './lib/writer.ts'
 
 const name = 'none'
@@ -16,27 +25,9 @@ const sh = async (machine: string, script: string): Promise<string> =>
 const onAll = (script: string, machines = all): Promise<string[]> =>
   Promise.all(machines.map((machine) => sh(machine, script)))
 
-before(async () => {
-  await Lab.remove(name)
-  lab = await Lab.up({ name, machines: 3, log: console.log })
-  await lab.installPackage(packageFile())
+ownMachines(name, (own) => {
+  lab = own
 })
-after(() => Lab.remove(name))
-
-/** Joins by a member; on a busy host a daemon may answer too late, and then the same command is run again. */
-const joinInTime = (machine: string, member?: string): Promise<true> =>
-  waitFor<true>(`${machine} joins`, 300_000, async () => {
-    const { exitCode, stdout, stderr } = await join(lab, machine, member)
-    if (exitCode === 0) return true
-    throw new Error(`${exitCode}: ${stdout}\n${stderr}`)
-  })
-
-/** Who is the primary, once a machine knows. */
-const untilPrimary = (machine: string): Promise<string> =>
-  waitFor(`${machine} knows the primary`, 60_000, async () => {
-    const { primary } = await statusFrom(lab, machine)
-    return typeof primary === 'string' ? primary : null
-  })
 
 const FLOATING = '10.77.0.200'
 const MOVE = '/usr/local/sbin/move-address'
@@ -84,7 +75,7 @@ test('join refuses a command that others can change, and makes a healthy cluster
   assert.equal(missing.exitCode, 78, missing.stderr)
   for (const machine of ['n2', 'n3']) {
     await install(machine)
-    await joinInTime(machine, 'n1')
+    await joinInTime(lab, machine, 'n1')
   }
   for (const machine of all) {
     const { summary } = await untilHealthy(lab, machine)
@@ -103,7 +94,7 @@ test('join refuses a command that others can change, and makes a healthy cluster
 test('the primary loses its power: clients of several hosts, of the name and of the floating address go on', async () => {
   await lab.poweroff('n1')
   await untilDone(SEVERAL, 'insert into written (value) values (1)')
-  const primary = await untilPrimary('n2')
+  const primary = await untilPrimary(lab, 'n2')
   await untilDone(BEHIND, 'insert into written (value) values (2)')
   assert.deepEqual(await holdersOf(lab, ['n2', 'n3'], FLOATING), [primary])
   await waitFor(

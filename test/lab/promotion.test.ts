@@ -3,7 +3,14 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { waitFor } from '../../lib/core/wait.ts'
 import { SESSION_OPTIONS } from '../../lib/postgresql/config-session.ts'
-import { sqlAsPostgres, sqlThroughVirtualIp, statusFrom, untilHealthy, untilWritable } from './lib/cluster.ts'
+import {
+  primaryAndStandbys,
+  sqlAsPostgres,
+  sqlThroughVirtualIp,
+  statusFrom,
+  untilHealthy,
+  untilWritable,
+} from './lib/cluster.ts'
 import type { Lab } from './lib/lab.ts'
 import { ownCluster } from './lib/own-cluster.ts'
 
@@ -19,16 +26,11 @@ ownCluster(name, (own, ownPassword) => {
   password = ownPassword
 })
 
-async function primaryAndStandbys(): Promise<{ primary: string; standbys: string[] }> {
-  const { primary } = await untilHealthy(lab, 'n1')
-  assert.ok(typeof primary === 'string')
-  return { primary, standbys: all.filter((machine) => machine !== primary) }
-}
 const isPrimary = async (machine: string): Promise<boolean> =>
   (await sqlAsPostgres(lab, machine, 'select pg_is_in_recovery()').catch(() => 't')) === 'f'
 
 test('a machine is promoted and loses power before it is published, and the old primary stays away', async () => {
-  const { primary, standbys } = await primaryAndStandbys()
+  const { primary, standbys } = await primaryAndStandbys(lab, 'n1')
   const row = await untilWritable(lab, password, 10_000)
   // From the moment at which PostgreSQL accepts its promotion the machine cannot reach Consul any more.
   const script = `nft add table inet deaf
@@ -80,7 +82,7 @@ const setOn = (machines: readonly string[], parameter: string, value: string | n
 const WAITS = `select count(*) from pg_stat_activity where backend_type = 'startup' and wait_event_type = 'Lock'`
 
 test('replay waits for readers on both standbys, for as long as they like', async () => {
-  const { primary, standbys } = await primaryAndStandbys()
+  const { primary, standbys } = await primaryAndStandbys(lab, 'n1')
   await sqlThroughVirtualIp(lab, password, 'create table held (value int)')
   await setOn(standbys, 'max_standby_streaming_delay', '-1')
   const reading = standbys.map((machine) =>
@@ -137,7 +139,7 @@ test('replay waits for readers on both standbys, for as long as they like', asyn
 })
 
 test('the archive of the standbys does not answer, and their restore_command hangs', async () => {
-  const { primary, standbys } = await primaryAndStandbys()
+  const { primary, standbys } = await primaryAndStandbys(lab, 'n1')
   await setOn(standbys, 'restore_command', 'sleep 600')
   await lab.poweroff(primary)
   await untilWritable(lab, password, OBSTACLE_MS)
@@ -153,7 +155,7 @@ test('the archive of the standbys does not answer, and their restore_command han
 })
 
 test('defaults of the server and of our own roles do not break our sessions', async () => {
-  const { primary, standbys } = await primaryAndStandbys()
+  const { primary, standbys } = await primaryAndStandbys(lab, 'n1')
   const roles = ['repmgr', 'understudy_monitor']
   const roleDefaults = {
     default_transaction_read_only: 'on',

@@ -1,4 +1,5 @@
 /** A cluster on a lab: what a person would do on the machines, in functions. Used by the tests and by the demo. */
+import assert from 'node:assert/strict'
 import { readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { explain } from '../../../lib/core/errors.ts'
@@ -84,6 +85,31 @@ export function untilHealthy(lab: Lab, machine: string, timeoutMs = 180_000): Pr
     STATUS_EVERY_MS,
   )
 }
+
+/** The primary and the standbys of a cluster, once a machine sees it in order. */
+export async function primaryAndStandbys(
+  lab: Lab,
+  machine: string,
+): Promise<{ primary: string; standbys: string[] }> {
+  const { primary, machines } = await untilHealthy(lab, machine)
+  assert.ok(typeof primary === 'string')
+  return { primary, standbys: machines.map(({ name }) => name).filter((name) => name !== primary) }
+}
+
+/** Who is the primary, once a machine knows. */
+export const untilPrimary = (lab: Lab, machine: string): Promise<string> =>
+  waitFor(`${machine} knows the primary`, 60_000, async () => {
+    const { primary } = await statusFrom(lab, machine)
+    return typeof primary === 'string' ? primary : null
+  })
+
+/** Joins by a member; on a busy host a daemon may answer too late, and then the same command is run again. */
+export const joinInTime = (lab: Lab, machine: string, member?: string): Promise<true> =>
+  waitFor<true>(`${machine} joins`, 300_000, async () => {
+    const { exitCode, stdout, stderr } = await join(lab, machine, member)
+    if (exitCode === 0) return true
+    throw new Error(`${exitCode}: ${stdout}\n${stderr}`)
+  })
 
 /** The application's password, as a machine that can be asked has it. */
 export async function appPassword(lab: Lab, machine: string): Promise<string> {

@@ -1,6 +1,6 @@
 /** The cluster of a test file, for files whose tests share one. */
 import { after, afterEach, before } from 'node:test'
-import { appPassword, sqlThroughVirtualIp } from './cluster.ts'
+import { appPassword, packageFile, sqlThroughVirtualIp } from './cluster.ts'
 import { upJoined } from './joined.ts'
 import { Lab } from './lab.ts'
 import { putRight } from './restore.ts'
@@ -20,5 +20,16 @@ export function ownCluster(name: string, ready: (lab: Lab, password: string) => 
     ready(lab, password)
   })
   afterEach(() => putRight(lab, console.error))
+  after(() => Lab.remove(name))
+}
+
+/** Three machines with the package, which the tests of the calling file join themselves. @param ready gets the lab. */
+export function ownMachines(name: string, ready: (lab: Lab) => void): void {
+  before(async () => {
+    await Lab.remove(name) // what an interrupted run left
+    const lab = await Lab.up({ name, machines: 3, log: console.log })
+    await lab.installPackage(packageFile())
+    ready(lab)
+  })
   after(() => Lab.remove(name))
 }
