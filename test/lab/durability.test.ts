@@ -77,7 +77,7 @@ test('a checkpointer that is stuck: nobody may be promoted before commits are se
   // Some rows that no standby need have.
   await lab.cut(primary)
   const [observer] = standbys as [string]
-  await waitFor('the primary to lose the lock', 20_000, async () => {
+  await waitFor('the primary to lose the lock', 60_000, async () => {
     const { node } = JSON.parse(await inConsul(observer, 'leader?raw')) as { node: string }
     const [leader] = JSON.parse(await inConsul(observer, 'leader')) as { Session?: string }[]
     return leader?.Session === undefined || node !== primary || null
