@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { UNKNOWN } from '../../lib/core/unknown.ts'
 import { waitFor } from '../../lib/core/wait.ts'
+import { AGENT_AWAY_MS } from '../../lib/postgresql/decide-failover.ts'
 import { holdersOf, sqlThroughVirtualIp, untilHealthy } from './lib/cluster.ts'
 import type { Lab } from './lib/lab.ts'
 import { ownCluster } from './lib/own-cluster.ts'
@@ -83,7 +84,8 @@ test('both are stopped, so that no start gate runs: the watchdog lets the addres
 test('the agent and repmgrd of the primary are away: the watchdog has the machine fenced when its standbys have left', async () => {
   const primary = await primaryNow()
   await sh(primary, 'systemctl stop understudy-repmgrd consul')
-  await waitFor('the machine is fenced', 60_000, async () => {
+  // Its standbys stay with it while its agent may just be starting again.
+  await waitFor('the machine is fenced', AGENT_AWAY_MS + 60_000, async () => {
     const { stdout } = await sh(
       primary,
       'ls /run/understudy/database; systemctl is-active postgresql@17-main',
