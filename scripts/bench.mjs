@@ -1,5 +1,6 @@
 #!/usr/bin/env tsx
 // npm run bench: how long clients cannot write when something happens, and the goals. Exit 0 only if every goal is met.
+import { cpus, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { chalk } from 'zx'
 import { EXIT, explain, UnderstudyError, usageError } from '../lib/core/errors.ts'
@@ -7,20 +8,29 @@ import { events } from '../test/lab/bench/events.ts'
 import { benchFailover } from '../test/lab/bench/failover.ts'
 import { benchFiles } from '../test/lab/bench/files.ts'
 import { benchLoad } from '../test/lab/bench/load.ts'
-import { filesLines, loadLines, milestoneText, resultLines, seconds } from '../test/lab/bench/report.ts'
+import { PEER_LAB } from '../test/lab/bench/peer.ts'
+import { record } from '../test/lab/bench/record.ts'
+import {
+  contenderNames,
+  filesLines,
+  loadLines,
+  milestoneText,
+  resultLines,
+  seconds,
+} from '../test/lab/bench/report.ts'
 import { LAB } from '../test/lab/bench/stage.ts'
 import { Lab } from '../test/lab/lib/lab.ts'
 import { wholeNumber } from './whole-number.mjs'
 
-const help = `Usage: npm run bench -- failover [--runs N] [--events NAME,NAME] [--suite trixie|bookworm] [--json]
-       npm run bench -- files [--runs N] [--suite trixie|bookworm] [--json]
-       npm run bench -- load [--minutes N] [--suite trixie|bookworm] [--json]
+const help = `Usage: npm run bench -- failover [--runs N] [--events NAME,NAME] [--peer] [--suite trixie|bookworm] [--record] [--json]
+       npm run bench -- files [--runs N] [--suite trixie|bookworm] [--record] [--json]
+       npm run bench -- load [--minutes N] [--suite trixie|bookworm] [--record] [--json]
 
 Uses a lab of its own with three machines, and a client that writes through the virtual IP every 10 ms.
 
 failover measures the longest time between two acknowledged writes during each event, N times (5), and prints the median
-beside its goal and beside the time of Patroni 4.0.7 in the same lab (default settings / fastest settings). A goal is also
-missed if an acknowledged write is lost, if a failover gains nothing, or if the cluster does not recover by itself. All
+beside its goal. With --peer, Debian's Patroni is set beside it: on a second lab with the same Consul and the same load, run
+by run, with its default and with its fastest settings, and the ratios are printed. A goal is also missed if an acknowledged write is lost, if a failover gains nothing, or if the cluster does not recover by itself. All
 events together take about half an hour. The events and their goals:
 
 ${events.map(({ name, title, goalMs }) => `  ${name.padEnd(14)} ${title} (${goalMs / 1000} s)`).join('\n')}
@@ -30,6 +40,8 @@ machines.
 
 load runs two busy loops on each machine for N minutes (30) and counts the failovers. The goal is none.
 
+  --peer    Patroni beside us
+  --record  also puts the results, the load of this host and the command into docs/performance.md
   --json    prints the results as JSON on stdout; the progress goes to stderr
 `
 
@@ -44,7 +56,9 @@ function parse() {
           runs: { type: 'string', default: '5' },
           events: { type: 'string', default: events.map(({ name }) => name).join(',') },
           minutes: { type: 'string', default: '30' },
+          peer: { type: 'boolean', default: false },
           suite: { type: 'string', default: 'trixie' },
+          record: { type: 'boolean', default: false },
           json: { type: 'boolean', default: false },
           help: { type: 'boolean', default: false },
         },
@@ -73,31 +87,45 @@ function parse() {
   return { ...values, suite: /** @type {'trixie' | 'bookworm'} */ (suite), what, chosen, runs, minutes }
 }
 
-/** @param {ReturnType<typeof parse>} options */
-async function bench({ what, chosen, runs, minutes, suite, json }) {
-  const print = (/** @type {string[]} */ lines, /** @type {unknown} */ document) =>
-    process.stdout.write(json ? `${JSON.stringify(document, null, 2)}\n` : `${lines.join('\n')}\n`)
-  const at = new Date().toISOString()
+/**
+ * Measures. Gives what a person reads, what a machine reads, and whether every goal is met.
+ * @param {ReturnType<typeof parse>} options
+ */
+async function bench({ what, chosen, runs, minutes, peer, suite }) {
   if (what === 'files') {
-    const result = await benchFiles({ runs, suite, log: say })
-    print(filesLines(result), { at, suite, files: result })
-    return result.goalMet
+    const files = await benchFiles({ runs, suite, log: say })
+    return { lines: filesLines(files), result: { files }, goalMet: files.goalMet }
   }
   if (what === 'load') {
-    const result = await benchLoad({ minutes, suite, log: say })
-    print(loadLines(result), { at, suite, load: result })
-    return result.goalMet
+    const load = await benchLoad({ minutes, suite, log: say })
+    return { lines: loadLines(load), result: { load }, goalMet: load.goalMet }
   }
   const results = await benchFailover({
-    ...{ events: chosen, runs, suite, log: say },
-    seen: (event, number, run) => {
+    ...{ events: chosen, runs, suite, peer, log: say },
+    seen: (event, contender, number, run) => {
       const milestones = 'milestones' in run && run.milestones ? `: ${milestoneText(run.milestones)}` : ''
       const problems = run.problems.map((problem) => `; ${problem}`).join('')
-      say(`${event.name} ${number + 1}/${runs}: ${seconds(run.gapMs)} s${milestones}${chalk.red(problems)}`)
+      say(
+        `${event.name} ${number + 1}/${runs}, ${contenderNames[contender]}: ${seconds(run.gapMs)} s${milestones}${chalk.red(problems)}`,
+      )
     },
   })
-  print(resultLines(results), { at, suite, events: results })
-  return results.every(({ goalMet }) => goalMet)
+  return {
+    lines: resultLines(results),
+    result: { events: results },
+    goalMet: results.every(({ goalMet }) => goalMet),
+  }
+}
+
+/** @param {ReturnType<typeof parse>} options */
+async function measure(options) {
+  const { what, suite, json } = options
+  const host = { at: new Date().toISOString(), suite, cores: cpus().length, loadBefore: loadavg()[0] ?? 0 }
+  const { lines, result, goalMet } = await bench(options)
+  const document = { ...host, loadAfter: loadavg()[0] ?? 0, ...result }
+  process.stdout.write(json ? `${JSON.stringify(document, null, 2)}\n` : `${lines.join('\n')}\n`)
+  if (options.record) record(String(what), lines, document)
+  return goalMet
 }
 
 try {
@@ -105,9 +133,10 @@ try {
   if (options.help) process.stdout.write(help)
   else
     try {
-      process.exitCode = (await bench(options)) ? EXIT.ok : EXIT.failed
+      process.exitCode = (await measure(options)) ? EXIT.ok : EXIT.failed
     } finally {
       await Lab.remove(LAB)
+      if (options.peer) await Lab.remove(PEER_LAB)
     }
 } catch (error) {
   process.stderr.write(`bench: ${explain(error)}\n`)

@@ -1,23 +1,36 @@
-/** All events, several times each. */
+/** Events, several times each, and Patroni beside us where that is wanted: run by run, so that both have the same host. */
+import { loadavg } from 'node:os'
 import { explain } from '../../../lib/core/errors.ts'
 import type { Suite } from '../lib/state.ts'
 import type { Event } from './events.ts'
 import { median } from './gap.ts'
+import { PeerStage } from './peer.ts'
+import { type PeerSettings, peerTimes } from './peer-config.ts'
 import { type Run, runOnce } from './run.ts'
-import { Stage } from './stage.ts'
+import { type Cluster, Stage } from './stage.ts'
 
-/** What an event gave, and whether that is what is promised. */
-export interface Result {
-  readonly name: string
-  readonly title: string
-  readonly goalMs: number
-  readonly patroni: string | null
-  /** Null where no run came to its end. */
+/** Who is measured: we, or Patroni with some settings. */
+export type Contender = 'understudy' | PeerSettings
+
+/** What an event gave to one of them. Times are null where no run came to its end. */
+export interface Spread {
   readonly medianMs: number | null
   readonly minMs: number | null
   readonly maxMs: number | null
-  readonly goalMet: boolean
   readonly runs: readonly (Run | Failed)[]
+}
+
+/** What an event gave, and whether that is what is promised. */
+export interface Result extends Spread {
+  readonly name: string
+  readonly title: string
+  readonly goalMs: number
+  readonly peerGoal: number | null
+  /** Patroni's; null where it was not measured. */
+  readonly peer: Readonly<Record<PeerSettings, Spread>> | null
+  readonly goalMet: boolean
+  /** Of the host, over the last minute, when the event had been measured. */
+  readonly load: number
 }
 
 /** A run after which the cluster was not in order. */
@@ -30,38 +43,88 @@ export interface BenchOptions {
   readonly events: readonly Event[]
   readonly runs: number
   readonly suite: Suite
+  readonly peer: boolean
   readonly log: (line: string) => void
   /** Told of each run as it ends. */
-  readonly seen: (event: Event, number: number, run: Run | Failed) => void
+  readonly seen: (event: Event, contender: Contender, number: number, run: Run | Failed) => void
 }
 
-function summarise({ name, title, goalMs, patroni }: Event, runs: readonly (Run | Failed)[]): Result {
+function spreadOf(runs: readonly (Run | Failed)[]): Spread {
   const gaps = runs.flatMap(({ gapMs }) => gapMs ?? [])
-  const medianMs = median(gaps) ?? null
   return {
-    ...{ name, title, goalMs, patroni: patroni ?? null, medianMs },
+    medianMs: median(gaps) ?? null,
     minMs: gaps.length > 0 ? Math.min(...gaps) : null,
     maxMs: gaps.length > 0 ? Math.max(...gaps) : null,
-    goalMet: medianMs !== null && medianMs <= goalMs && runs.every(({ problems }) => problems.length === 0),
     runs,
   }
 }
 
-/** Measures. A cluster that does not recover is a failed run, and the next run gets a new one. */
-export async function benchFailover({ events, runs, suite, log, seen }: BenchOptions): Promise<Result[]> {
-  let stage = await Stage.build(suite, log)
+/** Our time as a part of Patroni's; null where one of them has none. */
+export const ratioTo = (ours: Spread, peer: Spread): number | null =>
+  ours.medianMs === null || peer.medianMs === null ? null : ours.medianMs / peer.medianMs
+
+function summarise(event: Event, runs: Readonly<Record<Contender, readonly (Run | Failed)[]>>): Result {
+  const { name, title, goalMs, peerGoal = null } = event
+  const ours = spreadOf(runs.understudy)
+  const beside = runs.default.length > 0
+  const peer = beside ? { default: spreadOf(runs.default), fastest: spreadOf(runs.fastest) } : null
+  const ratio = peer && ratioTo(ours, peer.default)
+  return {
+    ...{ name, title, goalMs, peerGoal, ...ours, peer, load: loadavg()[0] ?? 0 },
+    goalMet:
+      ours.medianMs !== null &&
+      ours.medianMs <= goalMs &&
+      ours.runs.every(({ problems }) => problems.length === 0) &&
+      (peer === null || peerGoal === null || (ratio !== null && ratio <= peerGoal)),
+  }
+}
+
+/** Keeps a cluster in order for the next run: one that does not recover is replaced by a new one. */
+class Renewable<T extends Cluster> {
+  #stage: Promise<T> | null = null
+  readonly #build: () => Promise<T>
+
+  constructor(build: () => Promise<T>) {
+    this.#build = build
+  }
+
+  async run(event: Event, number: number, ready: (stage: T) => Promise<void>): Promise<Run | Failed> {
+    this.#stage ??= this.#build()
+    try {
+      const stage = await this.#stage
+      await ready(stage)
+      return await runOnce(stage, event, number)
+    } catch (error) {
+      this.#stage = null
+      return { gapMs: null, problems: [explain(error)] }
+    }
+  }
+}
+
+/** Measures. A cluster that does not recover is a failed run. */
+export async function benchFailover({
+  events,
+  runs,
+  suite,
+  peer,
+  log,
+  seen,
+}: BenchOptions): Promise<Result[]> {
+  const ours = new Renewable(() => Stage.build(suite, log))
+  const theirs = new Renewable(() => PeerStage.build(suite, log))
+  const settings = Object.keys(peerTimes) as PeerSettings[]
   const results: Result[] = []
   for (const event of events) {
-    const measured: (Run | Failed)[] = []
+    const measured: Record<Contender, (Run | Failed)[]> = { understudy: [], default: [], fastest: [] }
+    const note = (contender: Contender, number: number, run: Run | Failed): void => {
+      measured[contender].push(run)
+      seen(event, contender, number, run)
+    }
     for (let number = 0; number < runs; number++) {
-      try {
-        measured.push(await runOnce(stage, event, number))
-      } catch (error) {
-        measured.push({ gapMs: null, problems: [explain(error)] })
-      }
-      const last = measured.at(-1) as Run | Failed
-      seen(event, number, last)
-      if (last.gapMs === null) stage = await Stage.build(suite, log)
+      note('understudy', number, await ours.run(event, number, async () => {}))
+      if (!peer) continue
+      for (const setting of settings)
+        note(setting, number, await theirs.run(event, number, (stage) => stage.use(setting)))
     }
     results.push(summarise(event, measured))
   }

@@ -1,13 +1,11 @@
 /** The results for a person. */
-import type { Result } from './failover.ts'
+import { type Contender, type Result, ratioTo } from './failover.ts'
 import type { FilesResult } from './files.ts'
 import type { LoadResult } from './load.ts'
 import type { Milestones } from './milestones.ts'
 
 /** 1234 ms as "1.23". */
 export const seconds = (ms: number | null): string => (ms === null ? '-' : (ms / 1000).toFixed(2))
-
-const headings = ['event', 'median', 'min', 'max', 'goal', 'Patroni', '']
 
 /** Pads every column to its widest cell: the first to the left, the others to the right. */
 function aligned(table: readonly (readonly string[])[]): string[] {
@@ -24,16 +22,46 @@ function aligned(table: readonly (readonly string[])[]): string[] {
   )
 }
 
-/** One row for each event, in seconds, and what went wrong. */
+/** Whose time it is, for a person. */
+export const contenderNames: Readonly<Record<Contender, string>> = {
+  understudy: 'understudy',
+  default: 'Patroni',
+  fastest: 'Patroni, fastest settings',
+}
+
+const ratioText = (ratio: number | null): string => (ratio === null ? '-' : ratio.toFixed(2))
+
+/** A table: a heading, and one row for each event, in seconds; with Patroni's medians where they were measured. */
+export function resultTable(results: readonly Result[]): string[][] {
+  const beside = results.some(({ peer }) => peer !== null)
+  const peerHeadings = beside ? [contenderNames.default, 'ratio', contenderNames.fastest, 'ratio'] : []
+  const rows = results.map((result) => {
+    const { name, medianMs, minMs, maxMs, goalMs, peerGoal, peer, goalMet } = result
+    const ratioGoal = peer && peerGoal !== null ? `, ratio ${peerGoal}` : ''
+    return [
+      name,
+      ...[medianMs, minMs, maxMs].map(seconds),
+      ...(peer
+        ? [peer.default, peer.fastest].flatMap((spread) => [
+            seconds(spread.medianMs),
+            ratioText(ratioTo(result, spread)),
+          ])
+        : []),
+      `${seconds(goalMs)}${ratioGoal}`,
+      goalMet ? 'met' : 'MISSED',
+    ]
+  })
+  return [['event', 'median', 'min', 'max', ...peerHeadings, 'goal', ''], ...rows]
+}
+
+/** The table, and what went wrong. */
 export function resultLines(results: readonly Result[]): string[] {
-  const rows = results.map(({ name, medianMs, minMs, maxMs, goalMs, patroni, goalMet }) => [
-    name,
-    ...[medianMs, minMs, maxMs, goalMs].map(seconds),
-    patroni ?? '-',
-    goalMet ? 'met' : 'MISSED',
+  const problems = results.flatMap(({ name, runs, peer }) => [
+    ...runs.flatMap((run) => problemLines(name, run)),
+    ...(peer?.default.runs ?? []).flatMap((run) => problemLines(`${name}, Patroni`, run)),
+    ...(peer?.fastest.runs ?? []).flatMap((run) => problemLines(`${name}, Patroni, fastest settings`, run)),
   ])
-  const lines = aligned([headings, ...rows])
-  return [...lines, ...results.flatMap(({ name, runs }) => runs.flatMap((run) => problemLines(name, run)))]
+  return [...aligned(resultTable(results)), ...problems]
 }
 
 const problemLines = (name: string, { problems }: { problems: readonly string[] }): string[] =>

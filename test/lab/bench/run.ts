@@ -6,7 +6,7 @@ import type { Writer } from '../lib/writer.ts'
 import type { Event } from './events.ts'
 import { longestGapMs } from './gap.ts'
 import { type Milestones, milestonesOf } from './milestones.ts'
-import type { Scene, Stage } from './stage.ts'
+import type { Cluster, Scene } from './stage.ts'
 import { Watch } from './watch.ts'
 
 /** What one run gave. */
@@ -36,7 +36,7 @@ function untilSteady(writer: Writer, from: number): Promise<true> {
   })
 }
 
-async function prepared(stage: Stage, event: Event): Promise<Scene> {
+async function prepared(stage: Cluster, event: Event): Promise<Scene> {
   for (let left = PREPARE_TRIES; left > 0; left--) {
     const scene = await stage.untilHealthy()
     if (!event.prepare || (await event.prepare(scene))) return scene
@@ -45,9 +45,10 @@ async function prepared(stage: Stage, event: Event): Promise<Scene> {
 }
 
 /** Makes an event happen and undoes it. Throws where the cluster is not in order afterwards. */
-export async function runOnce(stage: Stage, event: Event, number: number): Promise<Run> {
+export async function runOnce(stage: Cluster, event: Event, number: number): Promise<Run> {
   const scene = await prepared(stage, event)
-  const watch = event.hasMilestones ? await Watch.start(stage.lab, scene.standbys[0]) : undefined
+  const watch =
+    event.hasMilestones && stage.publishes ? await Watch.start(stage.lab, scene.standbys[0]) : undefined
   const writer = await stage.write()
   const problems: string[] = []
   try {

@@ -12,7 +12,7 @@ import { CREATE_TABLE, Writer } from '../lib/writer.ts'
 export const LAB = 'bench'
 const HEALTHY_MS = 180_000
 /** Further apart than what any writer writes. */
-const VALUES_PER_WRITER = 1_000_000
+export const VALUES_PER_WRITER = 1_000_000
 
 /** Who does what before something happens. */
 export interface Scene {
@@ -24,8 +24,41 @@ export interface Scene {
   readonly consulLeader: string
 }
 
-export class Stage {
+/** A cluster that is measured: ours, or the one beside it. */
+export interface Cluster {
   readonly lab: Lab
+  /** Its failovers can be followed in Consul, in the documents that ours has there. */
+  readonly publishes: boolean
+  /** Waits until everything is in order. */
+  untilHealthy(): Promise<Scene>
+  /** A client that writes, already at it. */
+  write(): Promise<Writer>
+  /** How many acknowledged writes are not there. */
+  countLost(writer: Writer): Promise<number>
+}
+
+/** As Raft says: by its address. */
+export async function consulLeaderOf(lab: Lab, asked: string): Promise<string> {
+  const { stdout } = await lab.exec(asked, ['curl', '-s', 'http://127.0.0.1:8500/v1/status/leader'])
+  const [address] = (JSON.parse(stdout) as string).split(':')
+  return lab.machines.find((machine) => machine.address === address)?.name ?? ''
+}
+
+/** How many acknowledged writes a query does not find. */
+export async function countLost(
+  { acknowledged }: Writer,
+  query: (text: string) => Promise<string>,
+): Promise<number> {
+  const [first, last] = [acknowledged[0], acknowledged.at(-1)]
+  if (first === undefined || last === undefined) return 0
+  const rows = `select value from written where value between ${first.value} and ${last.value}`
+  const found = new Set((await query(rows)).split('\n').map(Number))
+  return acknowledged.filter(({ value }) => !found.has(value)).length
+}
+
+export class Stage implements Cluster {
+  readonly lab: Lab
+  readonly publishes = true
   readonly #password: string
   #writers = 0
 
@@ -45,7 +78,6 @@ export class Stage {
     return stage
   }
 
-  /** Waits until every machine sees everything in order. */
   async untilHealthy(): Promise<Scene> {
     const [first] = await Promise.all(
       this.lab.machines.map(({ name }) => untilHealthy(this.lab, name, HEALTHY_MS)),
@@ -67,30 +99,17 @@ export class Stage {
       primary: primary.name,
       timeline: primary.timeline,
       standbys: [one, other],
-      consulLeader: await this.#consulLeader(primary.name),
+      consulLeader: await consulLeaderOf(this.lab, primary.name),
     }
   }
 
-  /** As Raft says: by its address. */
-  async #consulLeader(asked: string): Promise<string> {
-    const { stdout } = await this.lab.exec(asked, ['curl', '-s', 'http://127.0.0.1:8500/v1/status/leader'])
-    const [address] = (JSON.parse(stdout) as string).split(':')
-    return this.lab.machines.find((machine) => machine.address === address)?.name ?? ''
-  }
-
-  /** A client that writes, already at it. */
   async write(): Promise<Writer> {
     const writer = await Writer.start(this.lab, this.#password, ++this.#writers * VALUES_PER_WRITER)
     await waitFor('100 writes', 20_000, async () => writer.acknowledged.length >= 100 || null)
     return writer
   }
 
-  /** How many acknowledged writes are not there. */
-  async countLost({ acknowledged }: Writer): Promise<number> {
-    const [first, last] = [acknowledged[0], acknowledged.at(-1)]
-    if (first === undefined || last === undefined) return 0
-    const rows = `select value from written where value between ${first.value} and ${last.value}`
-    const found = new Set((await sqlThroughVirtualIp(this.lab, this.#password, rows)).split('\n').map(Number))
-    return acknowledged.filter(({ value }) => !found.has(value)).length
+  countLost(writer: Writer): Promise<number> {
+    return countLost(writer, (text) => sqlThroughVirtualIp(this.lab, this.#password, text))
   }
 }

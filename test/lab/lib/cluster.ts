@@ -199,8 +199,13 @@ export async function poolerAnswer(lab: Lab, machine: string): Promise<string> {
 }
 
 /** SQL as the superuser on a machine's own database, whatever its role. @returns what it printed. */
-export async function sqlAsPostgres(lab: Lab, machine: string, text: string): Promise<string> {
-  const argv = ['runuser', '-u', 'postgres', '--', 'psql', '-XAtq', '-d', 'app', '-c', text]
+export async function sqlAsPostgres(
+  lab: Lab,
+  machine: string,
+  text: string,
+  database = APP.database,
+): Promise<string> {
+  const argv = ['runuser', '-u', 'postgres', '--', 'psql', '-XAtq', '-d', database, '-c', text]
   return (await lab.exec(machine, argv, { timeoutMs: 20_000 })).stdout.trim()
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // A client that inserts one row after the other, one JSON line each for what it sends and for what became of it. The
-// first line of stdin says where: {"host", "port", "user", "database", "password", "from", "pauseMs", "clock"}. Ends when
+// first line of stdin says where: {"host" (one or several), "port", "user", "database", "password", "from", "pauseMs", "clock"}. Ends when
 // stdin closes.
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -29,8 +29,30 @@ const say = (entry) => process.stdout.write(`${JSON.stringify(entry)}\n`)
 /** @type {pg.Client | null} */
 let client = null
 
+/**
+ * Several hosts are asked at the same moment: the first one whose database takes writes is taken.
+ * @returns {Promise<pg.Client>}
+ */
 async function connect() {
-  const fresh = new pg.Client({ ...target, connectionTimeoutMillis: ATTEMPT_MS, query_timeout: ATTEMPT_MS })
+  if (typeof target.host === 'string') return connectTo(target.host)
+  return Promise.any(
+    target.host.map(async (/** @type {string} */ host) => {
+      const fresh = await connectTo(host)
+      const { rows } = await fresh.query('select pg_is_in_recovery() as standby')
+      if (!rows[0].standby) return fresh
+      fresh.end().catch(() => {})
+      throw new Error(`${host} is a standby`)
+    }),
+  )
+}
+
+async function connectTo(/** @type {string} */ host) {
+  const fresh = new pg.Client({
+    ...target,
+    host,
+    connectionTimeoutMillis: ATTEMPT_MS,
+    query_timeout: ATTEMPT_MS,
+  })
   // A broken connection is reported by the next query.
   fresh.on('error', () => {})
   try {

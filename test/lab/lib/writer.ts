@@ -24,7 +24,10 @@ export type WriterLine =
 
 /** What the writer's process is told, as its first line. */
 export interface WriterOrder {
-  host: string
+  /** Of several, the one whose database is a primary. */
+  host: string | readonly string[]
+  /** 6432 unless told. */
+  port?: number
   password: string
   /** The first value is the next one. */
   from: number
@@ -57,10 +60,15 @@ export class Writer {
   }
 
   /** Starts writing; the table must be there. The first value is `from` + 1. */
-  static async start(lab: Lab, password: string, from = 0): Promise<Writer> {
+  static async start(
+    lab: Lab,
+    password: string,
+    from = 0,
+    where: Pick<WriterOrder, 'host' | 'port'> = { host: VIRTUAL_IP },
+  ): Promise<Writer> {
     const [program, ...args] = lab.clientCommand(['node', writerProgram]) as [string, ...string[]]
     const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] })
-    child.stdin?.write(orderLine({ host: VIRTUAL_IP, password, from }))
+    child.stdin?.write(orderLine({ ...where, password, from }))
     const writer = new Writer(child)
     await writer.untilWritten(0, 20_000)
     return writer
