@@ -8,7 +8,7 @@ import { readFailure } from '../core/failure.ts'
 import { isStopped, queueUnit } from '../core/systemd.ts'
 import { UNKNOWN, unknownOnFailure } from '../core/unknown.ts'
 import { withDatabase } from './client.ts'
-import { isCrowded } from './data-directory.ts'
+import { isCrowded, isUnwanted } from './data-directory.ts'
 import { localDatabase, probeLocal } from './database.ts'
 import {
   type DatabaseCheckPlan,
@@ -55,7 +55,10 @@ const starts: CheckLine<Context, Parameters<typeof decideStartsCheck>[0]> = {
 
 const replaced: CheckLine<Context, Parameters<typeof decideReplacedCheck>[0]> = {
   name: 'replaced',
-  observe: async ({ settings }) => ({ crowded: isCrowded(settings.postgresqlVersion) }),
+  observe: async ({ settings: { postgresqlVersion: version } }) => ({
+    crowded: isCrowded(version),
+    unwanted: isUnwanted(version),
+  }),
   decide: decideReplacedCheck,
   async apply(plan) {
     if (plan.do === 'start') await queueUnit('start', postgresqlUnits.rejoin)

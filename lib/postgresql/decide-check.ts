@@ -75,8 +75,19 @@ export function decideStartsCheck({ failed, runs }: { failed: number; runs: bool
   return { do: 'nothing', why, problems: [why] }
 }
 
-/** What a copy has replaced is kept for as long as there is room. */
-export function decideReplacedCheck({ crowded }: { crowded: boolean }): CheckPlan {
+/**
+ * What a copy has replaced is kept for as long as there is room.
+ * @param facts.unwanted an operator has asked for a copy. It is not made yet: a power cut may have ended it, after which the standby runs.
+ */
+export function decideReplacedCheck({
+  crowded,
+  unwanted,
+}: {
+  crowded: boolean
+  unwanted: boolean
+}): CheckPlan {
+  if (unwanted)
+    return { do: 'start', why: 'the copy that an operator has asked for is not made yet', problems: [] }
   return crowded
     ? {
         do: 'start',

@@ -165,10 +165,19 @@ describe('the check of starts', () =>
   ]))
 
 describe('the check of what a copy has replaced', () =>
-  table<Parameters<typeof decideReplacedCheck>[0], CheckPlan>(decideReplacedCheck, { crowded: false }, [
-    ['There is room, or nothing was replaced', {}, { do: 'nothing', why: 'there is room', problems: [] }],
-    ['The disk is getting full', { crowded: true }, { do: 'start', why: 'getting full', problems: [] }],
-  ]))
+  table<Parameters<typeof decideReplacedCheck>[0], CheckPlan>(
+    decideReplacedCheck,
+    { crowded: false, unwanted: false },
+    [
+      ['There is room, or nothing was replaced', {}, { do: 'nothing', why: 'there is room', problems: [] }],
+      ['The disk is getting full', { crowded: true }, { do: 'start', why: 'getting full', problems: [] }],
+      [
+        'A copy that an operator has asked for was ended by a power cut: it is made again',
+        { unwanted: true },
+        { do: 'start', why: 'is not made yet', problems: [] },
+      ],
+    ],
+  ))
 
 const older = 'this data is older than what was confirmed'
 describe('the check of the data', () =>
