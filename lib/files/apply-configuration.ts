@@ -2,9 +2,11 @@ import { dirname, join } from 'node:path'
 import { makeOwned, replaceFile } from '../core/atomic-files.ts'
 import { EXIT, explain, UnderstudyError } from '../core/errors.ts'
 import { groupId, userId } from '../core/users.ts'
+import { waitFor } from '../core/wait.ts'
 import { localSyncthing, type Syncthing } from './client.ts'
 import type { Change, SyncthingPlan } from './decide.ts'
 import type { Folder } from './manifest.ts'
+import { rememberMarkers } from './markers.ts'
 import { rememberMounts } from './mounts.ts'
 
 /** Carries out the changes of a plan. If one fails, the others are still made. @throws all failures in one error. */
@@ -49,9 +51,30 @@ async function applyChange(daemon: Syncthing, change: Change): Promise<void> {
     case 'remember-mounts':
       rememberMounts(change.points)
       return
+    case 'remember-markers':
+      rememberMarkers(change.markers)
+      return
+    case 'read-anew':
+      await throughRestart(daemon, () => daemon.forgetFolder(change.id))
+      rememberMarkers(change.markers)
+      return
+    case 'restart':
+      return throughRestart(daemon, () => daemon.restart())
     case 'ignores':
       return daemon.setIgnores(change.id, change.ignore)
   }
+}
+
+/** Ending takes it a second, or ten where it is busy; then it reads its database. */
+const RESTART_MS = 60_000
+
+/** Asks Syncthing for something after which it starts again, and waits until it has. */
+async function throughRestart(daemon: Syncthing, ask: () => Promise<void>): Promise<void> {
+  const before = await daemon.startedAt()
+  await ask()
+  await waitFor('Syncthing to start again', RESTART_MS, async () =>
+    (await daemon.startedAt()) === before ? null : true,
+  )
 }
 
 /** The directory gets the owner and mode that it has where the folder was added. Missing ones above it are root's, 0755. */

@@ -7,11 +7,12 @@ import { orUnknown, UNKNOWN } from '../core/unknown.ts'
 import { readAway, writeAway } from './away.ts'
 import { localSyncthing, replicatesFiles } from './client.ts'
 import { decideFilesCheck, type FilesCheckFacts, type FilesCheckPlan } from './decide-check.ts'
-import { mountedInside } from './decide-mounts.ts'
+import { isElsewhere, mountedInside } from './decide-mounts.ts'
 import { filesUnits } from './manifest.ts'
-import { readMountPoints } from './mounts.ts'
+import { readMounts } from './mounts.ts'
 import { observeFiles } from './observe.ts'
 import { readReport } from './report.ts'
+import { readView } from './view.ts'
 
 /** For each request to Syncthing: the check has to end within its interval. */
 const SYNCTHING_MS = 2000
@@ -29,9 +30,14 @@ const files: CheckLine<Context, FilesCheckFacts, FilesCheckPlan> = {
     ])
     const alive =
       members === UNKNOWN ? null : new Set(members.flatMap((member) => (member.alive ? [member.name] : [])))
-    const points = readMountPoints()
+    const [mounts, view] = [readMounts(), readView()]
+    const points = mounts.map(({ point }) => point)
     const mounted = seen.folders
-      .filter(({ path, here }) => here.state !== 'stopped' && mountedInside(path, points).length > 0)
+      .filter(
+        ({ path, here }) =>
+          (here.state !== 'stopped' && mountedInside(path, points).length > 0) ||
+          (view !== null && isElsewhere(path, mounts, view)),
+      )
       .map(({ path }) => path)
     return { report: readReport(), seen, alive, away: readAway(), mounted, nowMs }
   },

@@ -102,6 +102,22 @@ export class Syncthing {
     await this.#ask(`remove the folder ${id}`, 'DELETE', `/rest/config/folders/${part(id)}`)
   }
 
+  /** When it has started, as it says itself. */
+  async startedAt(): Promise<string> {
+    const said = await this.#ask('ask when it started', 'GET', '/rest/system/status')
+    return (said as { startTime: string }).startTime
+  }
+
+  /** Forgets what it knows of a folder that is paused; then it ends, and systemd starts it again. */
+  async forgetFolder(folder: string): Promise<void> {
+    await this.#ask('forget a folder', 'POST', `/rest/system/reset?folder=${part(folder)}`)
+  }
+
+  /** It ends, and systemd starts it again. */
+  async restart(): Promise<void> {
+    await this.#ask('restart it', 'POST', '/rest/system/restart')
+  }
+
   /** The lines of a folder's .stignore. */
   async ignores(folder: string): Promise<string[]> {
     const said = await this.#ask('read ignore patterns', 'GET', `/rest/db/ignores?folder=${part(folder)}`)

@@ -19,8 +19,7 @@ export function whyLookAgain(
   mounted: readonly string[] = [],
 ): string | null {
   if (report === null) return 'there is no report since the boot'
-  // Before anything is scanned there.
-  if (mounted.length > 0) return `something is mounted inside ${mounted.join(' and ')}`
+  if (mounted.length > 0) return `what is mounted at, above or inside ${mounted.join(' and ')} has changed`
   if (report.problems.length > 0) return 'the last report names problems'
   const ageMs = nowMs - Date.parse(report.at)
   if (!(ageMs < REPORTED_MS && ageMs > -REPORTED_MS)) return 'the last report is old'
@@ -102,7 +101,7 @@ export interface FilesCheckFacts {
   alive: ReadonlySet<string> | null
   /** As the last check has written it. */
   away: Away
-  /** Paths of the folders in which something is mounted, and that do not stand still yet. */
+  /** Paths of the folders in which something is mounted, and that do not stand still yet; and of those that are elsewhere for Syncthing. */
   mounted: readonly string[]
   nowMs: number
 }

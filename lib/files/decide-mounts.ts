@@ -8,16 +8,70 @@ export interface FolderMounts {
   missing: readonly string[]
 }
 
-/** Where file systems are mounted, from the text of /proc/self/mountinfo (proc(5)). Bind mounts and automounts count. */
-export const mountPointsIn = (mountinfo: string): string[] =>
+/** A mount, as /proc/PID/mountinfo describes it (proc(5)). Bind mounts and automounts count. */
+export interface Mount {
+  id: string
+  parent: string
+  device: string
+  /** Which directory of the file system is mounted. */
+  root: string
+  point: string
+  type: string
+  /** What is mounted below it elsewhere does not appear here, nor the other way round. */
+  isPrivate: boolean
+}
+
+/** What is mounted, from the text of /proc/self/mountinfo. */
+export const mountsIn = (mountinfo: string): Mount[] =>
   mountinfo
     .split('\n')
     .filter((line) => line !== '')
-    .map((line) =>
-      (line.split(' ')[4] ?? '').replace(/\\([0-7]{3})/g, (_, octal: string) =>
-        String.fromCharCode(Number.parseInt(octal, 8)),
-      ),
-    )
+    .map((line) => {
+      const [fields = '', file = ''] = line.split(' - ')
+      const [id = '', parent = '', device = '', root = '', point = '', , ...tags] = fields.split(' ')
+      const isPrivate = !tags.some((tag) => /^(shared|master):/.test(tag))
+      const [type = ''] = file.split(' ')
+      return { id, parent, device, root: unescaped(root), point: unescaped(point), type, isPrivate }
+    })
+
+const unescaped = (text: string): string =>
+  text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))
+
+/** The mounts that a path leads through, from the root on. Mounts that are hidden below others are not among them. */
+export function mountsOn(path: string, mounts: readonly Mount[]): Mount[] {
+  const ids = new Set(mounts.map(({ id }) => id))
+  const passed: Mount[] = []
+  let here = mounts.find(({ id, parent }) => parent === id || !ids.has(parent))
+  while (here !== undefined && !passed.includes(here)) {
+    passed.push(here)
+    const { id } = here
+    const [next] = mounts
+      .filter(({ parent, point }) => parent === id && isWithin(path, point))
+      .sort((a, b) => a.point.length - b.point.length)
+    here = next
+  }
+  return passed
+}
+
+/** Which directory of which file system a path is; null where that shows only when it is used, as with an automount. */
+function placeOf(path: string, mounts: readonly Mount[]): string | null {
+  const mount = mountsOn(path, mounts).at(-1)
+  if (mount === undefined || mount.type === 'autofs') return null
+  const { device, root, point } = mount
+  return `${device} ${withoutEnd(root)}${path.slice(withoutEnd(point).length)}`
+}
+
+const withoutEnd = (path: string): string => (path === '/' ? '' : path)
+
+/** The paths of a folder that Syncthing uses: its old versions may be on a disk of their own. */
+export const usedPaths = (path: string): string[] => [path, `${path}/.stversions`]
+
+/** Does Syncthing, with mounts of its own, have another file system at the path of a folder than the machine? */
+export const isElsewhere = (path: string, here: readonly Mount[], syncthings: readonly Mount[]): boolean =>
+  usedPaths(path).some((used) => {
+    const place = placeOf(used, here)
+    return place !== null && place !== placeOf(used, syncthings)
+  })
 
 /** The outermost mount points below a folder. Syncthing never scans its old versions: they may be on a disk of their own. */
 export function mountedInside(path: string, points: readonly string[]): string[] {

@@ -1,7 +1,9 @@
+import { isDeepStrictEqual } from 'node:util'
 import { byKey } from '../core/order.ts'
 import { UNKNOWN, type Unknown } from '../core/unknown.ts'
 import { difference, type Values, wantedDevice, wantedFolder, wantedOptions } from './config.ts'
 import { type Folders, isWithin, overlapProblem, pathProblem } from './decide-folders.ts'
+import { isStranger, type Markers, type MarkersSeen, markersToKnow } from './decide-markers.ts'
 import { type FolderMounts, mountProblem, toRemember } from './decide-mounts.ts'
 import type { Folder, SyncthingNode } from './manifest.ts'
 
@@ -41,6 +43,10 @@ export interface SyncthingFacts {
   /** What is, or was, mounted inside the folders that are shared here, by their paths; and what we remember of it. */
   mounts: ReadonlyMap<string, FolderMounts>
   remembered: readonly string[]
+  /** Paths of folders, shared here or to be shared, where Syncthing has another file system than the machine: see `isElsewhere`. */
+  elsewhere: ReadonlySet<string>
+  /** Of the folders that are shared here, and are not elsewhere. */
+  markers: MarkersSeen
   /** A person allows to merge what this machine has at or below this path. */
   mergeFiles: string | null
 }
@@ -54,6 +60,10 @@ export type Change =
   | { what: 'change-folder'; id: string; values: Values }
   | { what: 'ignores'; id: string; ignore: readonly string[] }
   | { what: 'remember-mounts'; points: readonly string[] }
+  | { what: 'remember-markers'; markers: Markers }
+  /** What the folder's directory lacks was not deleted. */
+  | { what: 'read-anew'; id: string; path: string; markers: Markers }
+  | { what: 'restart' }
 
 export interface SyncthingPlan {
   do: 'nothing' | 'configure'
@@ -88,11 +98,13 @@ export function decideSyncthing(facts: SyncthingFacts): SyncthingPlan {
   const shared = decideFolders(facts, folders, syncthing, devices.ids)
   const options = difference(wantedOptions(address), syncthing.options)
   const changes: Change[] = [
-    ...still.changes,
+    ...still.changes.filter((change) => !isRestart(change)),
     ...(options ? [{ what: 'options' as const, values: options }] : []),
     ...devices.changes,
     ...shared.changes,
     ...devices.removals,
+    // Last: then it answers nothing for a moment.
+    ...(shared.unseen ? [{ what: 'restart' as const }] : still.changes.filter(isRestart)),
   ]
   const problems = [...devices.problems, ...shared.problems, ...still.problems]
   if (changes.length === 0)
@@ -100,8 +112,16 @@ export function decideSyncthing(facts: SyncthingFacts): SyncthingPlan {
   return { do: 'configure', why: changes.map(nameOf).join(', '), changes, problems }
 }
 
-/** Pauses the folders that must not be scanned as they are; whatever Consul says. */
-function standStill({ mounts, remembered }: SyncthingFacts, { folders }: SyncthingConfig) {
+const isRestart = ({ what }: Change): boolean => what === 'restart' || what === 'read-anew'
+
+/**
+ * Pauses the folders that must not be scanned as they are, and has Syncthing look again where a disk was mounted or unmounted at or
+ * above a folder; whatever Consul says.
+ */
+function standStill(
+  { mounts, remembered, elsewhere, markers }: SyncthingFacts,
+  { folders }: SyncthingConfig,
+) {
   const points = toRemember(mounts)
   const changes: Change[] =
     points.join('\n') === [...remembered].join('\n') ? [] : [{ what: 'remember-mounts', points }]
@@ -111,6 +131,22 @@ function standStill({ mounts, remembered }: SyncthingFacts, { folders }: Syncthi
     if (problem === null) continue
     problems.push(problem)
     if (!paused) changes.push({ what: 'change-folder', id, values: { paused: true } })
+  }
+  const known = markersToKnow(
+    folders.map(({ id }) => id),
+    markers,
+  )
+  if (!isDeepStrictEqual(known, markers.known)) changes.push({ what: 'remember-markers', markers: known })
+  const strangers = folders.filter(({ id }) => isStranger(id, markers))
+  for (const { id, paused } of strangers)
+    if (!paused) changes.push({ what: 'change-folder', id, values: { paused: true } })
+  // Both start it again, so one at a time.
+  const [stranger] = strangers
+  if (folders.some(({ path }) => elsewhere.has(path))) changes.push({ what: 'restart' })
+  else if (stranger) {
+    const { id, path } = stranger
+    const marker = markers.now[id] ?? ''
+    changes.push({ what: 'read-anew', id, path, markers: { ...known, [id]: marker } })
   }
   return { changes, problems }
 }
@@ -169,10 +205,12 @@ function decideFolders(
 ) {
   const changes: Change[] = []
   const problems: string[] = []
+  let unseen = false
   // Without the list nothing is shared, and nothing is removed either.
   if (folders === null)
     return {
       changes,
+      unseen: false,
       problems: [
         "Consul's key syncthing/folders is missing or malformed; nothing is changed until it is restored",
       ],
@@ -194,7 +232,10 @@ function decideFolders(
         continue
       }
       // As paused as it is where it must stand still: that is not decided here.
-      const stands = problemInside(label, has.path, facts.mounts) !== null
+      const stands =
+        problemInside(label, has.path, facts.mounts) !== null ||
+        facts.elsewhere.has(has.path) ||
+        isStranger(folder.id, facts.markers)
       const differs = difference(stands ? { ...wanted, paused: has.paused } : wanted, has)
       if (differs) changes.push({ what: 'change-folder', id: folder.id, values: differs })
       const ignores = syncthing.ignores[folder.id]
@@ -213,9 +254,13 @@ function decideFolders(
     }
     if (facts.directories.get(folder.path)?.state === 'missing')
       changes.push({ what: 'make-directory', folder })
-    changes.push({ what: 'add-folder', values: wanted, path: folder.path, ignore: folder.ignore })
+    // Syncthing would make its marker where it must not be.
+    const elsewhere = facts.elsewhere.has(folder.path)
+    unseen ||= elsewhere
+    const values = elsewhere ? { ...wanted, paused: true } : wanted
+    changes.push({ what: 'add-folder', values, path: folder.path, ignore: folder.ignore })
   }
-  return { changes, problems }
+  return { changes, problems, unseen }
 }
 
 /** Why a folder cannot be shared on this machine now, or null. */
@@ -268,6 +313,12 @@ function nameOf(change: Change): string {
       return `stop sharing ${change.id}`
     case 'remember-mounts':
       return `remember ${change.points.join(' and ') || 'no mount points'}`
+    case 'remember-markers':
+      return `remember the markers of ${Object.keys(change.markers).join(' and ') || 'no folder'}`
+    case 'read-anew':
+      return `read ${change.path} anew, as it is another directory than before`
+    case 'restart':
+      return 'start Syncthing again, as what is mounted at or above a folder has changed'
     case 'ignores':
       return `set the ignore patterns of ${change.id}`
   }

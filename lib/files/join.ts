@@ -5,7 +5,7 @@ import { type Joining, type Part, settingsOf } from '../consul/joining.ts'
 import { readText, replaceFile } from '../core/atomic-files.ts'
 import { EXIT, UnderstudyError } from '../core/errors.ts'
 import { run } from '../core/exec.ts'
-import { ensureRunning } from '../core/systemd.ts'
+import { ensureRunning, unit } from '../core/systemd.ts'
 import { type SystemUser, systemGroup, systemUser } from '../core/users.ts'
 import { waitFor } from '../core/wait.ts'
 import { checkMounts, uniquePart } from './change-folders.ts'
@@ -85,6 +85,8 @@ async function setUpSyncthing(joining: Joining): Promise<void> {
   const apiKey = configured ?? randomBytes(24).toString('hex')
   if (configured === null) await configure(address, apiKey, syncthing)
   replaceFile(filesPaths.apiKey, `${apiKey}\n`, { uid: owner.uid, gid, mode: 0o640 })
+  // An earlier version has started it without mounts of its own.
+  if (!existsSync(filesPaths.view)) await unit('stop', filesUnits.syncthing)
   // It writes its configuration itself from then on.
   await ensureRunning(filesUnits.syncthing, configured === null ? [filesPaths.config] : [])
   const deviceId = await waitFor('Syncthing to answer', START_MS, () => localSyncthing().deviceId())

@@ -66,6 +66,10 @@ export const filesPaths = {
   certificate: '/var/lib/understudy/syncthing/cert.pem',
   /** What was mounted inside folders when we looked last. */
   mounts: '/var/lib/understudy/syncthing/mounts.json',
+  /** Which markers the folders have had, by their ids. */
+  markers: '/var/lib/understudy/syncthing/markers.json',
+  /** What is mounted in Syncthing's mount namespace, which nothing changes after its start. */
+  view: `${run}/files/view`,
 } as const
 
 export const filesUnits = {
@@ -97,6 +101,8 @@ export const files: Component<Context, Joining> = /* @__PURE__ */ describe(() =>
     { path: filesPaths.away, holds: 'machines that the check found without a connection, and since when' },
     { path: filesPaths.home, holds: "Syncthing's keys, configuration and database" },
     { path: filesPaths.mounts, holds: 'mount points that `files` has found inside folders' },
+    { path: filesPaths.markers, holds: "when the folders' markers were made, to tell another directory by" },
+    { path: filesPaths.view, holds: "what is mounted in Syncthing's namespace" },
   ],
   ports: [
     { port: '22000/tcp', what: 'Syncthing', from: "the members' network" },
@@ -116,6 +122,18 @@ export const files: Component<Context, Joining> = /* @__PURE__ */ describe(() =>
       does: 'pauses folders in which something is mounted, or a mounted disk is missing',
     },
     {
+      name: 'files-view',
+      user: 'root',
+      calledBy: '`files-start` in understudy-syncthing.service',
+      does: "detaches from Syncthing's mount namespace all that its folders are not on, and pauses those that are other directories than before",
+    },
+    {
+      name: 'files-start',
+      user: 'root',
+      calledBy: 'understudy-syncthing.service',
+      does: 'becomes Syncthing, as its own user, in a mount namespace of its own',
+    },
+    {
       name: 'files-changed',
       user: 'consul',
       calledBy: 'watch on `syncthing/`',
@@ -126,7 +144,7 @@ export const files: Component<Context, Joining> = /* @__PURE__ */ describe(() =>
   package: {
     depends: [{ package: 'syncthing', minimum: '1.19', program: '/usr/bin/syncthing' }],
     units: [filesUnits.files, filesUnits.syncthing],
-    scripts: ['files-changed'],
+    scripts: ['files-changed', 'files-start'],
     tmpfiles: [
       'd /run/understudy/files 0755 understudy-syncthing understudy-syncthing',
       'd /var/lib/understudy/syncthing 0700 understudy-syncthing understudy-syncthing',

@@ -1,11 +1,16 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import * as v from 'valibot'
 import { readText, replaceFile } from '../core/atomic-files.ts'
-import { type FolderMounts, mountedInside, mountPointsIn } from './decide-mounts.ts'
+import { type FolderMounts, type Mount, mountedInside, mountsIn } from './decide-mounts.ts'
 import { filesPaths } from './manifest.ts'
 
+export const MOUNTINFO = '/proc/self/mountinfo'
+
+/** What is mounted now, as this process sees it. */
+export const readMounts = (): Mount[] => mountsIn(readFileSync(MOUNTINFO, 'utf8'))
+
 /** Where file systems are mounted now, as this process sees it. */
-export const readMountPoints = (): string[] => mountPointsIn(readFileSync('/proc/self/mountinfo', 'utf8'))
+export const readMountPoints = (): string[] => readMounts().map(({ point }) => point)
 
 /** What was mounted inside folders when we looked last; survives a boot. Empty if there is no record, or it cannot be read. */
 export function readRememberedMounts(): string[] {

@@ -4,10 +4,13 @@ import { orUnknown, UNKNOWN, type Unknown } from '../core/unknown.ts'
 import { localSyncthing } from './client.ts'
 import type { DirectoryFact, SyncthingConfig, SyncthingFacts } from './decide.ts'
 import type { Folders } from './decide-folders.ts'
+import { isElsewhere } from './decide-mounts.ts'
 import { inspectDirectory, isMarked } from './directory.ts'
 import { readSharedFolders } from './document.ts'
 import { filesKeys } from './manifest.ts'
-import { lookInside, readMountPoints, readRememberedMounts } from './mounts.ts'
+import { readMarkers } from './markers.ts'
+import { lookInside, readMountPoints, readMounts, readRememberedMounts } from './mounts.ts'
+import { readView } from './view.ts'
 
 /** Members and folders in Consul, and the configuration of this machine's Syncthing. */
 export async function observeConfiguration(
@@ -24,7 +27,14 @@ export async function observeConfiguration(
   const directories = await inspectNew(folders, config)
   const remembered = readRememberedMounts()
   const mounts = lookInsideAll(config, remembered)
-  return { node, address, members, folders, syncthing: config, directories, mounts, remembered, ...event }
+  const elsewhere = lookElsewhere(folders, config)
+  const seen = config === UNKNOWN ? [] : config.folders.filter(({ path }) => !elsewhere.has(path))
+  const markers = readMarkers(seen)
+  return {
+    ...{ node, address, members, folders, syncthing: config, directories, mounts, remembered },
+    ...{ elsewhere, markers },
+    ...event,
+  }
 }
 
 async function readConfig(): Promise<SyncthingConfig> {
@@ -50,6 +60,17 @@ function lookInsideAll(
   if (config === UNKNOWN) return new Map()
   const points = readMountPoints()
   return new Map(config.folders.map(({ path }) => [path, lookInside(path, points, remembered)] as const))
+}
+
+/** Paths of folders at which Syncthing has another file system than this machine. */
+function lookElsewhere(folders: Folders | null | Unknown, config: SyncthingConfig | Unknown): Set<string> {
+  const view = readView()
+  if (view === null) return new Set()
+  const here = readMounts()
+  const shared = config === UNKNOWN ? [] : config.folders
+  const wanted = folders === UNKNOWN || folders === null ? [] : [...folders.valid.values()]
+  const paths = [...shared, ...wanted].map(({ path }) => path)
+  return new Set(paths.filter((path) => isElsewhere(path, here, view)))
 }
 
 /** What is at the paths of the folders that are not shared here yet. */

@@ -85,7 +85,8 @@ export function filesRun() {
 /** What a run knows that could not look: the failure is in its report. */
 const nothingSeen = ({ node, address }: Settings, event: FilesEvent): SyncthingFacts => ({
   ...{ node, address, members: UNKNOWN, folders: UNKNOWN, syncthing: UNKNOWN, directories: new Map() },
-  ...{ mounts: new Map(), remembered: [] },
+  ...{ mounts: new Map(), remembered: [], elsewhere: new Set<string>() },
+  markers: { now: {}, known: {} },
   ...event,
 })
 

@@ -6,8 +6,9 @@ import type { Syncthing } from './client.ts'
 import { type Contents, needsOf, readContents } from './contents.ts'
 import { copiesNeeded, judgeCopies, type MachineNeeds, type MinCopies } from './decide-confirmation.ts'
 import { isWithin } from './decide-folders.ts'
-import { mountedInside, mountProblem } from './decide-mounts.ts'
-import { readMountPoints } from './mounts.ts'
+import { isElsewhere, type Mount, mountedInside, mountProblem } from './decide-mounts.ts'
+import { readMounts } from './mounts.ts'
+import { readView } from './view.ts'
 
 export interface WaitOptions {
   /** In these folders. */
@@ -83,12 +84,12 @@ export async function prepare(
     const there = others.length === 1 ? 'is 1 other machine' : `are ${others.length} other machines`
     throw usageError(`--min-copies ${minCopies} is too many: there ${there}`)
   }
-  const points = readMountPoints()
+  const [mounts, view] = [readMounts(), readView()]
+  const points = mounts.map(({ point }) => point)
   for (const { id, label, path, paused } of folders) {
-    // A scan would take what is mounted for files of the folder.
+    // What is mounted there is no part of the folder.
     const inside = mountProblem(label, { mounted: mountedInside(path, points), missing: [] })
-    const why =
-      inside ?? (paused ? `the folder ${label} is paused on this machine; understudy status says why` : null)
+    const why = inside ?? elsewhereProblem(label, path, mounts, view) ?? pausedProblem(label, paused)
     if (why !== null) throw new UnderstudyError(EXIT.unavailable, why)
     const { error } = await daemon.folderStatus(id)
     if (error !== '')
@@ -96,6 +97,19 @@ export async function prepare(
   }
   return { others, needed }
 }
+
+const elsewhereProblem = (
+  label: string,
+  path: string,
+  mounts: readonly Mount[],
+  view: readonly Mount[] | null,
+): string | null =>
+  view !== null && isElsewhere(path, mounts, view)
+    ? `the folder ${label} is stopped: what is mounted at or above ${printable(path)} has changed, and Syncthing is to look again; try again in half a minute`
+    : null
+
+const pausedProblem = (label: string, paused: boolean): string | null =>
+  paused ? `the folder ${label} is paused on this machine; understudy status says why` : null
 
 /** Has Syncthing scan what is on the disk, and makes sure that it could read it. */
 async function scan(

@@ -11,7 +11,7 @@ import { built, handlers, Installed, logged, repository, run, shellHandlers } fr
 const NEVER_LOADED = ['./check.ts', './join.ts', './status.ts', 'pg-native', 'cloudflare:sockets']
 
 /** PostgreSQL of a machine that has not joined is none of our business, repmgr has events during a join, and dpkg upgrades anywhere. */
-const UNJOINED = ['files-gate', 'repmgr-event', 'start-gate', 'upgrade']
+const UNJOINED = ['files-gate', 'files-view', 'repmgr-event', 'start-gate', 'upgrade']
 
 /** Arguments that are right, where a handler wants some. */
 const RIGHT: Readonly<Record<string, readonly string[]>> = {
@@ -59,7 +59,7 @@ for (const name of shellHandlers) {
   })
 }
 
-for (const name of ['database-changed', 'files-changed', 'leader-released']) {
+for (const name of ['database-changed', 'files-changed', 'files-start', 'leader-released']) {
   test(`${name} --help`, async () => {
     const script = join(repository, `packaging/${name}.sh`)
     const { exitCode, stdout, stderr } = await run('/bin/sh', [script, '--help'])

@@ -1,4 +1,4 @@
-/** What is mounted inside folders, with real mounts in a namespace: a bind mount several levels deep, and one that is missing. */
+/** Mounts at, above and inside folders, with real mounts in a namespace. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { run } from './support/handlers.ts'
@@ -44,6 +44,34 @@ mount -n --bind /var/lib/disk /var/lib/files/a
 exec "$NODE" /usr/lib/understudy/understudy.mjs folders add /var/lib/files
 `
 
+/**
+ * Prints what is mounted below /srv once all is detached that Syncthing has no use for, and which folders are paused, one of which has
+ * another marker than before; and again in a shared namespace.
+ */
+const DETACH = `
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin
+mount -n -t tmpfs tmpfs /var/lib
+mount -n -t tmpfs tmpfs /srv
+home=/var/lib/understudy/syncthing
+mkdir -p $home /run/understudy/files /srv/files /srv/backup /srv/other
+printf '%s' "$CONFIG" | sed 's|/tmp/|/srv/|' > $home/config.xml
+mount -n -t tmpfs tmpfs /srv/files
+mkdir -p '/srv/files/a b' /srv/files/.stversions /srv/files/.stfolder /srv/other/.stfolder
+echo '{"files-1":"1"}' > $home/markers.json
+chown 1:2 $home/config.xml
+for point in '/srv/files/a b' '/srv/files/a b' /srv/files/.stversions /srv/backup; do mount -n -t tmpfs tmpfs "$point"; done
+mkdir /srv/backup/more
+mount -n --bind /srv/other /srv/backup/more
+below() { cut -d ' ' -f 5 "$1" | grep '^/srv' | xargs; }
+view() { "$NODE" /usr/lib/understudy/handlers/files-view 2>&1 | grep -o '"error".*' || :; below /proc/self/mountinfo; }
+view
+below /run/understudy/files/view
+echo "$(stat -c '%u:%g %a' $home/config.xml) $(grep -o '<paused>[a-z]*' $home/config.xml | cut -c9- | xargs)"
+mount -n --make-shared /
+mount -n -t tmpfs tmpfs /srv/backup
+view
+`
+
 /** Runs a shell script on a member. */
 async function onMember(script: string) {
   const member = new Member()
@@ -78,6 +106,23 @@ test('only the folder in which something is mounted, or missing, is paused', {
       'missing: true false ["/tmp/files/a/b"]',
       'back: false false []',
       'itself: false false []',
+    ],
+    stderr,
+  )
+})
+
+test('Syncthing keeps the disks of its folders, and nothing in them or elsewhere; those of the machine stay', {
+  skip: cannotRun,
+}, async () => {
+  const { stdout, stderr } = await onMember(DETACH)
+  assert.deepEqual(
+    stdout.split('\n'),
+    [
+      '/srv /srv/files /srv/files/.stversions',
+      '/srv /srv/files /srv/files/.stversions',
+      '1:2 600 true false',
+      '"error":"this is not a private mount namespace; it is understudy-syncthing.service that calls this handler"}',
+      '/srv /srv/files /srv/files/.stversions /srv/backup',
     ],
     stderr,
   )

@@ -248,7 +248,18 @@ describe('what is named exists', () => {
       matches(read(`packaging/systemd/${file}`), /\/usr\/lib\/understudy\/handlers\/(\S+)/g),
     )
     const expected = [
-      ...['failover', 'fence', 'files', 'files-gate', 'follow', 'pooler', 'rejoin', 'start-gate', 'upgrade'],
+      ...[
+        'failover',
+        'fence',
+        'files',
+        'files-gate',
+        'files-start',
+        'follow',
+        'pooler',
+        'rejoin',
+        'start-gate',
+      ],
+      'upgrade',
       ...['virtual-ip-command', 'virtual-ip-peers', 'virtual-ip-weight', 'watchdog'],
     ]
     assert.deepEqual(named.sort(), expected)
@@ -258,7 +269,7 @@ describe('what is named exists', () => {
   test('handlers and locks in the scripts', () => {
     const scripts = shellHandlers.map((name) => read(`packaging/${name}.sh`)).join('')
     const named = matches(scripts, /\/usr\/lib\/understudy\/handlers\/(\S+)/g)
-    assert.deepEqual(named, ['lead-changed'])
+    assert.deepEqual(named, ['files-view', 'lead-changed'])
     for (const name of named) assert.ok(handlers.includes(name), name)
     for (const lock of matches(scripts, /(\/run\/understudy\/lock\/\S+)/g))
       assert.equal(lock, paths.lock('lead-changed'))

@@ -68,8 +68,16 @@ test('a disk that is mounted inside a folder, and missing at the next start, del
 })
 
 test('a disk whose files Syncthing has seen, and that is missing at the boot: the folder stands still until somebody decides', async () => {
-  // As an earlier version of understudy had replicated it: mounted before the first start that looks.
-  await sh('n1', `mkdir -p ${ARCHIVE}`)
+  // As an earlier version of understudy has replicated it, with Syncthing in the machine's mount namespace.
+  await sh(
+    'n1',
+    `mkdir -p ${ARCHIVE} /run/systemd/system/understudy-syncthing.service.d; systemctl stop understudy-syncthing
+    printf '%s\\n' '[Service]' MountFlags=slave ExecStart= \
+      'ExecStart=/usr/bin/syncthing serve --home=/var/lib/understudy/syncthing --no-browser --no-restart' \
+      > /run/systemd/system/understudy-syncthing.service.d/earlier.conf
+    systemctl daemon-reload; systemctl start understudy-syncthing; rm /run/understudy/files/view`,
+  )
+  await untilInSync(lab, both)
   await sh('n1', `rm -f ${ARCHIVE}/*; mkdir -p /srv/disk; for i in 1 2 3; do echo $i > /srv/disk/$i; done`)
   await sh(
     'n1',

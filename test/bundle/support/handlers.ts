@@ -31,6 +31,7 @@ export const handlers: Readonly<Record<string, Budget>> = {
   'service-tag': { kilobytes: 154, event: 1.9 },
   files: { kilobytes: 520, event: 2.0 },
   'files-gate': { kilobytes: 57, event: 1.9 },
+  'files-view': { kilobytes: 60, event: 1.9 },
   'start-gate': { kilobytes: 560, event: 2.3 },
   'virtual-ip-command': { kilobytes: 70, event: 1.9 },
   'virtual-ip-peers': { kilobytes: 67, event: 1.9 },
@@ -42,6 +43,7 @@ export const shellHandlers = [
   'database-changed',
   'database-check',
   'files-changed',
+  'files-start',
   'leader-released',
   'watchdog',
 ] as const

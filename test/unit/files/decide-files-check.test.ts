@@ -55,7 +55,7 @@ const cases: readonly Case<FilesCheckFacts, FilesCheckPlan>[] = [
   [
     'Something was mounted inside a folder: the handler stops it before anything is scanned there',
     { mounted: ['/srv/resources'] },
-    { ...recent, do: 'start', why: 'mounted inside /srv/resources', start: true },
+    { ...recent, do: 'start', why: 'inside /srv/resources has changed', start: true },
   ],
   ['A machine has just gone: its time starts', { seen: gone }, { ...recent, away: { n2: nowMs } }],
   [

@@ -4,7 +4,14 @@ import fc from 'fast-check'
 import { foldersIn, withPaused } from '../../../lib/files/config.ts'
 import { isWithin } from '../../../lib/files/decide-folders.ts'
 import { decideFilesGate } from '../../../lib/files/decide-gate.ts'
-import { insideProblem, mountedInside, mountPointsIn } from '../../../lib/files/decide-mounts.ts'
+import {
+  insideProblem,
+  isElsewhere,
+  mountedInside,
+  mountsIn,
+  mountsOn,
+} from '../../../lib/files/decide-mounts.ts'
+import { decideView } from '../../../lib/files/decide-view.ts'
 
 describe('where file systems are mounted', () => {
   test('a bind mount of the same file system is one, and what the kernel escapes is put back', () => {
@@ -13,12 +20,8 @@ describe('where file systems are mounted', () => {
 91 22 0:40 / /srv/files/a\040b\011c\012d\134e rw,relatime - tmpfs tmpfs rw
 92 22 0:41 / /srv/files/auto rw,relatime - autofs systemd-1 rw,fd=60
 `
-    assert.deepEqual(mountPointsIn(text), [
-      '/',
-      '/srv/files/bound',
-      '/srv/files/a b\tc\nd\\e',
-      '/srv/files/auto',
-    ])
+    const points = mountsIn(text).map(({ point }) => point)
+    assert.deepEqual(points, ['/', '/srv/files/bound', '/srv/files/a b\tc\nd\\e', '/srv/files/auto'])
   })
 
   const cases: readonly (readonly [caption: string, points: readonly string[], inside: readonly string[]])[] =
@@ -136,4 +139,111 @@ describe('before Syncthing starts', () => {
       decideFilesGate({ config, mounts: new Map(), remembered: ['/srv/files/disk'] }).remember,
       [],
     ))
+})
+
+/** A machine with a disk at /srv, and one in it. */
+const MACHINE = `22 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw
+23 22 0:5 / /dev rw - devtmpfs udev rw
+24 23 0:20 / /dev/shm rw - tmpfs tmpfs rw
+25 22 0:21 / /run rw - tmpfs tmpfs rw
+26 25 0:22 / /run/user/1000 rw - tmpfs tmpfs rw
+30 22 8:2 / /srv rw,relatime - ext4 /dev/sdb1 rw
+31 30 8:3 / /srv/files/disk rw,relatime - ext4 /dev/sdc1 rw
+32 30 8:4 / /srv/backup rw,relatime - ext4 /dev/sdd1 rw
+33 32 8:5 / /srv/backup/more rw,relatime - ext4 /dev/sde1 rw
+34 30 8:6 / /srv/files/.stversions rw,relatime - ext4 /dev/sdf1 rw
+`
+
+describe('which mounts a path leads through', () => {
+  const cases: readonly (readonly [caption: string, more: string, path: string, ids: readonly string[]])[] = [
+    ['one in the other', '', '/srv/files/disk/a', ['22', '30', '31']],
+    ['a name that only begins like it', '', '/srv/files/disk2', ['22', '30']],
+    ['the later of two', '40 30 8:7 / /srv rw - ext4 /dev/sdg1 rw\n', '/srv/x', ['22', '30', '40']],
+    [
+      'not what is hidden',
+      '40 30 8:7 / /srv rw - ext4 /dev/sdg1 rw\n',
+      '/srv/files/disk',
+      ['22', '30', '40'],
+    ],
+    ['not what is hidden from above', '40 22 8:7 / / rw - ext4 /dev/sdg1 rw\n', '/srv/files', ['22', '40']],
+  ]
+  for (const [caption, more, path, ids] of cases)
+    test(caption, () =>
+      assert.deepEqual(
+        mountsOn(path, mountsIn(MACHINE + more)).map(({ id }) => id),
+        ids,
+      ),
+    )
+})
+
+describe('whether Syncthing has another file system than the machine', () => {
+  const SYNCTHING = `50 49 8:1 / / rw,relatime - ext4 /dev/sda1 rw
+51 50 8:2 / /srv rw,relatime - ext4 /dev/sdb1 rw
+52 51 8:6 / /srv/files/.stversions rw,relatime - ext4 /dev/sdf1 rw
+`
+  const without = (point: string): string => MACHINE.replace(new RegExp(`^.* ${point} .*\n`, 'm'), '')
+  const cases: readonly (readonly [caption: string, here: string, elsewhere: boolean])[] = [
+    ['no', MACHINE, false],
+    ['what is inside is not its matter', without('/srv/files/disk'), false],
+    [
+      'the same directory, bound',
+      `${MACHINE}40 30 8:2 /files /srv/files rw - ext4 /dev/sdb1 rw
+41 40 8:6 / /srv/files/.stversions rw - ext4 /dev/sdf1 rw
+`,
+      false,
+    ],
+    ['unmounted above', without('/srv'), true],
+    ['mounted at it', `${MACHINE}40 30 8:7 / /srv/files rw - ext4 /dev/sdg1 rw\n`, true],
+    ['mounted above it', `${MACHINE}40 30 8:7 / /srv rw - ext4 /dev/sdg1 rw\n`, true],
+    [
+      'another directory of the same disk',
+      `${MACHINE}40 30 8:2 /old /srv/files rw - ext4 /dev/sdb1 rw\n`,
+      true,
+    ],
+    ['its old versions are elsewhere', without('/srv/files/.stversions'), true],
+    ['an automount that rests', `${MACHINE}40 30 0:30 / /srv rw - autofs systemd-1 rw\n`, false],
+  ]
+  for (const [caption, here, elsewhere] of cases)
+    test(caption, () =>
+      assert.equal(isElsewhere('/srv/files', mountsIn(here), mountsIn(SYNCTHING)), elsewhere),
+    )
+  test('an automount that rested when Syncthing started', () => {
+    const resting = SYNCTHING.replace('ext4 /dev/sdb1', 'autofs systemd-1')
+    assert.equal(isElsewhere('/srv/files', mountsIn(MACHINE), mountsIn(resting)), true)
+  })
+})
+
+describe("what is detached from Syncthing's mount namespace", () => {
+  const markers = { now: {}, known: {} }
+  const configOf = (folders: readonly string[]): string =>
+    folders.map((path) => folderXml('files-1', path, false)).join('')
+  const points = (mountinfo: string, folders: readonly string[]): readonly string[] =>
+    decideView({ mountinfo, config: configOf(folders), markers }).points
+  test('what is inside a folder, and disks that no folder is on; neither devices nor old versions', () =>
+    assert.deepEqual(points(MACHINE, ['/srv/files']), ['/run/user/1000', '/srv/files/disk', '/srv/backup']))
+  test('all disks where there is no folder', () =>
+    assert.deepEqual(points(MACHINE, []), ['/run/user/1000', '/srv']))
+  test('of two over each other the upper one, and then the other', () => {
+    const two = `${MACHINE}40 31 8:7 / /srv/files/disk rw - ext4 /dev/sdg1 rw\n`
+    assert.deepEqual(points(two, ['/srv/files']), points(MACHINE, ['/srv/files']))
+  })
+  test('nothing more in the end', () => {
+    const kept = MACHINE.split('\n').filter((line) => !/user|disk|backup/.test(line))
+    assert.equal(decideView({ mountinfo: kept.join('\n'), config, markers }).do, 'nothing')
+  })
+  const other = { now: { 'files-1': '2', 'more-1': '3' }, known: { 'files-1': '1', 'more-1': '3' } }
+  const bare = '22 1 8:1 / / rw - ext4 /dev/sda1 rw\n'
+  test('then folders that are other directories than before are paused', () => {
+    const plan = decideView({ mountinfo: bare, config, markers: other })
+    assert.deepEqual([plan.do, plan.config], ['pause', withPaused(config, ['files-1'])])
+    assert.equal(decideView({ mountinfo: bare, config: plan.config, markers: other }).do, 'nothing')
+    assert.equal(decideView({ mountinfo: MACHINE, config, markers: other }).do, 'detach')
+  })
+  test('not those whose marker is missing, or seen for the first time', () => {
+    for (const seen of [
+      { ...other, now: {} },
+      { ...other, known: {} },
+    ])
+      assert.equal(decideView({ mountinfo: bare, config, markers: seen }).do, 'nothing')
+  })
 })

@@ -83,6 +83,8 @@ const base: SyncthingFacts = {
   directories: new Map(),
   mounts: new Map(),
   remembered: [],
+  elsewhere: new Set(),
+  markers: { now: {}, known: {} },
   mergeFiles: null,
 }
 /** Another folder is in the document, and this is at its path here. */
@@ -188,6 +190,81 @@ const mounts: readonly Case<SyncthingFacts, SyncthingPlan>[] = [
       syncthing: { ...pausedConfig, folders: [{ ...sharedAs('files', FILES, ['n1', 'n2']), paused: true }] },
     },
     configure('change devices of files-1', [sharedWith(['n1', 'n2', 'n3'])], [IS_MOUNTED]),
+  ],
+]
+
+const RESTART: Change = { what: 'restart' }
+const FILES_ELSEWHERE = { elsewhere: new Set(['/srv/files']) }
+
+const elsewhere: readonly Case<SyncthingFacts, SyncthingPlan>[] = [
+  [
+    'A disk was mounted or unmounted at or above a folder: Syncthing looks again',
+    FILES_ELSEWHERE,
+    configure('start Syncthing again', [RESTART]),
+  ],
+  [
+    'Consul does not answer: the same',
+    { ...FILES_ELSEWHERE, members: UNKNOWN },
+    { ...configure('Consul does not answer', [RESTART]), problems: null },
+  ],
+  [
+    'Whatever else differs is changed before',
+    { ...FILES_ELSEWHERE, syncthing: { ...config, folders: [sharedAs('files', FILES, ['n1', 'n2'])] } },
+    configure('start Syncthing again', [sharedWith(['n1', 'n2', 'n3']), RESTART]),
+  ],
+  [
+    'A folder that stands still does not go on before Syncthing has looked',
+    { ...FILES_ELSEWHERE, syncthing: pausedConfig },
+    configure('start Syncthing again', [RESTART]),
+  ],
+  [
+    'A new folder on a disk that Syncthing does not have: it makes no marker before it has looked',
+    { ...withMore({ state: 'empty' }), elsewhere: new Set(['/srv/more']) },
+    configure('share /srv/more, start Syncthing again', [
+      { ...addMore(), values: { ...wanted('more', MORE), paused: true } } as Change,
+      RESTART,
+    ]),
+  ],
+  [
+    'A folder that cannot be shared here: it is not looked at',
+    { ...withMore(USED), elsewhere: new Set(['/srv/more']) },
+    nothing('/srv/more', [notShared(USED_TEXT)]),
+  ],
+]
+
+const strange = { now: { 'files-1': '2' }, known: { 'files-1': '1' } }
+const readAnew: Change = {
+  what: 'read-anew',
+  id: 'files-1',
+  path: '/srv/files',
+  markers: { 'files-1': '2' },
+}
+
+const strangers: readonly Case<SyncthingFacts, SyncthingPlan>[] = [
+  [
+    'The marker of a folder is seen for the first time, and one of a folder that is gone is forgotten',
+    { markers: { now: { 'files-1': '1' }, known: { 'gone-1': '7' } } },
+    configure('remember the markers of files-1', [{ what: 'remember-markers', markers: { 'files-1': '1' } }]),
+  ],
+  [
+    'It is missing: what is known of it is kept',
+    { markers: { now: {}, known: { 'files-1': '1' } } },
+    nothing('nothing differs'),
+  ],
+  [
+    'Another directory is in the place of a folder, which stands still: it is read anew',
+    { markers: strange, syncthing: pausedConfig },
+    configure('read /srv/files anew', [readAnew]),
+  ],
+  [
+    'The folder does not stand still: Syncthing forgets only one that does',
+    { markers: strange },
+    configure('change paused of files-1, read /srv/files anew', [pauses, readAnew]),
+  ],
+  [
+    'It was read anew: it goes on',
+    { markers: { now: { 'files-1': '2' }, known: { 'files-1': '2' } }, syncthing: pausedConfig },
+    configure('change paused of files-1', [{ ...pauses, values: { paused: false } }]),
   ],
 ]
 
@@ -701,6 +778,8 @@ const folders: readonly Case<SyncthingFacts, SyncthingPlan>[] = [
 ]
 describe('syncthing: folders', () => table(decideSyncthing, base, folders))
 describe('syncthing: what is mounted inside folders', () => table(decideSyncthing, base, mounts))
+describe('syncthing: what is mounted at or above folders', () => table(decideSyncthing, base, elsewhere))
+describe('syncthing: other directories than before', () => table(decideSyncthing, base, strangers))
 
 /** What Syncthing and the disk are like after these changes. It refuses what Syncthing would refuse. */
 function applied(facts: SyncthingFacts, changes: readonly Change[]): SyncthingFacts {
@@ -907,6 +986,8 @@ const factsWith = <M extends SyncthingFacts['members'], F extends SyncthingFacts
     directories: anyDirectories,
     mounts: fc.constant(new Map()),
     remembered: fc.constant([]),
+    elsewhere: fc.constant(new Set<string>()),
+    markers: fc.constant({ now: {}, known: {} }),
     mergeFiles: fc.constantFrom(null, '/', '/srv/a', '/srv/c'),
   })
 /** Everybody answers, and this machine is a member. */
