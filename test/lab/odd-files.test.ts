@@ -228,6 +228,8 @@ test('what cannot be replicated is named by the check, on one line, and put and 
   assert.match(await sh('n1', bad), /^64\n0$/)
   // An ignored one is nobody's matter.
   await sh('n1', `understudy folders add ${RESOURCES} --ignore null --ignore '*pipe'; rm ${RESOURCES}/bad*`)
+  // Nor does the watcher see that such a name is gone.
+  assert.equal((await files(lab, 'n1', ['wait', '--folder', 'resources'])).exitCode, 0)
   await untilCheckSays(lab, 'n1', null)
   await sh('n1', `understudy folders add ${RESOURCES}; rm -r ${RESOURCES}/odd`)
   await untilCheckSays(lab, 'n1', null)
