@@ -46,5 +46,5 @@ export function decideCall({ node, program, leadership, fenced, done }: CallFact
   const primary = currentPrimary(leadership)
   if (!primary) return { do: 'nothing', why: 'no machine is the primary at this moment' }
   const state = primary.node === node ? 'MASTER' : 'BACKUP'
-  return plan(state, primary.epoch, primary.node, `${primary.node} is the primary`)
+  return plan(state, primary.index, primary.node, `${primary.node} is the primary`)
 }

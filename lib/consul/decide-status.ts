@@ -2,7 +2,7 @@ import { type Reading, valueFrom } from '../core/reading.ts'
 import type { MachineReport, Member, Report, Seen } from '../core/status.ts'
 import { UNKNOWN, type Unknown } from '../core/unknown.ts'
 import type { Entry } from './entry.ts'
-import { currentPrimary } from './leadership.ts'
+import { currentPrimary, epochOf } from './leadership.ts'
 import type { Config, Leader, NodeDocument, Primary } from './manifest.ts'
 
 /** What Consul is asked; every section of the status may use the answers. */
@@ -37,7 +37,7 @@ export interface ConsulFields {
   /** The lock of the primary; null where it was never taken. */
   lock: Lock | null | Unknown
   /** What PgBouncer and the standbys follow; null where nothing was published. */
-  published: Omit<Primary, 'schema'> | null | Unknown
+  published: Omit<Primary, 'schema' | 'index'> | null | Unknown
   /** Name of the machine that is published and holds the lock it was published under. */
   primary: string | null | Unknown
   /** Servers that Consul knows but that are not members (yet). */
@@ -116,13 +116,13 @@ export const strangers = (members: readonly Member[], consul: ConsulReadings): s
 export function lockOf(entry: Entry<Leader> | null): Lock | null {
   if (entry === null) return null
   const { node, since, why } = entry.value
-  return { held: entry.session !== null, node, since, why, epoch: entry.lockIndex }
+  return { held: entry.session !== null, node, since, why, epoch: entry.modifyIndex }
 }
 
-export function publishedOf(entry: Entry<Primary> | null): Omit<Primary, 'schema'> | null {
+export function publishedOf(entry: Entry<Primary> | null): ConsulFields['published'] {
   if (entry === null) return null
-  const { node, address, port, timeline, epoch } = entry.value
-  return { node, address, port, timeline, epoch }
+  const { node, address, port, timeline } = entry.value
+  return { node, address, port, timeline, epoch: epochOf(entry.value) }
 }
 
 /** What is wrong with Consul, and with the lock and the published primary in it. */

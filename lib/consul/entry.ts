@@ -2,7 +2,7 @@
 export interface Entry<T> {
   value: T
   modifyIndex: number
-  /** How often the key was acquired as a lock. */
+  /** How often the key was acquired as a lock, since it was last made or written by a plain PUT: it may repeat. */
   lockIndex: number
   session: string | null
   /** The document's schema number, only where a newer understudy has written it (docs/adr/0025-schema-numbers.md). */

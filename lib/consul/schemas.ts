@@ -84,8 +84,10 @@ export const primary = v.object({
   address,
   port,
   timeline: count,
-  /** LockIndex of `postgresql/leader` at publication: grows with every acquisition. */
+  /** LockIndex of `postgresql/leader` at publication. It may repeat; builds that do not write `index` compare nothing else. */
   epoch: count,
+  /** ModifyIndex of `postgresql/leader` at publication, the epoch: grows with every acquisition, whatever happens to the key. */
+  index: v.exactOptional(count),
 })
 export type Primary = v.InferOutput<typeof primary>
 

@@ -34,7 +34,7 @@ export function leadRun() {
     // The first look is that of the parts themselves.
     const leadership = memory.followed ? await orUnknown(readLeadership(consul)) : UNKNOWN
     const leader = leadership === UNKNOWN ? null : leadership.leader
-    const epoch = leader?.session ? leader.lockIndex : 0
+    const epoch = leader?.session ? leader.modifyIndex : 0
     if (epoch !== held.epoch) held = { epoch, sinceMs: elapsedMs }
     pooledAtMs ??= elapsedMs
     const heldMs = epoch === 0 ? 0 : elapsedMs - held.sinceMs

@@ -1,5 +1,6 @@
 import type { Operation } from '../consul/client.ts'
 import type { Context } from '../consul/handler.ts'
+import { epochOf } from '../consul/leadership.ts'
 import { consulKeys, type Leader, type Primary } from '../consul/manifest.ts'
 import { leaderSession } from '../consul/session.ts'
 import { waitFor } from '../core/wait.ts'
@@ -96,17 +97,20 @@ async function stopOtherReceivers(nodes: readonly string[], context: Context): P
 }
 
 /**
- * One transaction, so that it publishes only while this session holds the lock and no other machine has published meanwhile.
+ * One transaction, so that it publishes only while this session holds the lock, the lock is as it was looked at, and no other machine
+ * has published meanwhile.
  * @throws {UnderstudyError} `retry` where a new primary's commits do not wait yet as they must.
  */
 async function publish(plan: FailoverPlan & { do: 'publish' }, { settings, consul }: Context): Promise<void> {
   const { node, address, postgresqlPort: port } = settings
-  const { epoch, timeline, session, replaces } = plan
+  const { lock, timeline, session, replaces } = plan
   const published = await consul.get(consulKeys.primary)
   if (!published || !isSame(published.value, replaces)) return
-  const primary: Primary = { schema: 1, node, address, port, timeline, epoch }
+  const { lockIndex: epoch, modifyIndex: index } = lock
+  const primary: Primary = { schema: 1, node, address, port, timeline, epoch, index }
   const operations: Operation[] = [
     { verb: 'check-session', key: consulKeys.leader.path, session },
+    { verb: 'check-index', key: consulKeys.leader.path, index },
     { verb: 'cas', key: consulKeys.primary.path, value: primary, index: published.modifyIndex },
   ]
   // The standbys of a new primary may lack acknowledged commits: until they have caught up, nobody else may be promoted.
@@ -120,4 +124,4 @@ async function publish(plan: FailoverPlan & { do: 'publish' }, { settings, consu
 }
 
 const isSame = (one: Primary, other: Primary): boolean =>
-  one.node === other.node && one.epoch === other.epoch && one.timeline === other.timeline
+  one.node === other.node && epochOf(one) === epochOf(other) && one.timeline === other.timeline

@@ -45,7 +45,7 @@ export async function applyFollow(plan: FollowPlan, context: Context): Promise<v
     // on the receiver does not count as stopped, so a candidate that takes the lock after the look sees that, however late this is.
     await setAndReload(own, { primary_conninfo: NOWHERE })
     const leadership = await orUnknown(readLeadership(consul))
-    if (leadership === UNKNOWN || currentPrimary(leadership)?.epoch !== epoch) {
+    if (leadership === UNKNOWN || currentPrimary(leadership)?.index !== epoch) {
       await setAndReload(own, { primary_conninfo: '' })
       throw new UnderstudyError(EXIT.retry, `${host} may no longer be the primary under epoch ${epoch}`)
     }

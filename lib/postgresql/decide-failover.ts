@@ -63,6 +63,9 @@ export interface FailoverFacts extends Testimony {
   promotionFailed: boolean
 }
 
+/** What tells one holding of the lock from another. */
+type LockIndices = Pick<Entry<Leader>, 'lockIndex' | 'modifyIndex'>
+
 /** What to do next. `settled` and `leave` end the run; `wait` looks again; any other step is carried out before the next look. */
 export type FailoverPlan =
   | { do: 'settled' | 'leave' | 'wait'; why: string }
@@ -83,7 +86,7 @@ export type FailoverPlan =
   /** `timeline`: the one that this machine leaves. */
   | { do: 'promote'; why: string; session: string; timeline: number }
   /** Publish this machine in the place of `replaces`, which must still be the published primary. */
-  | { do: 'publish'; why: string; session: string; epoch: number; timeline: number; replaces: Primary }
+  | { do: 'publish'; why: string; session: string; lock: LockIndices; timeline: number; replaces: Primary }
 
 /** How long a candidate gives way to an equally good one that is preferred: as long as two runs of a handler take. */
 export const GIVE_WAY_MS = 1500
@@ -184,14 +187,15 @@ function decidePrimary(
       why: 'PostgreSQL has started, so a lasting session can hold the lock',
       session: holder,
     }
-  const epoch = leader?.lockIndex ?? 0
-  if (ours && primary.epoch === epoch && primary.timeline === timeline)
+  const { lockIndex, modifyIndex } = leader ?? { lockIndex: 0, modifyIndex: 0 }
+  const isUnderIt = primary.epoch === lockIndex && primary.index === modifyIndex
+  if (ours && isUnderIt && primary.timeline === timeline)
     return { do: 'settled', why: 'this machine is the primary and holds the lock' }
   return {
     do: 'publish',
     why: ours ? 'the published epoch is old' : 'this machine was promoted, but is not published yet',
     session: holder,
-    epoch,
+    lock: { lockIndex, modifyIndex },
     timeline,
     replaces: primary,
   }

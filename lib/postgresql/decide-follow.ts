@@ -67,7 +67,7 @@ export function decideFollow(facts: FollowFacts): FollowPlan {
   if (lineage === 'behind')
     return { do: 'rejoin', why: `${primary.node} no longer has the WAL that this standby needs` }
   if (right) return { do: 'nothing', why: `connects to ${primary.node}` }
-  const { address: host, port, epoch } = primary
+  const { address: host, port, index: epoch } = primary
   return { do: 'point', why: `${primary.node} is the primary`, host, port, epoch }
 }
 

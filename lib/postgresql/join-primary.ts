@@ -1,6 +1,6 @@
 import type { Joining } from '../consul/joining.ts'
 import { settingsOf } from '../consul/joining.ts'
-import { consulKeys } from '../consul/manifest.ts'
+import { consulKeys, type Primary } from '../consul/manifest.ts'
 import { leaderSession } from '../consul/session.ts'
 import { UNKNOWN } from '../core/unknown.ts'
 import { waitFor } from '../core/wait.ts'
@@ -33,9 +33,12 @@ export async function becomePrimary(joining: Joining): Promise<void> {
   )
   await waitFor('the first primary to be published', PUBLISH_MS, async () => {
     const leader = await consul.get(consulKeys.leader)
-    const primary = { schema: 1, node, address, port, timeline, epoch: leader?.lockIndex ?? 0 }
+    if (leader === null) return null
+    const { lockIndex: epoch, modifyIndex: index } = leader
+    const primary: Primary = { schema: 1, node, address, port, timeline, epoch, index }
     const published = await consul.transaction([
       { verb: 'check-session', key: consulKeys.leader.path, session },
+      { verb: 'check-index', key: consulKeys.leader.path, index },
       { verb: 'set', key: consulKeys.primary.path, value: primary },
     ])
     return published || null

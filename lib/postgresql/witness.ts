@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import { epochOf } from '../consul/leadership.ts'
 import type { Primary } from '../consul/manifest.ts'
 import { UNKNOWN, type Unknown } from '../core/unknown.ts'
 import { probe, remoteDatabase } from './database.ts'
@@ -21,8 +22,8 @@ export class Witness {
 
   /** @param underLock this machine holds the lock: one more question is asked, on a connection of its own. */
   async ask(primary: Primary, underLock: boolean): Promise<Testimony> {
-    const { address, port, epoch } = primary
-    const name = `${address}:${port} ${epoch}`
+    const { address, port } = primary
+    const name = `${address}:${port} ${epochOf(primary)}`
     if (name !== this.#primary) this.#forget(name)
     const isDue = this.#open.length === 0 || (underLock && !this.#askedUnderLock)
     if (this.#answer === UNKNOWN && isDue) {

@@ -6,7 +6,7 @@ import { UNKNOWN } from '../../../lib/core/unknown.ts'
 import { leadOfN1, leadOfN2, lockReleased } from '../support/documents.ts'
 import { type Case, table } from '../support/table.ts'
 
-const epoch = leadOfN1.primary?.epoch ?? 0
+const epoch = leadOfN1.primary?.index ?? 0
 /** n1 is the primary, and was told so. */
 const base: CallFacts = {
   node: 'n1',
@@ -38,7 +38,7 @@ const cases: readonly Case<CallFacts, CallPlan>[] = [
     { leadership: leadOfN2 },
     {
       ...{ do: 'call', why: 'n2 is the primary', state: 'BACKUP', primary: 'n2' },
-      epoch: leadOfN2.primary?.epoch ?? 0,
+      epoch: leadOfN2.primary?.index ?? 0,
     },
   ],
   [

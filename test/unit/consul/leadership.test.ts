@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { currentPrimary, type Leadership } from '../../../lib/consul/leadership.ts'
-import { leadOfN1, leadOfN2, lock, lockReleased, lockTaken, published } from '../support/documents.ts'
+import { currentPrimary, type Leadership, unlockedPrimary } from '../../../lib/consul/leadership.ts'
+import {
+  leadOfN1,
+  leadOfN2,
+  lock,
+  lockReleased,
+  lockTaken,
+  published,
+  publishedBefore,
+} from '../support/documents.ts'
 
 const cases: readonly (readonly [caption: string, leadership: Leadership, node: string | null])[] = [
   ['published, and it holds the lock', leadOfN1, 'n1'],
@@ -25,8 +33,43 @@ const cases: readonly (readonly [caption: string, leadership: Leadership, node: 
     { leader: lock('n1', 'session-n1', 7), primary: published('n2', 3, 7) },
     null,
   ],
+  [
+    'published by a build that knew LockIndex only',
+    { leader: lock('n1', 'session-n1', 7), primary: publishedBefore('n1', 3, 7) },
+    'n1',
+  ],
+  [
+    'the same, and the lock was taken anew',
+    { leader: lock('n1', 'session-n1', 8), primary: publishedBefore('n1', 3, 7) },
+    null,
+  ],
+  [
+    'the key was deleted and the lock taken anew, so that LockIndex has come back to the number of the publication',
+    {
+      leader: { ...lock('n1', 'session-n1-later', 7), modifyIndex: 110 },
+      primary: published('n1', 3, 7),
+    },
+    null,
+  ],
 ]
 
 for (const [index, [caption, leadership, node]] of cases.entries()) {
   test(`${index + 1}. ${caption}`, () => assert.equal(currentPrimary(leadership)?.node ?? null, node))
 }
+
+test('whichever build publishes, the epoch of the primary only grows', () => {
+  const epochs = [
+    { leader: lock('n1', 'session-n1', 7), primary: publishedBefore('n1', 3, 7) },
+    { leader: lock('n1', 'session-n1', 7), primary: published('n1', 3, 7) },
+    { leader: lock('n2', 'session-n2', 8), primary: publishedBefore('n2', 4, 8) },
+    { leader: lock('n1', 'session-n1', 9), primary: published('n1', 5, 9) },
+  ].map((leadership) => currentPrimary(leadership)?.index)
+  assert.deepEqual(epochs, [107, 107, 108, 109])
+})
+
+test('a primary that serves without its lock: only LockIndex is still that of the publication', () => {
+  const freed = { ...lock('n1', null, 7), modifyIndex: 111 }
+  assert.equal(unlockedPrimary({ leader: freed, primary: published('n1', 3, 7) })?.node, 'n1')
+  assert.equal(unlockedPrimary({ leader: freed, primary: publishedBefore('n1', 3, 7) })?.node, 'n1')
+  assert.equal(unlockedPrimary({ leader: { ...freed, lockIndex: 8 }, primary: published('n1', 3, 7) }), null)
+})

@@ -318,7 +318,8 @@ describe('failover, always', () => {
     const local = certain(facts.local)
     assert.ok(local.role === 'primary')
     assert.equal(plan.timeline, local.timeline)
-    assert.equal(plan.epoch, certain(facts.leader)?.lockIndex)
+    const { lockIndex, modifyIndex } = certain(facts.leader) ?? {}
+    assert.deepEqual(plan.lock, { lockIndex, modifyIndex })
     assert.deepEqual(plan.replaces, facts.primary)
   })
 })

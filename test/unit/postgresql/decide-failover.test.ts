@@ -14,7 +14,7 @@ import {
   TAKE_BACK_MS,
 } from '../../../lib/postgresql/decide-failover.ts'
 import type { Sync } from '../../../lib/postgresql/manifest.ts'
-import { lock, published } from '../support/documents.ts'
+import { lock, published, publishedBefore } from '../support/documents.ts'
 import { type Case, table } from '../support/table.ts'
 
 /**
@@ -912,7 +912,7 @@ const primaryCases: Cases = [
       do: 'publish',
       why: 'epoch is old',
       session: 'own',
-      epoch: 9,
+      lock: { lockIndex: 9, modifyIndex: 109 },
       timeline: 4,
       replaces: published('n2', 4, 8),
     },
@@ -920,7 +920,26 @@ const primaryCases: Cases = [
   [
     'The timeline has changed under the same epoch',
     { local: running(5) },
-    { do: 'publish', why: '', session: 'own', epoch: 8, timeline: 5, replaces: published('n2', 4, 8) },
+    {
+      do: 'publish',
+      why: '',
+      session: 'own',
+      lock: { lockIndex: 8, modifyIndex: 108 },
+      timeline: 5,
+      replaces: published('n2', 4, 8),
+    },
+  ],
+  [
+    'An older build has published it: publish the epoch',
+    { primary: publishedBefore('n2', 4, 8) },
+    {
+      do: 'publish',
+      why: 'epoch is old',
+      session: 'own',
+      lock: { lockIndex: 8, modifyIndex: 108 },
+      timeline: 4,
+      replaces: publishedBefore('n2', 4, 8),
+    },
   ],
   [
     'Just promoted: publish',
@@ -929,7 +948,7 @@ const primaryCases: Cases = [
       do: 'publish',
       why: 'is not published yet',
       session: 'own',
-      epoch: 8,
+      lock: { lockIndex: 8, modifyIndex: 108 },
       timeline: 4,
       replaces: published('n1', 3, 7),
     },

@@ -8,10 +8,13 @@ export const NOW = '2026-01-02T03:04:05.678Z'
 
 export const addressOf = (node: string): string => `10.77.0.${10 + Number(node.slice(1))}`
 
+/** ModifyIndex of a lock that was never taken. */
+const INDEX = 100
+
 /** The lock: last taken by `node`, held by `session` or free. */
 export const lock = (node: string, session: string | null, lockIndex: number): Entry<Leader> => ({
   value: { schema: 1, node, since: NOW, why: 'a test' },
-  modifyIndex: 100 + lockIndex,
+  modifyIndex: INDEX + lockIndex,
   lockIndex,
   session,
 })
@@ -23,7 +26,14 @@ export const published = (node: string, timeline: number, epoch: number): Primar
   port: 5432,
   timeline,
   epoch,
+  index: INDEX + epoch,
 })
+
+/** The same by a build that knew LockIndex only. */
+export function publishedBefore(node: string, timeline: number, epoch: number): Primary {
+  const { index: _, ...known } = published(node, timeline, epoch)
+  return known
+}
 
 /** n1 is published and holds the lock under which it was published. */
 export const leadOfN1: Leadership = { leader: lock('n1', 'session-n1', 7), primary: published('n1', 3, 7) }

@@ -239,7 +239,8 @@ export class Cluster {
       self.role === 'down' || self.recovering ? null : consul.session(self.node, 'leader')
     if (plan.do === 'unlock') consul.release(plan.session)
     if (plan.do === 'publish') {
-      const primary = published(self.node, plan.timeline, plan.epoch)
+      const { lockIndex: epoch, modifyIndex: index } = plan.lock
+      const primary = { ...published(self.node, plan.timeline, epoch), index }
       consul.publish(plan.session, primary, plan.replaces)
     }
     if (plan.do !== 'lock' && plan.do !== 'adopt') return
@@ -342,7 +343,7 @@ export class Cluster {
       const target = this.machines.find(({ node }) => published(node, 0, 0).address === plan.host)
       // A slot is made there first.
       if (!target || this.#away(self) || !this.#letsIn(self, target)) return
-      if (this.#rules.looksBeforeItPoints && current?.epoch !== plan.epoch) return
+      if (this.#rules.looksBeforeItPoints && current?.index !== plan.epoch) return
       this.#point(self, target.node)
     }
     if (plan.do === 'stand-by') {
@@ -409,7 +410,7 @@ export class Cluster {
     const session = leader?.session
     if (this.#away(self) || self.role !== 'primary' || self.recovering || !session) return
     if (!this.consul.own(self.node).includes(session)) return
-    if (primary?.node !== self.node || primary.epoch !== leader.lockIndex) return
+    if (primary?.node !== self.node || primary.index !== leader.modifyIndex) return
     const { sync, syncIndex: index } = this.consul
     const plan = decideDurability(this.durability(self))
     if (plan.do !== 'nothing') self.upkeep = { plan, session, index, sync, written: false }

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { Leadership } from '../../../../lib/consul/leadership.ts'
+import { epochOf, type Leadership } from '../../../../lib/consul/leadership.ts'
 import type { Primary } from '../../../../lib/consul/manifest.ts'
 import { NOBODY } from '../../../../lib/postgresql/decide-durability.ts'
 import type { Sync } from '../../../../lib/postgresql/manifest.ts'
@@ -22,7 +22,7 @@ export class ConsulModel {
     this.publications = [first]
     this.sync = sync
     const session = this.session(first.node, 'leader')
-    this.#lock = { node: first.node, session, lockIndex: first.epoch, modifyIndex: 1 }
+    this.#lock = { node: first.node, session, lockIndex: first.epoch, modifyIndex: epochOf(first) }
   }
 
   /** The living session of this kind, made where there is none. */
@@ -87,9 +87,10 @@ export class ConsulModel {
     return true
   }
 
-  /** check-session on the lock and compare-and-set, in one transaction; a new primary is for a time the only one that may lead. */
+  /** check-session and check-index on the lock and compare-and-set, in one transaction; a new primary is for a time the only one that may lead. */
   publish(session: string, primary: Primary, replaces: Primary): void {
-    if (this.#lock.session !== session || !isDeepStrictEqual(this.publications.at(-1), replaces)) return
+    if (this.#lock.session !== session || this.#lock.modifyIndex !== primary.index) return
+    if (!isDeepStrictEqual(this.publications.at(-1), replaces)) return
     this.publications.push(primary)
     if (replaces.node === primary.node && replaces.timeline === primary.timeline) return
     this.sync = { schema: 1, node: primary.node, voters: [...NOBODY.voters], need: NOBODY.need }

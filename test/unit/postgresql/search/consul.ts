@@ -1,6 +1,6 @@
 import type { Leadership } from '../../../../lib/consul/leadership.ts'
 import { type ElectionRule, NOBODY } from '../../../../lib/postgresql/decide-durability.ts'
-import { NOW, published } from '../../support/documents.ts'
+import { lock, published } from '../../support/documents.ts'
 import type { Consul, Node, Session, State } from './state.ts'
 
 export const nodeOf = (session: Session): Node => session.slice(0, 2) as Node
@@ -13,10 +13,7 @@ export const sessionsOf = ({ consul }: State, node: Node): Session[] =>
 export function leadershipOf({ consul }: State): Leadership {
   const { holder, last, primary, current } = consul
   return {
-    leader: {
-      value: { schema: 1, node: last, since: NOW, why: 'the model' },
-      ...{ session: holder, lockIndex: 1, modifyIndex: 1 },
-    },
+    leader: lock(last, holder, 1),
     primary: published(primary.node, primary.timeline, current ? 1 : 0),
   }
 }
