@@ -3,7 +3,7 @@
  * config*.ts and render*.ts render text, all without reading or changing anything. Broken on purpose in test/unit/imports.test.ts.
  */
 const PURE = '^lib/[^/]+/(decide|config|render)[^/]*\\.ts$'
-const COMPONENTS = 'postgresql|pooler|virtual-ip|command|files'
+const COMPONENTS = 'postgresql|pooler|virtual-ip|command|files|tasks'
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 export default {

@@ -6,6 +6,7 @@ import type { Component } from './core/component.ts'
 import { files } from './files/manifest.ts'
 import { pooler } from './pooler/manifest.ts'
 import { postgresql } from './postgresql/manifest.ts'
+import { tasks } from './tasks/manifest.ts'
 import { virtualIp } from './virtual-ip/manifest.ts'
 
 /** Everything that a cluster is made of, in the order in which a machine is set up. */
@@ -16,4 +17,5 @@ export const components: readonly Component<Context, Joining>[] = [
   virtualIp,
   command,
   files,
+  tasks,
 ]

@@ -10,6 +10,8 @@ const commands = {
   databases: () => import('./databases.mjs'),
   folders: () => import('./folders.mjs'),
   files: () => import('./files.mjs'),
+  lock: () => import('./lock.mjs'),
+  once: () => import('./once.mjs'),
 }
 
 const help = `understudy: one primary, the others ready to take over
@@ -22,6 +24,9 @@ const help = `understudy: one primary, the others ready to take over
   understudy databases list|add|remove|set        choose what is behind PgBouncer, and its settings
   understudy folders list|add|remove              choose the directories that have the same files on every machine
   understudy files put|wait                       confirm that files have reached the other machines
+
+  understudy lock NAME -- COMMAND                 run a command on one machine at a time
+  understudy once NAME KEY -- COMMAND             run a task at most once in the cluster
 
   understudy COMMAND --help                       explain a command, with its exit codes and examples
   understudy --version                            print the version

@@ -73,9 +73,18 @@ export class Consul {
     return parseListing(key, await this.#list(key, 'consistent'))
   }
 
-  /** The same by a read that may be old: for people, never for decisions. @throws where one of the entries is malformed. */
+  /** The same with their indices and sessions. @throws where one of the entries is malformed. */
+  async entries<T>(key: Key<T>): Promise<Map<string, Entry<T>>> {
+    return this.#entries(key, 'consistent')
+  }
+
+  /** The same by a read that may be old: for people, never for decisions. */
   async listStale<T>(key: Key<T>): Promise<Map<string, Entry<T>>> {
-    return new Map((await this.#list(key, 'stale')).map(([name, raw]) => [name, parseEntry(key, raw)]))
+    return this.#entries(key, 'stale')
+  }
+
+  async #entries<T>(key: Key<T>, consistency: Consistency): Promise<Map<string, Entry<T>>> {
+    return new Map((await this.#list(key, consistency)).map(([name, raw]) => [name, parseEntry(key, raw)]))
   }
 
   /** The names of the entries below a prefix key, whatever their values are. */
@@ -171,11 +180,13 @@ export class Consul {
     nodeChecks: string[]
     serviceChecks: string[]
     ttlSeconds?: number
+    /** How long Consul gives the keys to nobody when the session was lost. */
+    lockDelaySeconds?: number
   }): Promise<string> {
     const body = {
       Name: options.name,
       Behavior: 'release',
-      LockDelay: '0s',
+      LockDelay: `${options.lockDelaySeconds ?? 0}s`,
       NodeChecks: options.nodeChecks,
       ServiceChecks: options.serviceChecks.map((ID) => ({ ID })),
       ...(options.ttlSeconds === undefined ? {} : { TTL: `${options.ttlSeconds}s` }),
@@ -190,6 +201,12 @@ export class Consul {
     const path = `/v1/session/node/${encodeURIComponent(node)}?consistent`
     const sessions = await this.#ask(`list the sessions of ${node}`, { method: 'GET', path })
     return (sessions as { ID: string; Name: string }[]).map(({ ID, Name }) => ({ id: ID, name: Name }))
+  }
+
+  /** Lets a session with a time to live begin it anew. @throws also where the session has ended. */
+  async renewSession(id: string): Promise<void> {
+    const path = `/v1/session/renew/${encodeURIComponent(id)}`
+    await this.#ask('renew a session', { method: 'PUT', path })
   }
 
   async destroySession(id: string): Promise<void> {

@@ -51,7 +51,9 @@ export async function runCommand(
   outliveReaders(command)
   let exitCode: number | undefined
   try {
-    if (argv.includes('--help') || argv.includes('-h')) process.stdout.write(help)
+    // What follows -- is the command line of another program.
+    const own = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv
+    if (own.includes('--help') || own.includes('-h')) process.stdout.write(help)
     else exitCode = (await work(argv)) ?? EXIT.ok
   } catch (error) {
     if (!hasNoReader(error)) fail(command, error)

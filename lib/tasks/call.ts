@@ -1,0 +1,110 @@
+import { spawn } from 'node:child_process'
+import { accessSync, constants, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { Consul } from '../consul/client.ts'
+import { randomName } from '../core/atomic-files.ts'
+import { EXIT, UnderstudyError } from '../core/errors.ts'
+import { execQuick } from '../core/exec-quick.ts'
+import { requireSettings } from '../core/settings.ts'
+import { unitStates } from '../core/systemd.ts'
+import { lookForRefusal } from './claim.ts'
+import { KILL_MS, timingOf } from './decide-timing.ts'
+import { taskPaths, taskUnits } from './manifest.ts'
+import { type LockCommand, type RunOnceCommand, SHELL } from './options.ts'
+import { dropRequest, type RunResult, takeResult, writeRequest } from './request.ts'
+import { subjectOf } from './subject.ts'
+
+/** systemd answers in milliseconds; a busy one in seconds. */
+const SYSTEMD_MS = 10_000
+/** Between two looks at a unit whose end was not told. */
+const LOOK_AGAIN_MS = 500
+const KILLED = 'the command was killed, because its lock was not confirmed in time, or by somebody'
+
+/** Runs a command under its lock, in a unit of its own. @returns how that has ended; the command's own exit code where it was run. */
+export async function runUnderLock(command: LockCommand | RunOnceCommand): Promise<RunResult> {
+  const settings = requireSettings()
+  if (process.getuid?.() !== 0)
+    throw new UnderstudyError(
+      EXIT.config,
+      'this needs root, because only root may have systemd kill a command that has lost its lock; run it with sudo, and the command as another user by runuser -u USER',
+    )
+  const [program = ''] = command.argv
+  if (!isExecutable(program))
+    return { exitCode: SHELL.notFound, message: `there is no command ${program}; nothing was run` }
+  const subject = subjectOf(command)
+  const refusal = await lookForRefusal(new Consul({ prefix: settings.kvPrefix }), subject)
+  if (refusal) return { exitCode: refusal.exitCode, message: refusal.why }
+  const runId = randomName()
+  const unit = taskUnits.run(command.kind, command.name, runId)
+  const { cwd, umask, env } = { cwd: process.cwd(), umask: process.umask(), env: process.env }
+  writeRequest(runId, { command, cwd, umask, env })
+  await runUnit(unit, runId, timingOf(subject.ttlS).watchdogMs)
+  if (dropRequest(runId))
+    throw new UnderstudyError(EXIT.failed, `systemd did not start ${unit}; nothing was run`)
+  const result = takeResult(runId)
+  if (result) return result
+  // systemd-run also ends when systemd itself is started anew, while the unit runs on.
+  while (await isThere(unit)) await pause(LOOK_AGAIN_MS)
+  return takeResult(runId) ?? { exitCode: SHELL.killed, message: KILLED }
+}
+
+/** Where a shell would find it. */
+function isExecutable(program: string): boolean {
+  const paths = program.includes('/')
+    ? [program]
+    : (process.env['PATH'] ?? '').split(':').map((directory) => join(directory, program))
+  return paths.some((path) => {
+    try {
+      accessSync(path, constants.X_OK)
+      return statSync(path).isFile()
+    } catch {
+      return false
+    }
+  })
+}
+
+/** Ends when systemd-run does. */
+async function runUnit(unit: string, runId: string, watchdogMs: number): Promise<void> {
+  const properties = [
+    'NotifyAccess=main',
+    // Until it has the lock.
+    'TimeoutStartSec=infinity',
+    `WatchdogSec=${watchdogMs}ms`,
+    'WatchdogSignal=SIGKILL',
+    'KillMode=control-group',
+    `TimeoutStopSec=${KILL_MS}ms`,
+    // At shutdown it can still give the lock back.
+    'After=consul.service',
+  ].flatMap((property) => ['--property', property])
+  const child = spawn(
+    '/usr/bin/systemd-run',
+    [
+      ...[
+        '--quiet',
+        '--collect',
+        '--pipe',
+        '--wait',
+        '--service-type=notify',
+        `--unit=${unit}`,
+        ...properties,
+      ],
+      ...[process.execPath, taskPaths.supervisor, '--supervise', runId],
+    ],
+    // A terminal's Ctrl-C is for the command, not for who waits for it.
+    { stdio: 'inherit', detached: true },
+  )
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(signal, () => {
+      execQuick('/usr/bin/systemctl', ['kill', `--signal=${signal}`, unit], SYSTEMD_MS).catch(() => {})
+    })
+  await new Promise((resolve) => {
+    child.once('error', resolve)
+    child.once('exit', resolve)
+  })
+}
+
+async function isThere(unit: string): Promise<boolean> {
+  const state = (await unitStates([unit]).catch(() => null))?.get(unit)
+  return state !== 'inactive' && state !== 'failed'
+}

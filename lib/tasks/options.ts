@@ -1,0 +1,133 @@
+import { parseArguments } from '../core/arguments.ts'
+import { usageError } from '../core/errors.ts'
+import { TTL_S } from './decide-timing.ts'
+
+/** The exit codes of a shell for a command that cannot be run, that is not there, and that was killed. */
+export const SHELL = { notExecutable: 126, notFound: 127, killed: 137 } as const
+
+export interface LockCommand {
+  kind: 'lock'
+  name: string
+  timeoutMs: number
+  ttlS: number
+  argv: string[]
+}
+
+export interface RunOnceCommand {
+  kind: 'once'
+  name: string
+  key: string
+  retryUnknown: boolean
+  argv: string[]
+}
+
+export interface OnceStatusCommand {
+  kind: 'status'
+  name: string
+  /** null: all of them. */
+  key: string | null
+  json: boolean
+}
+
+const LONGEST_SECONDS = 24 * 3600
+const LONGEST_KEY = 1024
+
+/** @throws a usage error that says what is wrong and what to do. */
+export function parseLockCommand(argv: readonly string[]): LockCommand {
+  const command = 'understudy lock'
+  const { args, rest } = splitCommand(command, argv)
+  const { values, positionals } = parseArguments(command, {
+    args,
+    allowPositionals: true,
+    options: {
+      timeout: { type: 'string', default: '0' },
+      ttl: { type: 'string', default: String(TTL_S.default) },
+    },
+  })
+  const [name, extra] = positionals
+  if (name === undefined)
+    throw usageError(`say which lock: ${command} NAME -- COMMAND; see ${command} --help`)
+  if (extra !== undefined)
+    throw usageError(`unexpected argument ${extra}; COMMAND follows --; see ${command} --help`)
+  return {
+    kind: 'lock',
+    name: checkName(name),
+    timeoutMs: parseSeconds('--timeout', values.timeout, 0, LONGEST_SECONDS) * 1000,
+    ttlS: parseSeconds('--ttl', values.ttl, TTL_S.least, TTL_S.most),
+    argv: rest,
+  }
+}
+
+/** @throws a usage error that says what is wrong and what to do. */
+export function parseOnceCommand(argv: readonly string[]): RunOnceCommand | OnceStatusCommand {
+  const command = 'understudy once'
+  if (argv[0] === 'status') return parseStatus(argv.slice(1))
+  const { args, rest } = splitCommand(command, argv)
+  const { values, positionals } = parseArguments(command, {
+    args,
+    allowPositionals: true,
+    options: { 'retry-unknown': { type: 'boolean', default: false } },
+  })
+  const [name, key, extra] = positionals
+  if (name === undefined || key === undefined)
+    throw usageError(`say which task: ${command} NAME KEY -- COMMAND; see ${command} --help`)
+  if (extra !== undefined)
+    throw usageError(`unexpected argument ${extra}; COMMAND follows --; see ${command} --help`)
+  return {
+    kind: 'once',
+    name: checkName(name),
+    key: checkKey(key),
+    retryUnknown: values['retry-unknown'],
+    argv: rest,
+  }
+}
+
+function parseStatus(args: string[]): OnceStatusCommand {
+  const command = 'understudy once'
+  const { values, positionals } = parseArguments(command, {
+    args,
+    allowPositionals: true,
+    options: { json: { type: 'boolean', default: false } },
+  })
+  const [name, key = null, extra] = positionals
+  if (name === undefined) throw usageError(`say whose: ${command} status NAME [KEY]; see ${command} --help`)
+  if (extra !== undefined) throw usageError(`unexpected argument ${extra}; see ${command} --help`)
+  return {
+    kind: 'status',
+    name: checkName(name),
+    key: key === null ? null : checkKey(key),
+    json: values.json,
+  }
+}
+
+/** What follows the first -- is COMMAND, whatever it looks like. */
+function splitCommand(command: string, argv: readonly string[]): { args: string[]; rest: string[] } {
+  const at = argv.indexOf('--')
+  const rest = at === -1 ? [] : argv.slice(at + 1)
+  if (rest.length === 0 || rest[0] === '')
+    throw usageError(`say what to run, after --: ${command} ... -- COMMAND; see ${command} --help`)
+  return { args: argv.slice(0, at), rest }
+}
+
+function checkName(name: string): string {
+  if (name === 'status')
+    throw usageError('status is no name for a task, because understudy once status lists them')
+  if (/^[a-z0-9][a-z0-9._-]{0,62}$/.test(name)) return name
+  throw usageError(
+    `a name has up to 63 of a-z, 0-9, ".", "_" and "-", and begins with a letter or digit, not ${JSON.stringify(name.slice(0, 80))}`,
+  )
+}
+
+function checkKey(key: string): string {
+  const bytes = Buffer.byteLength(key)
+  if (bytes === 0) throw usageError('a key is not empty')
+  if (bytes > LONGEST_KEY)
+    throw usageError(`a key has up to ${LONGEST_KEY} bytes, not ${bytes}; use a digest of it`)
+  return key
+}
+
+function parseSeconds(option: string, text: string, least: number, most: number): number {
+  const seconds = Number(text)
+  if (text.trim() !== '' && seconds >= least && seconds <= most) return seconds
+  throw usageError(`${option} takes a number of seconds from ${least} to ${most}, not "${text}"`)
+}

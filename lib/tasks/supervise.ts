@@ -1,0 +1,163 @@
+import { spawn } from 'node:child_process'
+import { constants } from 'node:os'
+import { setTimeout as pause } from 'node:timers/promises'
+import { Consul } from '../consul/client.ts'
+import { EXIT, explain, UnderstudyError, usageError } from '../core/errors.ts'
+import { requireSettings } from '../core/settings.ts'
+import { unknownOnFailure } from '../core/unknown.ts'
+import { findProcesses, killOthers } from './cgroup.ts'
+import { type Claim, claim, patiently } from './claim.ts'
+import { decideKeep } from './decide-keep.ts'
+import { REQUEST_MS, type Timing, timingOf } from './decide-timing.ts'
+import type { Lock, Outcome } from './manifest.ts'
+import { SHELL } from './options.ts'
+import { dropOutcome, keepOutcome } from './outbox.ts'
+import { type RunRequest, type RunResult, takeRequest, writeResult } from './request.ts'
+import { digestOf, type Subject, subjectOf } from './subject.ts'
+
+const NOTIFY = '/usr/bin/systemd-notify'
+/** Between two looks whether the holder before may still run something. */
+const QUIET_MS = 100
+/** Between two questions to a Consul that does not answer: the watchdog leaves time for several. */
+const ASK_AGAIN_MS = 500
+const LEFT = 'what the command has left running does not end'
+const ENDING = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
+
+/** The main process of the unit in which a command runs: holds the key, confirms it to systemd's watchdog, and gives it back. */
+export async function supervise(runId: string): Promise<number> {
+  const request = takeRequest(runId)
+  const result = await superviseRequest(runId, request).catch(
+    (error: unknown): RunResult => ({
+      exitCode: error instanceof UnderstudyError ? error.exitCode : EXIT.failed,
+      message: explain(error),
+    }),
+  )
+  writeResult(runId, result)
+  return result.exitCode
+}
+
+async function superviseRequest(runId: string, { command, cwd, umask, env }: RunRequest): Promise<RunResult> {
+  const { node, kvPrefix } = requireSettings()
+  const subject = subjectOf(command)
+  const timing = timingOf(subject.ttlS)
+  if (process.env['WATCHDOG_USEC'] !== String(timing.watchdogMs * 1000))
+    throw usageError('this is started by understudy lock and once only, under a watchdog of systemd')
+  const processes = findProcesses()
+  process.umask(umask)
+  process.chdir(cwd)
+  // Systemd sends these to the command as well: it decides whether it ends.
+  let ended = false
+  for (const signal of ENDING) process.on(signal, () => (ended = true))
+
+  const consul = new Consul({ prefix: kvPrefix, timeoutMs: REQUEST_MS })
+  const holder = { node, run: runId, since: new Date().toISOString() }
+  const claimed = await claim(consul, subject, holder, () => ended)
+  if ('do' in claimed) return { exitCode: claimed.exitCode, message: claimed.why }
+  const { session, entry, quietUntilMs } = claimed
+  const epoch = entry.modifyIndex
+
+  let phase: 'before' | 'running' | 'after' = 'before'
+  let isLost = false
+  await notify('--ready')
+  void keep(
+    consul,
+    subject,
+    claimed,
+    timing,
+    () => phase !== 'after',
+    async (why) => {
+      isLost = true
+      await killOthers(processes)
+      const [exitCode, what] = phase === 'before' ? [EXIT.retry, 'not run'] : [SHELL.killed, 'killed']
+      writeResult(runId, { exitCode, message: `${why}; the command was ${what}` })
+      process.exit(exitCode)
+    },
+  )
+  while (!ended && performance.now() < quietUntilMs) await pause(QUIET_MS)
+  let result: RunResult = { exitCode: EXIT.retry, message: 'it was ended before it began' }
+  if (!ended && !isLost) {
+    phase = 'running'
+    result = await runCommand(command.argv, { ...env, UNDERSTUDY_LOCK_EPOCH: String(epoch) })
+  }
+  // What has lost its key is killed, and its outcome stays unknown.
+  if (isLost) return new Promise(() => {})
+  const value = subject.ended(entry.value, epoch, result.exitCode)
+  if (command.kind === 'once')
+    keepOutcome(runId, { name: command.name, digest: digestOf(command.key), outcome: value as Outcome })
+  const isGone = await killOthers(processes)
+  if (isLost) return new Promise(() => {})
+  phase = 'after'
+  if (!isGone) return { ...result, message: `${LEFT}, and the key is not given back` }
+  // The watchdog may end this process from here on.
+  writeResult(runId, result)
+  if (await giveBack(consul, subject, value, session)) dropOutcome(runId)
+  else result.message ??= 'the command has ended, but Consul does not take that: it is told later'
+  return result
+}
+
+/** @returns whether Consul knows now how the run has ended. */
+async function giveBack(
+  consul: Consul,
+  { key }: Subject,
+  value: Lock | Outcome,
+  session: string,
+): Promise<boolean> {
+  const released = await patiently(() => consul.release(key, value, session)).catch(() => false)
+  if (released) await consul.destroySession(session).catch(() => {})
+  return released
+}
+
+/** Confirms the key while `goesOn` says so. @param lost is called once, when something else has it or nobody can say. */
+async function keep(
+  consul: Consul,
+  { key }: Subject,
+  { session, askedMs: claimedMs }: Claim,
+  timing: Timing,
+  goesOn: () => boolean,
+  lost: (why: string) => void,
+): Promise<void> {
+  for (let confirmedMs = claimedMs; ; ) {
+    const askedMs = performance.now()
+    consul.renewSession(session).catch(() => {})
+    const ours = await unknownOnFailure(consul.get(key).then((entry) => entry?.session === session))
+    if (!goesOn()) return
+    const plan = decideKeep({ ours, askedMs, answeredMs: performance.now(), confirmedMs, timing })
+    if (plan === 'lose')
+      return lost(
+        ours === false
+          ? 'the lock was lost'
+          : `Consul has not confirmed the lock for ${timing.watchdogMs / 1000} s`,
+      )
+    if (plan === 'confirm') {
+      confirmedMs = askedMs
+      notify('WATCHDOG=1').catch(() => {})
+    }
+    await pause(plan === 'confirm' ? timing.everyMs : ASK_AGAIN_MS)
+  }
+}
+
+/** Speaks to systemd as this process does, which systemd-notify(1) may pretend to be. @throws where it fails. */
+function notify(what: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(NOTIFY, [what], { stdio: 'ignore' })
+    child.once('error', reject)
+    child.once('exit', (code) =>
+      code === 0 ? resolve() : reject(new UnderstudyError(EXIT.failed, `${NOTIFY} ${what} has failed`)),
+    )
+  })
+}
+
+function runCommand([program = '', ...args]: readonly string[], env: NodeJS.ProcessEnv): Promise<RunResult> {
+  return new Promise((resolve) => {
+    const child = spawn(program, args, { env, stdio: 'inherit' })
+    child.once('error', (error: NodeJS.ErrnoException) =>
+      resolve({
+        exitCode: error.code === 'ENOENT' ? SHELL.notFound : SHELL.notExecutable,
+        message: `could not run ${program}: ${error.message}`,
+      }),
+    )
+    child.once('exit', (code, signal) =>
+      resolve({ exitCode: code ?? 128 + (signal === null ? 0 : constants.signals[signal]) }),
+    )
+  })
+}
