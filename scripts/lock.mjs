@@ -38,6 +38,11 @@ Examples:
 
 /** @param {string[]} argv */
 async function main(argv) {
+  const [first, runId] = argv
+  if (first === '--supervise' && runId !== undefined) {
+    const { supervise } = await import('#lib/tasks/supervise')
+    return supervise(runId)
+  }
   const command = parseLockCommand(argv)
   const { runUnderLock } = await import('#lib/tasks/call')
   const { exitCode, message } = await runUnderLock(command)
@@ -45,9 +50,4 @@ async function main(argv) {
   return exitCode
 }
 
-const [, , first, runId] = process.argv
-if (first === '--supervise' && runId !== undefined) {
-  const { supervise } = await import('#lib/tasks/supervise')
-  process.exit(await supervise(runId))
-}
 await runCommand('understudy lock', help, main)

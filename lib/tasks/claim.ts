@@ -5,17 +5,17 @@ import { CONSUL_PATIENCE_MS } from '../consul/handler.ts'
 import { EXIT, UnderstudyError } from '../core/errors.ts'
 import type { ClaimPlan } from './decide-claim.ts'
 import { timingOf } from './decide-timing.ts'
-import type { Lock, Outcome } from './manifest.ts'
+import type { Lock, TaskRecord } from './manifest.ts'
 import type { Holder, Subject } from './subject.ts'
 
 /** Between two looks at a key that somebody else holds, or at a Consul that does not answer. */
 const LOOK_AGAIN_MS = 250
 
 /** A key that this run holds. */
-export interface Claim {
+export interface HeldKey {
   session: string
   /** Its ModifyIndex is the epoch. */
-  entry: Entry<Lock | Outcome>
+  entry: Entry<Lock | TaskRecord>
   /** When the question was asked whose answer says so. */
   askedMs: number
   /** The clock's time before which nothing may be started: the holder before may still run something. */
@@ -54,7 +54,7 @@ export async function claim(
   subject: Subject,
   holder: Holder,
   ended: () => boolean,
-): Promise<Claim | Refusal> {
+): Promise<HeldKey | Refusal> {
   const startedMs = performance.now()
   let session: string | null = null
   let free = { modifyIndex: 0, sinceMs: 0 }

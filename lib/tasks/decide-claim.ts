@@ -1,6 +1,6 @@
 import type { Entry } from '../consul/entry.ts'
 import { EXIT, type ExitCode } from '../core/errors.ts'
-import type { Lock, Outcome } from './manifest.ts'
+import type { Lock, TaskRecord } from './manifest.ts'
 
 /** How the run has fared so far. */
 export interface TryFacts {
@@ -19,7 +19,7 @@ interface ClaimFacts<T> extends TryFacts {
 
 export type LockFacts = ClaimFacts<Lock> & { name: string }
 
-export type OnceFacts = ClaimFacts<Outcome> & { retryUnknown: boolean }
+export type OnceFacts = ClaimFacts<TaskRecord> & { retryUnknown: boolean }
 
 export type ClaimPlan =
   /** Take the key as it was seen (its ModifyIndex, 0: it did not exist), and start nothing for `quietMs` after that. */
@@ -60,7 +60,7 @@ export function decideOnce({ retryUnknown, ...facts }: OnceFacts): ClaimPlan {
 
 /** The one before may still run, unless it has given the key back. */
 function take(
-  { entry, freeMs, delayed, waitedMs, timeoutMs }: ClaimFacts<Lock | Outcome>,
+  { entry, freeMs, delayed, waitedMs, timeoutMs }: ClaimFacts<Lock | TaskRecord>,
   why: string,
 ): ClaimPlan {
   if (delayed && waitedMs >= timeoutMs)

@@ -1,5 +1,5 @@
 import type { Entry } from '../consul/entry.ts'
-import type { Outcome } from './manifest.ts'
+import type { TaskRecord } from './manifest.ts'
 
 /** How long the outcome of a task is kept: longer than a month's tasks are submitted again. */
 export const KEEP_MS = 30 * 24 * 3600 * 1000
@@ -11,7 +11,7 @@ export const KEEP_KEYS = 100_000
  * forgotten, as it would run again.
  * @param entries by NAME/DIGEST.
  */
-export function decideCollect(entries: ReadonlyMap<string, Entry<Outcome>>, nowMs: number): string[] {
+export function decideCollect(entries: ReadonlyMap<string, Entry<TaskRecord>>, nowMs: number): string[] {
   const ended = [...entries]
     .flatMap(([name, { value }]) =>
       value.state === 'started' ? [] : [{ name, atMs: Date.parse(value.ended ?? value.since) }],

@@ -35,7 +35,7 @@ const outcome = v.object({
   ended: v.exactOptional(time),
   exitCode: v.exactOptional(count),
 })
-export type Outcome = v.InferOutput<typeof outcome>
+export type TaskRecord = v.InferOutput<typeof outcome>
 
 export const taskKeys = {
   lock: (lockName: string) => key(`locks/${lockName}`, lock),

@@ -2,13 +2,13 @@ import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Consul } from '../consul/client.ts'
 import { readNote, replaceFile } from '../core/atomic-files.ts'
-import { type Outcome, taskKeys, taskPaths } from './manifest.ts'
+import { type TaskRecord, taskKeys, taskPaths } from './manifest.ts'
 
 /** An outcome that Consul does not have yet. */
 interface Pending {
   name: string
   digest: string
-  outcome: Outcome
+  outcome: TaskRecord
 }
 
 const fileOf = (runId: string): string => join(taskPaths.outbox, `${runId}.json`)

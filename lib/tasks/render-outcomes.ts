@@ -1,6 +1,6 @@
 import type { Entry } from '../consul/entry.ts'
 import { byKey } from '../core/order.ts'
-import type { Outcome } from './manifest.ts'
+import type { TaskRecord } from './manifest.ts'
 
 /** A task as `understudy once status` tells it. */
 export interface Task {
@@ -14,7 +14,7 @@ export interface Task {
 }
 
 /** What became of a task; one that was started and is held by nobody is unknown. */
-export function taskOf({ value, session, modifyIndex }: Entry<Outcome>): Task {
+export function taskOf({ value, session, modifyIndex }: Entry<TaskRecord>): Task {
   const { key, node, since: started, ended = null, exitCode = null } = value
   const isHeld = session !== null
   const state = value.state === 'started' ? (isHeld ? 'running' : 'unknown') : value.state
@@ -30,7 +30,7 @@ export function taskOf({ value, session, modifyIndex }: Entry<Outcome>): Task {
 }
 
 /** Sorted by their keys. */
-export const tasksOf = (entries: Iterable<Entry<Outcome>>): Task[] =>
+export const tasksOf = (entries: Iterable<Entry<TaskRecord>>): Task[] =>
   [...entries]
     .map((entry): [string, Task] => [entry.value.key, taskOf(entry)])
     .sort(byKey)

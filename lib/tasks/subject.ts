@@ -3,14 +3,14 @@ import type { Entry } from '../consul/entry.ts'
 import type { Key } from '../core/key.ts'
 import { type ClaimPlan, decideLock, decideOnce, type TryFacts } from './decide-claim.ts'
 import { TTL_S } from './decide-timing.ts'
-import { type Lock, type Outcome, taskKeys } from './manifest.ts'
+import { type Lock, type TaskRecord, taskKeys } from './manifest.ts'
 import type { LockCommand, RunOnceCommand } from './options.ts'
 
 /** What a run says of itself. */
 export type Holder = Pick<Lock, 'node' | 'run' | 'since'>
 
 /** What a run has to hold while its command runs: a lock, or the only claim to a task. */
-export interface Subject<T extends Lock | Outcome = Lock | Outcome> {
+export interface Subject<T extends Lock | TaskRecord = Lock | TaskRecord> {
   key: Key<T>
   /** L, in seconds. */
   ttlS: number
@@ -37,7 +37,7 @@ function lockSubject({ name, timeoutMs, ttlS }: LockCommand): Subject<Lock> {
   }
 }
 
-function onceSubject({ name, key, retryUnknown }: RunOnceCommand): Subject<Outcome> {
+function onceSubject({ name, key, retryUnknown }: RunOnceCommand): Subject<TaskRecord> {
   const ttlS = TTL_S.default
   const timeoutMs = retryUnknown ? ttlS * 1000 + DELAYED_MS : 0
   return {

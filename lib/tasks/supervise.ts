@@ -6,10 +6,10 @@ import { EXIT, explain, UnderstudyError, usageError } from '../core/errors.ts'
 import { requireSettings } from '../core/settings.ts'
 import { unknownOnFailure } from '../core/unknown.ts'
 import { findProcesses, killOthers } from './cgroup.ts'
-import { type Claim, claim, patiently } from './claim.ts'
+import { claim, type HeldKey, patiently } from './claim.ts'
 import { decideKeep } from './decide-keep.ts'
 import { REQUEST_MS, type Timing, timingOf } from './decide-timing.ts'
-import type { Lock, Outcome } from './manifest.ts'
+import type { Lock, TaskRecord } from './manifest.ts'
 import { SHELL } from './options.ts'
 import { dropOutcome, keepOutcome } from './outbox.ts'
 import { type RunRequest, type RunResult, takeRequest, writeResult } from './request.ts'
@@ -83,7 +83,7 @@ async function superviseRequest(runId: string, { command, cwd, umask, env }: Run
   if (isLost) return new Promise(() => {})
   const value = subject.ended(entry.value, epoch, result.exitCode)
   if (command.kind === 'once')
-    keepOutcome(runId, { name: command.name, digest: digestOf(command.key), outcome: value as Outcome })
+    keepOutcome(runId, { name: command.name, digest: digestOf(command.key), outcome: value as TaskRecord })
   const isGone = await killOthers(processes)
   if (isLost) return new Promise(() => {})
   phase = 'after'
@@ -99,7 +99,7 @@ async function superviseRequest(runId: string, { command, cwd, umask, env }: Run
 async function giveBack(
   consul: Consul,
   { key }: Subject,
-  value: Lock | Outcome,
+  value: Lock | TaskRecord,
   session: string,
 ): Promise<boolean> {
   const released = await patiently(() => consul.release(key, value, session)).catch(() => false)
@@ -111,7 +111,7 @@ async function giveBack(
 async function keep(
   consul: Consul,
   { key }: Subject,
-  { session, askedMs: claimedMs }: Claim,
+  { session, askedMs: claimedMs }: HeldKey,
   timing: Timing,
   goesOn: () => boolean,
   lost: (why: string) => void,

@@ -14,7 +14,7 @@ const unjoined = { skip: existsSync(paths.node) && 'this machine is a member' }
 const rootOnly = { skip: process.getuid?.() !== 0 && 'only root can become somebody else' }
 
 const built = join(repository, 'dist/understudy')
-const subcommands = ['join', 'rejoin', 'status', 'folders', 'files']
+const subcommands = ['join', 'rejoin', 'status', 'folders', 'files', 'lock', 'once']
 
 let directory = ''
 let command = ''
@@ -118,7 +118,16 @@ describe('a closed pipe is no crash', () => {
 })
 
 /** About 15 % above what it was when this was written: more is an import that somebody should know of. */
-const KILOBYTES = { understudy: 4, join: 880, rejoin: 590, status: 340, folders: 405, files: 60 }
+const KILOBYTES = {
+  understudy: 4,
+  join: 880,
+  rejoin: 590,
+  status: 340,
+  folders: 405,
+  files: 60,
+  lock: 78,
+  once: 70,
+}
 
 describe('what the command loads', () => {
   for (const [name, kilobytes] of Object.entries(KILOBYTES)) {
@@ -254,6 +263,48 @@ const filesErrors: readonly (readonly [args: readonly string[], error: RegExp])[
 describe('understudy files, folders and rejoin: wrong arguments', () => {
   for (const [args, error] of filesErrors)
     test(args.join(' '), async () => refused(await understudy(...args), 64, error))
+})
+
+const taskErrors: readonly (readonly [args: readonly string[], error: RegExp])[] = [
+  [['lock'], /^understudy lock: say what to run, after --/],
+  [['lock', 'a b', '--', 'true'], /a name has up to 63 of a-z.*not "a b"$/],
+  [['lock', 'a', '--ttl', '5', '--', 'true'], /--ttl takes a number of seconds from 15 to 60, not "5"$/],
+  [['once', 'a', '--', 'true'], /^understudy once: say which task/],
+  [
+    ['once', 'a', 'x'.repeat(10_000), '--', 'true'],
+    /a key has up to 1024 bytes, not 10000; use a digest of it$/,
+  ],
+  [['once', 'status'], /say whose: understudy once status NAME \[KEY\]/],
+]
+
+describe('understudy lock and once: wrong arguments', () => {
+  for (const [args, error] of taskErrors)
+    test(args.join(' ').slice(0, 50), async () => refused(await understudy(...args), 64, error))
+  test('--help after -- is for the command', unjoined, async () =>
+    refused(await understudy('lock', 'a', '--', 'true', '--help'), 78, /not a member of a cluster/),
+  )
+})
+
+describe('understudy lock and once on a member', { skip: cannotRun }, () => {
+  const refusals: readonly (readonly [args: string[], exitCode: number, error: RegExp])[] = [
+    [['lock', 'a', '--', 'no-such'], 127, /^understudy lock: there is no command no-such; nothing was run$/],
+    [['once', 'a', 'k', '--', '/etc/passwd'], 127, /there is no command \/etc\/passwd; nothing was run$/],
+    [['lock', 'a', '--', '/bin/true'], 69, /^understudy lock: .*Consul does not answer/],
+    [['once', 'a', 'k', '--', '/bin/true'], 69, /^understudy once: .*Consul does not answer/],
+    [['once', 'status', 'a'], 69, /^understudy once: .*Consul does not answer/],
+    [['lock', '--supervise', 'abc'], 1, /ENOENT/],
+  ]
+  for (const [args, exitCode, error] of refusals)
+    test(`${args.join(' ')}: nothing is run, and nothing is changed`, async () => {
+      const member = new Member()
+      try {
+        const before = member.state()
+        refused(await member.understudy(args), exitCode, error)
+        assert.deepEqual(member.state(), before)
+      } finally {
+        member.remove()
+      }
+    })
 })
 
 describe('who may do what', () => {

@@ -32,11 +32,11 @@ describe('the reference', () => {
   })
 
   test('it has every key of Consul, with the names that vary', () => {
-    const documented = components.flatMap(({ keysAbout }) => keysAbout.map(({ key }) => key))
+    const documented = components.flatMap(({ keysAbout }) =>
+      keysAbout.map(({ key }) => key.replace(/[A-Z]+/g, 'X')),
+    )
     const keys = components.flatMap(({ keys }) =>
-      Object.values(keys).map((key) =>
-        'path' in key ? key.path : key.length === 1 ? key('NODE').path : key('TIME', 'NODE', 'EVENT').path,
-      ),
+      Object.values(keys).map((key) => ('path' in key ? key : key('X', 'X', 'X')).path),
     )
     assert.deepEqual(documented.sort(), keys.filter((path) => !path.endsWith('/')).sort())
   })

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type { Consul } from '../../../lib/consul/client.ts'
-import { type Claim, claim, lookForRefusal } from '../../../lib/tasks/claim.ts'
+import { claim, type HeldKey, lookForRefusal } from '../../../lib/tasks/claim.ts'
 import { decideCollect } from '../../../lib/tasks/decide-collect.ts'
 import { taskKeys } from '../../../lib/tasks/manifest.ts'
 import { parseLockCommand, parseOnceCommand, type RunOnceCommand } from '../../../lib/tasks/options.ts'
@@ -29,7 +29,7 @@ describe('claims on a real Consul', { skip: noConsul }, () => {
     runs += 1
     return claim(consul, subject, { node: agent.node, run: runs.toString(16), since: NOW }, () => false)
   }
-  async function take(subject: Subject): Promise<Claim> {
+  async function take(subject: Subject): Promise<HeldKey> {
     const claimed = await tryIt(subject)
     assert.ok('session' in claimed, JSON.stringify(claimed))
     return claimed
@@ -39,7 +39,7 @@ describe('claims on a real Consul', { skip: noConsul }, () => {
     assert.ok('do' in claimed)
     return claimed.exitCode
   }
-  const end = async (subject: Subject, { session, entry }: Claim, exitCode = 0): Promise<void> => {
+  const end = async (subject: Subject, { session, entry }: HeldKey, exitCode = 0): Promise<void> => {
     assert.ok(
       await consul.release(subject.key, subject.ended(entry.value, entry.modifyIndex, exitCode), session),
     )
@@ -54,7 +54,7 @@ describe('claims on a real Consul', { skip: noConsul }, () => {
     let last = 0
     for (let round = 0; round < 3; round += 1) {
       const all = await Promise.all(Array.from({ length: 10 }, () => tryIt(subject)))
-      const [winner, ...more] = all.filter((one): one is Claim => 'session' in one)
+      const [winner, ...more] = all.filter((one): one is HeldKey => 'session' in one)
       assert.ok(winner && more.length === 0)
       assert.ok(winner.entry.modifyIndex > last, 'the epoch grows')
       last = winner.entry.modifyIndex
@@ -94,7 +94,7 @@ describe('claims on a real Consul', { skip: noConsul }, () => {
   test('a task: one of many starts it, and nobody after that', async () => {
     const subject = once('task', 'many')
     const all = await Promise.all(Array.from({ length: 10 }, () => tryIt(subject)))
-    const [winner, ...more] = all.filter((one): one is Claim => 'session' in one)
+    const [winner, ...more] = all.filter((one): one is HeldKey => 'session' in one)
     assert.ok(winner && more.length === 0)
     assert.equal(await stateOf('task', 'many'), 'running')
     await end(subject, winner, 3)

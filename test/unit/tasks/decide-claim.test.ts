@@ -8,11 +8,11 @@ import {
   type LockFacts,
   type OnceFacts,
 } from '../../../lib/tasks/decide-claim.ts'
-import type { Lock, Outcome } from '../../../lib/tasks/manifest.ts'
+import type { Lock, TaskRecord } from '../../../lib/tasks/manifest.ts'
 import { NOW } from '../support/documents.ts'
 
 const held: Lock = { schema: 1, node: 'n2', run: 'a1', since: NOW, ttl: 15, epoch: 90, held: true }
-const started: Outcome = {
+const started: TaskRecord = {
   schema: 1,
   key: 'k',
   node: 'n2',

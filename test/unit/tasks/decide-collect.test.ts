@@ -2,12 +2,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Entry } from '../../../lib/consul/entry.ts'
 import { decideCollect, KEEP_KEYS, KEEP_MS } from '../../../lib/tasks/decide-collect.ts'
-import type { Outcome } from '../../../lib/tasks/manifest.ts'
+import type { TaskRecord } from '../../../lib/tasks/manifest.ts'
 
 const NOW_MS = Date.parse('2026-06-01T00:00:00Z')
-const outcome = (state: Outcome['state'], ageMs: number): Entry<Outcome> => {
+const outcome = (state: TaskRecord['state'], ageMs: number): Entry<TaskRecord> => {
   const at = new Date(NOW_MS - ageMs).toISOString()
-  const value: Outcome = {
+  const value: TaskRecord = {
     schema: 1,
     key: 'k',
     node: 'n1',
