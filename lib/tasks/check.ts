@@ -29,19 +29,24 @@ const outcomes: CheckLine<Context, { kept: string[] }> = {
 }
 
 /** Old outcomes are removed by one machine: the one whose Consul leads. */
-const old: CheckLine<Context, { due: boolean }> = {
+const old: CheckLine<Context, { lastMs: number | null; nowMs: number }> = {
   name: 'once-old',
-  observe: async ({ consul, settings }) => {
-    const last = readNote<number>(taskPaths.collected)
-    if (last !== null && last <= Date.now() && Date.now() - last < COLLECT_EVERY_MS) return { due: false }
-    const leader = await orUnknown(consul.leader())
-    return { due: leader !== UNKNOWN && leadsConsul(leader, settings.address) }
+  observe: async () => ({ lastMs: readNote<number>(taskPaths.collected), nowMs: Date.now() }),
+  decide({ lastMs, nowMs }) {
+    const isDue = lastMs === null || lastMs > nowMs || nowMs - lastMs >= COLLECT_EVERY_MS
+    return {
+      do: isDue ? 'collect' : 'nothing',
+      why: 'outcomes are looked through once an hour',
+      problems: [],
+    }
   },
-  decide: ({ due }) => ({ do: due ? 'collect' : 'nothing', why: 'once an hour', problems: [] }),
-  async apply(plan, { settings }) {
+  async apply(plan, { settings, consul }) {
     if (plan.do !== 'collect') return
-    const isDone = await collectOutcomes(new Consul({ prefix: settings.kvPrefix, timeoutMs: LIST_MS }))
-    if (isDone) replaceFile(taskPaths.collected, `${Date.now()}`)
+    const leader = await orUnknown(consul.leader())
+    if (leader === UNKNOWN) return
+    const isOurs = leadsConsul(leader, settings.address)
+    const patient = new Consul({ prefix: settings.kvPrefix, timeoutMs: LIST_MS })
+    if (!isOurs || (await collectOutcomes(patient))) replaceFile(taskPaths.collected, `${Date.now()}`)
   },
 }
 

@@ -92,7 +92,7 @@ export const tasks: Component<Context, Joining> = /* @__PURE__ */ describe(() =>
   handlers: [],
   daemons: [],
   package: {
-    tmpfiles: [`d ${run}/tasks 0700 root root`, `d ${taskPaths.outbox} 0755 consul consul`],
+    tmpfiles: [`d ${run}/tasks 0700 root root 1d`, `d ${taskPaths.outbox} 0755 consul consul`],
   },
   consul: () => ({ services: [], watches: [] }),
   check: () => import('./check.ts'),

@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { Consul } from '../consul/client.ts'
 import { EXIT, explain, UnderstudyError, usageError } from '../core/errors.ts'
 import { requireSettings } from '../core/settings.ts'
-import { unknownOnFailure } from '../core/unknown.ts'
+import { type Unknown, unknownOnFailure } from '../core/unknown.ts'
 import { findProcesses, killOthers } from './cgroup.ts'
 import { claim, type HeldKey, patiently } from './claim.ts'
 import { decideKeep } from './decide-keep.ts'
@@ -74,11 +74,21 @@ async function superviseRequest(runId: string, { command, cwd, umask, env }: Run
     },
   )
   while (!ended && performance.now() < quietUntilMs) await pause(QUIET_MS)
-  let result: RunResult = { exitCode: EXIT.retry, message: 'it was ended before it began' }
-  if (!ended && !isLost) {
-    phase = 'running'
-    result = await runCommand(command.argv, { ...env, UNDERSTUDY_LOCK_EPOCH: String(epoch) })
+  // Nothing is started on an old answer.
+  for (let { askedMs } = claimed; !ended && performance.now() - askedMs > timing.requestMs; ) {
+    const nowMs = performance.now()
+    if ((await holds(consul, subject, session)) === true) askedMs = nowMs
+    else await pause(QUIET_MS)
   }
+  if (isLost) return new Promise(() => {})
+  if (ended) {
+    phase = 'after'
+    // As it was taken: who held it before may still run something.
+    await giveBack(consul, subject, entry.value, session)
+    return { exitCode: EXIT.retry, message: 'it was ended before it began' }
+  }
+  phase = 'running'
+  const result = await runCommand(command.argv, { ...env, UNDERSTUDY_LOCK_EPOCH: String(epoch) })
   // What has lost its key is killed, and its outcome stays unknown.
   if (isLost) return new Promise(() => {})
   const value = subject.ended(entry.value, epoch, result.exitCode)
@@ -107,10 +117,14 @@ async function giveBack(
   return released
 }
 
+/** Does this run still hold its key? By a consistent read. */
+const holds = (consul: Consul, { key }: Subject, session: string): Promise<boolean | Unknown> =>
+  unknownOnFailure(consul.get(key).then((entry) => entry?.session === session))
+
 /** Confirms the key while `goesOn` says so. @param lost is called once, when something else has it or nobody can say. */
 async function keep(
   consul: Consul,
-  { key }: Subject,
+  subject: Subject,
   { session, askedMs: claimedMs }: HeldKey,
   timing: Timing,
   goesOn: () => boolean,
@@ -119,7 +133,7 @@ async function keep(
   for (let confirmedMs = claimedMs; ; ) {
     const askedMs = performance.now()
     consul.renewSession(session).catch(() => {})
-    const ours = await unknownOnFailure(consul.get(key).then((entry) => entry?.session === session))
+    const ours = await holds(consul, subject, session)
     if (!goesOn()) return
     const plan = decideKeep({ ours, askedMs, answeredMs: performance.now(), confirmedMs, timing })
     if (plan === 'lose')
