@@ -29,7 +29,7 @@ const following = {
 const down = { role: 'down' } as const
 /** n1, which was the primary before n2. */
 const former = { node: 'n1', standbySignal: false, upstream: null, lineage: null } as const
-const toN2 = { do: 'point', why: 'n2 is the primary', host: '10.77.0.12', port: 5432, epoch: 8 } as const
+const toN2 = { do: 'point', why: 'n2 is the primary', host: '10.77.0.12', port: 5432, epoch: 108 } as const
 
 const cases: readonly Case<FollowFacts, FollowPlan>[] = [
   ['Consul does not answer', { leadership: UNKNOWN }, { do: 'nothing', why: 'Consul does not answer' }],

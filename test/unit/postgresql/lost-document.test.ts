@@ -24,6 +24,7 @@ async function seenWith(server: TestServer, nodes: readonly string[]) {
   const leader = {
     ...raw('understudy/postgresql/leader', JSON.stringify(leadOfN1.leader?.value)),
     LockIndex: 7,
+    ModifyIndex: leadOfN1.leader?.modifyIndex,
   }
   const { consul } = await consulThat((request) => {
     const { pathname } = new URL(request.url, 'http://consul')
