@@ -39,7 +39,7 @@ export async function runUnderLock(command: LockCommand | RunOnceCommand): Promi
   const unit = taskUnits.run(command.kind, command.name, runId)
   const { cwd, umask, env } = { cwd: process.cwd(), umask: process.umask(), env: process.env }
   writeRequest(runId, { command, cwd, umask, env })
-  await runUnit(unit, runId, timingOf(subject.ttlS).watchdogMs)
+  await runUnit(unit, `understudy ${command.kind} ${command.name}`, runId, timingOf(subject.ttlS).watchdogMs)
   if (dropRequest(runId))
     throw new UnderstudyError(EXIT.failed, `systemd did not start ${unit}; nothing was run`)
   const result = takeResult(runId)
@@ -65,7 +65,7 @@ function isExecutable(program: string): boolean {
 }
 
 /** Ends when systemd-run does. */
-async function runUnit(unit: string, runId: string, watchdogMs: number): Promise<void> {
+async function runUnit(unit: string, description: string, runId: string, watchdogMs: number): Promise<void> {
   const properties = [
     'NotifyAccess=main',
     // Until it has the lock.
@@ -87,6 +87,7 @@ async function runUnit(unit: string, runId: string, watchdogMs: number): Promise
         '--wait',
         '--service-type=notify',
         `--unit=${unit}`,
+        `--description=${description}`,
         ...properties,
       ],
       ...[process.execPath, taskPaths.supervisor, '--supervise', runId],
