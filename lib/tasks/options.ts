@@ -73,6 +73,8 @@ export function parseOnceCommand(argv: readonly string[]): RunOnceCommand | Once
     throw usageError(`say which task: ${command} NAME KEY -- COMMAND; see ${command} --help`)
   if (extra !== undefined)
     throw usageError(`unexpected argument ${extra}; COMMAND follows --; see ${command} --help`)
+  if (name === 'status')
+    throw usageError(`status is no name for a task, because ${command} status lists them`)
   return {
     kind: 'once',
     name: checkName(name),
@@ -110,8 +112,6 @@ function splitCommand(command: string, argv: readonly string[]): { args: string[
 }
 
 function checkName(name: string): string {
-  if (name === 'status')
-    throw usageError('status is no name for a task, because understudy once status lists them')
   if (/^[a-z0-9][a-z0-9._-]{0,62}$/.test(name)) return name
   throw usageError(
     `a name has up to 63 of a-z, 0-9, ".", "_" and "-", and begins with a letter or digit, not ${JSON.stringify(name.slice(0, 80))}`,

@@ -172,6 +172,21 @@ test('a lock: an agent that restarts, a cable out, a pause; nobody runs beside a
     )
 })
 
+test('a task ends while Consul is away: its machine keeps the outcome and tells it later', async () => {
+  const ended = await lab.exec(
+    'n1',
+    ['understudy', 'once', 'away', 'k', '--', 'sh', '-c', 'systemctl stop consul; exit 4'],
+    { reject: false, timeoutMs: 60_000 },
+  )
+  assert.equal(ended.exitCode, 4, ended.stderr)
+  assert.match(await sh('n2', 'understudy once status away'), /^(running|unknown)\tn1\t/)
+  await sh('n1', 'systemctl start consul')
+  await waitFor('Consul knows the outcome', 60_000, async () =>
+    /^failed\tn1\t.*\t4\tk$/.test(await sh('n2', 'understudy once status away')) ? true : null,
+  )
+  assert.equal(await sh('n1', 'ls /var/lib/understudy/tasks'), '')
+})
+
 const TASKS = 1000
 /** So many are submitted on all machines at the same moment, the others on two machines one after the other. */
 const RACED = 60
