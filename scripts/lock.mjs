@@ -50,4 +50,6 @@ async function main(argv) {
   return exitCode
 }
 
-await runCommand('understudy lock', help, main)
+await runCommand('understudy lock', help, main, {
+  lendsOutput: ['--', '--supervise'].some((word) => process.argv.includes(word)),
+})

@@ -77,4 +77,4 @@ async function main(argv) {
   return exitCode
 }
 
-await runCommand('understudy once', help, main)
+await runCommand('understudy once', help, main, { lendsOutput: process.argv.includes('--') })

@@ -40,15 +40,18 @@ export function outliveReaders(command: string): void {
 /**
  * Runs a command for people to its end: prints its help, or does the work, which may return an exit code; an error is one
  * sentence and its exit code. Work that has nothing left to do without a reader may throw what its write does.
+ * @param options.lendsOutput another program writes to our output: it is left alone, as Node makes a pipe that it looks at
+ * non-blocking for everybody.
  */
 export async function runCommand(
   command: string,
   help: string,
   // biome-ignore lint/suspicious/noConfusingVoidType: most commands return nothing.
   work: (argv: string[]) => Promise<number | void>,
+  { lendsOutput = false }: { lendsOutput?: boolean } = {},
 ): Promise<never> {
   const argv = commandArguments()
-  outliveReaders(command)
+  if (!lendsOutput) outliveReaders(command)
   let exitCode: number | undefined
   try {
     // What follows -- is the command line of another program.

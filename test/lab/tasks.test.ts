@@ -143,6 +143,15 @@ test('a lock: an agent that restarts, a cable out, a pause; nobody runs beside a
     async () => (await sh('n2', 'pgrep -f "^bash -c beat" || true')) === '' || null,
   )
 
+  assert.equal(
+    await sh('n1', 'understudy lock pipe -- head -c 5000000 /dev/zero | (sleep 1; wc -c)'),
+    '5000000',
+  )
+  assert.equal(
+    await sh('n1', 'head -c 5000000 /dev/zero | understudy lock pipe -- sh -c "sleep 1; wc -c"'),
+    '5000000',
+  )
+
   await sh('n3', 'systemctl stop "understudy-lock-lab-*"')
   await third
   const freed = performance.now()
