@@ -3,7 +3,7 @@
  * config*.ts and render*.ts render text, all without reading or changing anything. Broken on purpose in test/unit/imports.test.ts.
  */
 const PURE = '^lib/[^/]+/(decide|config|render)[^/]*\\.ts$'
-const COMPONENTS = 'postgresql|pooler|virtual-ip|command|files|tasks'
+const COMPONENTS = 'postgresql|pooler|virtual-ip|command|files|tasks|logs'
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 export default {

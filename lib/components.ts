@@ -4,6 +4,7 @@ import type { Joining } from './consul/joining.ts'
 import { consul } from './consul/manifest.ts'
 import type { Component } from './core/component.ts'
 import { files } from './files/manifest.ts'
+import { logs } from './logs/manifest.ts'
 import { pooler } from './pooler/manifest.ts'
 import { postgresql } from './postgresql/manifest.ts'
 import { tasks } from './tasks/manifest.ts'
@@ -18,4 +19,5 @@ export const components: readonly Component<Context, Joining>[] = [
   command,
   files,
   tasks,
+  logs,
 ]

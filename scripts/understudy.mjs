@@ -12,6 +12,7 @@ const commands = {
   files: () => import('./files.mjs'),
   lock: () => import('./lock.mjs'),
   once: () => import('./once.mjs'),
+  logs: () => import('./logs.mjs'),
 }
 
 const help = `understudy: one primary, the others ready to take over
@@ -24,6 +25,7 @@ const help = `understudy: one primary, the others ready to take over
   understudy databases list|add|remove|set        choose what is behind PgBouncer, and its settings
   understudy folders list|add|remove              choose the directories that have the same files on every machine
   understudy files put|wait                       confirm that files have reached the other machines
+  understudy logs [--machine NAME] [--follow]     read the logs of every machine, also of one that is gone
 
   understudy lock NAME -- COMMAND                 run a command on one machine at a time
   understudy once NAME KEY -- COMMAND             run a task at most once in the cluster

@@ -28,6 +28,11 @@ async function systemctl(args: readonly string[], timeoutMs: number): Promise<st
   return stdoutOf(`systemctl ${args.join(' ')}`, await execQuick('/usr/bin/systemctl', args, timeoutMs))
 }
 
+/** Stops a unit, which is not started at boot any more either. */
+export async function disable(name: string): Promise<void> {
+  await systemctl(['disable', '--quiet', '--now', name], 60_000)
+}
+
 /** A database that ends cleanly does so by then. */
 const STOP_MS = 15_000
 /** The kernel may need this long to end a process that waits for a disk. */

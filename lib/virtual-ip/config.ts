@@ -1,3 +1,4 @@
+import { peersOf } from '../consul/decide-peers.ts'
 import type { Config, Seats } from '../consul/manifest.ts'
 import type { Device } from '../core/interfaces.ts'
 import { parseCidr, sameNetwork } from '../core/network.ts'
@@ -18,13 +19,6 @@ export interface KeepalivedOptions {
   /** Adverts go by unicast: from the interface with this machine's address to those of the other members. */
   unicast?: { interface: string; address: string; peers: readonly string[] }
 }
-
-/** The other members, in the order of their names. */
-export const peersOf = (self: string, { seats }: Seats): { node: string; address: string }[] =>
-  Object.entries(seats)
-    .filter(([node]) => node !== self)
-    .map(([node, { address }]) => ({ node, address }))
-    .sort((a, b) => a.node.localeCompare(b.node, 'en'))
 
 /** What keepalived of a member is told. @param devices the addresses of this machine. */
 export function keepalivedOf(

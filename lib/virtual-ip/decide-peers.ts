@@ -1,8 +1,9 @@
+import { peersOf } from '../consul/decide-peers.ts'
 import type { Config, Seats } from '../consul/manifest.ts'
 import type { Device } from '../core/interfaces.ts'
 import type { Settings } from '../core/settings.ts'
 import { UNKNOWN, type Unknown } from '../core/unknown.ts'
-import { keepalivedOf, peersOf, renderKeepalived } from './config.ts'
+import { keepalivedOf, renderKeepalived } from './config.ts'
 
 export interface VirtualIpPeersFacts {
   settings: Settings

@@ -1,4 +1,5 @@
 import type { Consul } from '../consul/client.ts'
+import { peersOf } from '../consul/decide-peers.ts'
 import { howToApply } from '../consul/how-to-apply.ts'
 import { clusterOf, type Joining, type Part, settingsOf } from '../consul/joining.ts'
 import { consulKeys } from '../consul/manifest.ts'
@@ -8,7 +9,7 @@ import { tryRun } from '../core/exec.ts'
 import { missingPackages, refuseMissing } from '../core/packages.ts'
 import { ensureRunning } from '../core/systemd.ts'
 import { waitFor } from '../core/wait.ts'
-import { keepalivedOf, peersOf, renderKeepalived } from './config.ts'
+import { keepalivedOf, renderKeepalived } from './config.ts'
 import { virtualIp, virtualIpKeys, virtualIpPaths, virtualIpUnits } from './manifest.ts'
 
 /** arping itself ends after 2 s. */

@@ -12,6 +12,7 @@ import { consulUnits } from '../../lib/consul/manifest.ts'
 import { serviceTag } from '../../lib/consul/service-tag.ts'
 import { paths } from '../../lib/core/paths.ts'
 import { filesUnits } from '../../lib/files/manifest.ts'
+import { logsUnits } from '../../lib/logs/manifest.ts'
 import { poolerUnits } from '../../lib/pooler/manifest.ts'
 import { pooler } from '../../lib/pooler/reconciler.ts'
 import { postgresqlUnits } from '../../lib/postgresql/manifest.ts'
@@ -74,6 +75,7 @@ describe('the package', () => {
       'repmgr',
       'syncthing (>= 1.19)',
       'systemd',
+      'systemd-journal-remote',
     ])
     // A cluster without a virtual IP needs neither.
     assert.deepEqual(field('Recommends').split(', '), ['iputils-arping', 'keepalived'])
@@ -255,6 +257,7 @@ describe('what is named exists', () => {
         'files-gate',
         'files-start',
         'follow',
+        'log-peers',
         'pooler',
         'rejoin',
         'start-gate',
@@ -283,7 +286,9 @@ describe('what is named exists', () => {
       ...shellHandlers.map((name) => `packaging/${name}.sh`),
       ...readdirSync(join(repository, 'packaging/systemd')).map((file) => `packaging/systemd/${file}`),
     ]
-    const named = files.flatMap((file) => matches(read(file), /\b(understudy-[a-z]+\.(?:service|timer))\b/g))
+    const named = files.flatMap((file) =>
+      matches(read(file), /\b(understudy-[a-z-]+@?\.(?:service|timer))\b/g),
+    )
     for (const unit of components.flatMap(({ package: packaged }) => packaged.units ?? [])) {
       assert.ok(named.includes(unit), unit)
     }
@@ -314,6 +319,7 @@ describe('polkit: who may do what with which unit', () => {
     ['consul', 'start', consulUnits.upgrade],
     ['consul', 'start', virtualIpUnits.peers],
     ['consul', 'start', commandUnits.call],
+    ['consul', 'start', logsUnits.peers],
     // Daemons that hang.
     ['consul', 'kill', consulUnits.agent],
     ['consul', 'kill', virtualIpUnits.keepalived],

@@ -11,7 +11,7 @@ import { allLabs, imagesDir, type Suite } from './state.ts'
 const packages = [
   'systemd systemd-sysv dbus polkitd libpam-systemd procps iproute2 iputils-ping iputils-arping nftables',
   'postgresql repmgr pgbouncer keepalived syncthing nodejs pipexec',
-  'jq less ca-certificates curl rsync faketime',
+  'jq less ca-certificates curl rsync faketime systemd-journal-remote',
 ].flatMap((line) => line.split(' '))
 
 const repmgr: Record<Suite, string> = { trixie: 'postgresql-17-repmgr', bookworm: 'postgresql-15-repmgr' }
