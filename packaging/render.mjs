@@ -166,11 +166,12 @@ ${all(components, ({ restarts }) => restarts)
  * @returns {{ from: string, to: string, mode: number }[]}
  */
 export const packagedFiles = (components) => [
-  ...all(components, ({ scripts }) => scripts).map((name) => ({
-    from: `packaging/${name}.sh`,
-    to: `usr/lib/understudy/handlers/${name}`,
+  ...all(components, ({ scripts }) => scripts).map((file) => ({
+    from: `packaging/${file}`,
+    to: `usr/lib/understudy/handlers/${file.replace(/\.(sh|pl)$/, '')}`,
     mode: 0o755,
   })),
+  { from: 'packaging/ask.pl', to: 'usr/lib/understudy/ask.pl', mode: 0o644 },
   ...all(components, ({ units }) => units).map((unit) => ({
     from: `packaging/systemd/${unit}`,
     to: `usr/lib/systemd/system/${unit}`,

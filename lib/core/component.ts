@@ -101,7 +101,7 @@ export interface Packaging {
   dropIns?: readonly { unit: string; file: string; as: string }[]
   /** Units of ours that run a program of another package: they are restarted when that is upgraded. */
   restarts?: readonly { program: string; unit: string }[]
-  /** Handlers that are shell scripts: packaging/NAME.sh. */
+  /** Handlers that are scripts for the shell (NAME.sh) or for Perl (NAME.pl): files of packaging/. */
   scripts?: readonly string[]
   /** Lines for systemd-tmpfiles, see tmpfiles.d(5). */
   tmpfiles?: readonly string[]

@@ -144,7 +144,7 @@ export const files: Component<Context, Joining> = /* @__PURE__ */ describe(() =>
   package: {
     depends: [{ package: 'syncthing', minimum: '1.19', program: '/usr/bin/syncthing' }],
     units: [filesUnits.files, filesUnits.syncthing],
-    scripts: ['files-changed', 'files-start'],
+    scripts: ['files-changed.sh', 'files-start.sh'],
     tmpfiles: [
       'd /run/understudy/files 0755 understudy-syncthing understudy-syncthing',
       'd /var/lib/understudy/syncthing 0700 understudy-syncthing understudy-syncthing',

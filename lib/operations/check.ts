@@ -60,7 +60,7 @@ async function reportOwn(lines: readonly CheckLine<Context>[], context: Context)
 }
 
 /**
- * As `database-check` does every second: where a hung disk stops that one, the watchdog must not end the agent. Neither empties nor
+ * As `database-check` does every 1.5 s: where a hung disk stops that one, the watchdog must not end the agent. Neither empties nor
  * makes the file, which belongs to the user consul whoever runs this.
  */
 function writeHeartbeat(): void {

@@ -8,7 +8,7 @@ import { localDatabase, probe } from './database.ts'
 
 /** A database that works answers this in milliseconds. */
 const PROBE_MS = 5000
-/** The check of the database runs every second once it is registered; a busy first machine is slow. */
+/** The check of the database runs every 1.5 s once it is registered; a busy first machine is slow. */
 const SESSION_MS = 45_000
 /** A write to Consul, repeated until the lock is held: Consul delays a lock by up to 15 s after its holder is gone. */
 const PUBLISH_MS = 30_000

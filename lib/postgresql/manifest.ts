@@ -218,7 +218,7 @@ export const postgresql: Component<Context, Joining> = /* @__PURE__ */ describe(
     {
       name: 'database-check',
       user: 'consul',
-      calledBy: 'the check `postgresql`, every second',
+      calledBy: 'the check `postgresql`, every 1.5 s',
       does: 'checks whether the database answers',
     },
     {
@@ -242,7 +242,7 @@ export const postgresql: Component<Context, Joining> = /* @__PURE__ */ describe(
     ],
     restarts: [{ program: '/usr/lib/postgresql', unit: postgresqlUnits.repmgrd }],
     dropIns: [{ unit: 'postgresql@.service', file: 'postgresql@.service.conf', as: 'understudy.conf' }],
-    scripts: ['database-changed', 'database-check', 'leader-released', 'watchdog'],
+    scripts: ['database-changed.sh', 'database-check.pl', 'leader-released.sh', 'watchdog.sh'],
     tmpfiles: [
       'd /run/understudy/postgresql 0750 postgres postgres',
       'd /run/understudy/database 0755 postgres postgres',

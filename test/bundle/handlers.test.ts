@@ -5,7 +5,7 @@ import { builtinModules } from 'node:module'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { paths } from '../../lib/core/paths.ts'
-import { built, handlers, Installed, logged, repository, run, shellHandlers } from './support/handlers.ts'
+import { built, handlers, Installed, logged, repository, run, scripts } from './support/handlers.ts'
 
 /** Never reached from a handler: what only people need of a manifest; pg's native driver, and its sockets on Cloudflare. */
 const NEVER_LOADED = ['./check.ts', './join.ts', './status.ts', 'pg-native', 'cloudflare:sockets']
@@ -48,14 +48,16 @@ test('every handler in the sources is built and has a budget', () => {
   assert.deepEqual(Object.keys(handlers).sort(), sources)
 })
 
-for (const name of shellHandlers) {
-  test(`${name} is a script that a shell understands, of few lines`, async () => {
-    const script = join(repository, `packaging/${name}.sh`)
+for (const [name, file] of Object.entries(scripts)) {
+  test(`${name} is a script that its interpreter understands, of few lines`, async () => {
+    const script = join(repository, 'packaging', file)
     const lines = readFileSync(script, 'utf8').split('\n')
-    assert.equal(lines[0], '#!/bin/sh')
-    assert.ok(lines.length < 50, `${lines.length} lines`)
-    const { exitCode, stderr } = await run('/bin/sh', ['-n', script])
-    assert.deepEqual([exitCode, stderr], [0, ''])
+    const [interpreter, check, most] = file.endsWith('.sh')
+      ? ['/bin/sh', '-n', 50]
+      : ['/usr/bin/perl', '-c', 130]
+    assert.equal(lines[0], `#!${interpreter}`)
+    assert.ok(lines.length < most, `${lines.length} lines`)
+    assert.equal((await run(interpreter, [check, script])).exitCode, 0)
   })
 }
 

@@ -21,7 +21,7 @@ import { virtualIpWeight } from '../../lib/virtual-ip/weight.ts'
 import manifest from '../../package.json' with { type: 'json' }
 import { renderPolkit, renderTmpfiles } from '../../packaging/render.mjs'
 import { definitions } from '../unit/support/definitions.ts'
-import { built, repository, shellHandlers } from './support/handlers.ts'
+import { built, repository, scripts } from './support/handlers.ts'
 
 const deb = join(repository, `dist/understudy_${manifest.version}_all.deb`)
 const HANDLERS = '/usr/lib/understudy/handlers'
@@ -98,11 +98,11 @@ describe('the package', () => {
 
   test('holds the handlers as they were built or written, and no others', () => {
     const packaged = join(extracted, HANDLERS)
-    assert.deepEqual(readdirSync(packaged).sort(), [...readdirSync(built), ...shellHandlers].sort())
+    assert.deepEqual(readdirSync(packaged).sort(), [...readdirSync(built), ...Object.keys(scripts)].sort())
     const isAs = (name: string, source: string): void =>
       assert.ok(readFileSync(join(packaged, name)).equals(readFileSync(source)), name)
     for (const name of readdirSync(built)) isAs(name, join(built, name))
-    for (const name of shellHandlers) isAs(name, join(repository, `packaging/${name}.sh`))
+    for (const [name, file] of Object.entries(scripts)) isAs(name, join(repository, 'packaging', file))
   })
 
   test('holds the command', () => {
@@ -213,7 +213,7 @@ describe('what is made from --help', () => {
 })
 
 describe('what is named exists', () => {
-  const handlers = [...readdirSync(built), ...shellHandlers]
+  const handlers = [...readdirSync(built), ...Object.keys(scripts)]
   const matches = (text: string, pattern: RegExp): string[] =>
     [...text.matchAll(pattern)].map(([, name = '']) => name)
 
@@ -270,11 +270,13 @@ describe('what is named exists', () => {
   })
 
   test('handlers and locks in the scripts', () => {
-    const scripts = shellHandlers.map((name) => read(`packaging/${name}.sh`)).join('')
-    const named = matches(scripts, /\/usr\/lib\/understudy\/handlers\/(\S+)/g)
+    const text = Object.values(scripts)
+      .map((file) => read(`packaging/${file}`))
+      .join('')
+    const named = matches(text, /\/usr\/lib\/understudy\/handlers\/(\S+)/g)
     assert.deepEqual(named, ['files-view', 'lead-changed'])
     for (const name of named) assert.ok(handlers.includes(name), name)
-    for (const lock of matches(scripts, /(\/run\/understudy\/lock\/\S+)/g))
+    for (const lock of matches(text, /(\/run\/understudy\/lock\/\S+)/g))
       assert.equal(lock, paths.lock('lead-changed'))
   })
 
@@ -283,7 +285,7 @@ describe('what is named exists', () => {
       ...sources('lib'),
       ...sources('handlers'),
       ...readdirSync(join(repository, 'consul-config')).map((file) => `consul-config/${file}`),
-      ...shellHandlers.map((name) => `packaging/${name}.sh`),
+      ...Object.values(scripts).map((file) => `packaging/${file}`),
       ...readdirSync(join(repository, 'packaging/systemd')).map((file) => `packaging/systemd/${file}`),
     ]
     const named = files.flatMap((file) =>

@@ -27,7 +27,7 @@ import { definitions } from './support/definitions.ts'
 
 const page = readFileSync(new URL('../../docs/design/fencing.md', import.meta.url), 'utf8')
 const documented = new Map(
-  [...page.matchAll(/^\| `(\w+)` *\| (\d+) *\|/gm)].map(([, name, value]) => [name, Number(value)]),
+  [...page.matchAll(/^\| `(\w+)` *\| ([\d.]+) *\|/gm)].map(([, name, value]) => [name, Number(value)]),
 )
 
 /** "300ms", "3s" and plain seconds, in milliseconds. */
@@ -52,7 +52,6 @@ const agent = JSON.parse(
 )
 const check = definitions.services.find(({ id }) => id === 'postgresql')?.checks[0] as {
   interval: string
-  failures_before_critical: number
 }
 const setting = (text: string, name: string): string | undefined =>
   new RegExp(`^\\s*${name}[ =]+(\\S+)`, 'm').exec(text)?.[1]
@@ -60,12 +59,17 @@ const keepalived = renderKeepalived({
   ...{ node: 'n1', interface: 'eth0', virtualIp: '10.77.0.100/24', routerId: 100, priority: 100 },
 })
 
+const databaseCheck = readFileSync(new URL('../../packaging/database-check.pl', import.meta.url), 'utf8')
+const perlConstant = (name: string): number =>
+  Number(new RegExp(`\\b${name} => ([0-9.]+)`).exec(databaseCheck)?.[1])
+
 const inEffect: Readonly<Record<string, number>> = {
   probe_interval: milliseconds(agent.gossip_lan.probe_interval),
   suspicion_mult: agent.gossip_lan.suspicion_mult,
   raft_multiplier: agent.performance.raft_multiplier,
   check_interval: milliseconds(check.interval),
-  failures_before_critical: check.failures_before_critical,
+  LOOK_S: perlConstant('LOOK_S'),
+  LOOK_AGAIN_S: perlConstant('LOOK_AGAIN_S'),
   PRIMARY_PROBE_MS,
   PROBE_MS,
   GIVE_WAY_MS,

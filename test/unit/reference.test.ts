@@ -26,7 +26,9 @@ describe('the reference', () => {
     const built = readdirSync(new URL('../../handlers', import.meta.url)).map((file) =>
       file.replace(/\.ts$/, ''),
     )
-    const scripts = components.flatMap(({ package: { scripts = [] } }) => scripts)
+    const scripts = components.flatMap(({ package: { scripts = [] } }) =>
+      scripts.map((file) => file.replace(/\.(sh|pl)$/, '')),
+    )
     const named = components.flatMap(({ handlers }) => handlers.map(({ name }) => name))
     assert.deepEqual(named.sort(), [...built, ...scripts].sort())
   })
@@ -46,7 +48,7 @@ describe('the reference', () => {
       for (const unit of packaged.units ?? [])
         assert.ok(existsSync(new URL(`../../packaging/systemd/${unit}`, import.meta.url)), unit)
       for (const name of packaged.scripts ?? [])
-        assert.ok(existsSync(new URL(`../../packaging/${name}.sh`, import.meta.url)), name)
+        assert.ok(existsSync(new URL(`../../packaging/${name}`, import.meta.url)), name)
     }
   })
 })

@@ -20,7 +20,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { settings } from '../../unit/support/settings.ts'
-import { built, type Ended, type RunOptions, repository, run, shellHandlers } from './handlers.ts'
+import { built, type Ended, type RunOptions, repository, run, scripts } from './handlers.ts'
 
 /** How Consul is away: nothing listens, or something does and never says a word. */
 export type Away = 'refuses' | 'silent'
@@ -65,11 +65,12 @@ export class Member {
     for (const path of ['lock', 'pgbouncer', 'keepalived', 'database', 'command'])
       this.#make(`run/understudy/${path}`)
     cpSync(built, this.#path('usr/lib/understudy/handlers'), { recursive: true })
-    for (const name of shellHandlers) {
+    for (const [name, file] of Object.entries(scripts)) {
       const script = this.#path(`usr/lib/understudy/handlers/${name}`)
-      cpSync(join(repository, `packaging/${name}.sh`), script)
+      cpSync(join(repository, 'packaging', file), script)
       chmodSync(script, 0o755)
     }
+    cpSync(join(repository, 'packaging/ask.pl'), this.#path('usr/lib/understudy/ask.pl'))
     // What a shell script calls is run by its shebang.
     if (process.execPath !== '/usr/bin/node') symlinkSync(process.execPath, this.#path('usr/bin/node'))
     cpSync(join(repository, 'dist/understudy'), this.#path('usr/lib/understudy'), { recursive: true })
@@ -122,12 +123,14 @@ export class Member {
   /** The command line that runs one of our scripts on the machine, from outside. It becomes that script: signals reach it. */
   command(script: readonly string[]): string[] {
     const silent = [process.execPath, '/usr/lib/understudy/silent-consul.mjs']
-    const isShell = shellHandlers.some((name) => script[0] === `${HANDLERS}/${name}`)
+    const file = Object.entries(scripts).find(([name]) => script[0] === `${HANDLERS}/${name}`)?.[1]
+    const interpreter =
+      file === undefined ? process.execPath : file.endsWith('.sh') ? '/bin/sh' : '/usr/bin/perl'
     return [
       ...['/usr/bin/unshare', '--mount', '--net', '--propagation', 'private'],
       ...['/bin/sh', '-euc', ENTER, 'member', this.#directory],
       ...(this.#consul === 'silent' ? silent : []),
-      ...[isShell ? '/bin/sh' : process.execPath, ...script],
+      ...[interpreter, ...script],
     ]
   }
 

@@ -26,7 +26,7 @@ const KNOWN: Readonly<Record<string, readonly string[]>> = {
   performance: ['raft_multiplier'],
   ports: ['dns', 'http', 'serf_lan', 'serf_wan', 'server'],
   services: ['checks', 'id', 'name', 'port'],
-  checks: ['args', 'failures_before_critical', 'id', 'interval', 'name', 'status', 'tcp', 'timeout', 'ttl'],
+  checks: ['args', 'id', 'interval', 'name', 'status', 'tcp', 'timeout', 'ttl'],
   // api/watch: their keys are looked at by the watch itself.
   watches: ['args', 'key', 'prefix', 'service', 'stale', 'type'],
 }

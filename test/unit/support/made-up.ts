@@ -35,7 +35,7 @@ export const madeUp: Component<Context> = {
     depends: [{ package: 'lamp', minimum: '2.0', program: '/usr/bin/lamp' }],
     units: ['understudy-lamp.service'],
     dropIns: [{ unit: 'lamp.service', file: 'restart.conf', as: 'understudy.conf' }],
-    scripts: ['lamp-changed'],
+    scripts: ['lamp-changed.sh'],
     tmpfiles: ['d /run/understudy/lamp 0755 consul consul'],
     users: ['addgroup --system --quiet lamp'],
     polkit: [{ user: 'consul', verb: 'start', units: ['understudy-lamp.service'] }],

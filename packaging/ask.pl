@@ -1,0 +1,43 @@
+# For database-check and quick-check: asks PostgreSQL, or the console of PgBouncer, through its socket on this machine. See
+# https://www.postgresql.org/docs/current/protocol-message-formats.html
+use strict;
+
+# Who goes away while it is asked is no reason to die.
+$SIG{PIPE} = 'IGNORE';
+
+use constant { AF_UNIX => 1, SOCK_STREAM => 1, PROTOCOL_3 => 196608 };
+
+# Connects and logs in. Gives the socket and what the server answers; nothing where none listens.
+sub log_in {
+  my ($directory, $port, $user, $database) = @_;
+  socket my $socket, AF_UNIX, SOCK_STREAM, 0 or return;
+  connect $socket, pack 'S a*', AF_UNIX, "$directory/.s.PGSQL.$port\0" or return;
+  my $startup = pack('N', PROTOCOL_3) . "user\0$user\0database\0$database\0\0";
+  syswrite $socket, pack('N', 4 + length $startup) . $startup;
+  return ($socket, answer($socket));
+}
+
+# Sends one statement and gives what the server answers.
+sub query {
+  my ($socket, $statement) = @_;
+  syswrite $socket, 'Q' . pack('N', 5 + length $statement) . "$statement\0";
+  return answer($socket);
+}
+
+# Messages, each [type, body], until the server waits for us. The last one is of type Z, or R where it asks for a password; else it has
+# ended the connection.
+sub answer {
+  my ($socket) = @_;
+  my ($buffer, @messages) = ('');
+  while (sysread $socket, $buffer, 65536, length $buffer) {
+    while (length $buffer >= 5 and (my $length = unpack 'x N', $buffer) < length $buffer) {
+      my ($type, $body) = (substr($buffer, 0, 1), substr $buffer, 5, $length - 4);
+      $buffer = substr $buffer, 1 + $length;
+      push @messages, [$type, $body];
+      return @messages if $type eq 'Z' or ($type eq 'R' and unpack('N', $body) != 0);
+    }
+  }
+  return @messages;
+}
+
+1;
