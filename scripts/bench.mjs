@@ -7,12 +7,14 @@ import { EXIT, explain, UnderstudyError, usageError } from '../lib/core/errors.t
 import { events } from '../test/lab/bench/events.ts'
 import { benchFailover } from '../test/lab/bench/failover.ts'
 import { benchFiles } from '../test/lab/bench/files.ts'
+import { benchIdle } from '../test/lab/bench/idle.ts'
 import { benchLoad } from '../test/lab/bench/load.ts'
 import { PEER_LAB } from '../test/lab/bench/peer.ts'
 import { record } from '../test/lab/bench/record.ts'
 import {
   contenderNames,
   filesLines,
+  idleLines,
   loadLines,
   milestoneText,
   resultLines,
@@ -24,6 +26,7 @@ import { wholeNumber } from './whole-number.mjs'
 
 const help = `Usage: npm run bench -- failover [--runs N] [--events NAME,NAME] [--peer] [--suite trixie|bookworm] [--record] [--json]
        npm run bench -- files [--runs N] [--suite trixie|bookworm] [--record] [--json]
+       npm run bench -- idle [--runs N] [--suite trixie|bookworm] [--record] [--json]
        npm run bench -- load [--minutes N] [--suite trixie|bookworm] [--record] [--json]
 
 Uses a lab of its own with three machines, and a client that writes through the virtual IP every 10 ms.
@@ -37,6 +40,9 @@ ${events.map(({ name, title, goalMs }) => `  ${name.padEnd(14)} ${title} (${goal
 
 files measures how long it takes until a file of 1 MB is confirmed by all machines, N times (5), beside rsync to the same
 machines.
+
+idle measures what each machine costs while nobody does anything, N times for a minute, and what of that is ours: what Consul
+starts, units of ours, and the sessions that these make in PostgreSQL.
 
 load runs two busy loops on each machine for N minutes (30) and counts the failovers. The goal is none.
 
@@ -69,8 +75,8 @@ function parse() {
   })()
   const { values, positionals } = parsed
   const [what, ...more] = positionals
-  if (!values.help && (!['failover', 'files', 'load'].includes(what ?? '') || more.length > 0))
-    throw usageError('name what to measure: failover, files or load')
+  if (!values.help && (!['failover', 'files', 'idle', 'load'].includes(what ?? '') || more.length > 0))
+    throw usageError('name what to measure: failover, files, idle or load')
   const { suite } = values
   if (suite !== 'trixie' && suite !== 'bookworm')
     throw usageError(`--suite is trixie or bookworm, not ${suite}`)
@@ -95,6 +101,10 @@ async function bench({ what, chosen, runs, minutes, peer, suite }) {
   if (what === 'files') {
     const files = await benchFiles({ runs, suite, log: say })
     return { lines: filesLines(files), result: { files }, goalMet: files.goalMet }
+  }
+  if (what === 'idle') {
+    const idle = await benchIdle({ runs, suite, log: say })
+    return { lines: idleLines(idle), result: { idle }, goalMet: idle.goalMet }
   }
   if (what === 'load') {
     const load = await benchLoad({ minutes, suite, log: say })

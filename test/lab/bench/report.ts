@@ -1,6 +1,7 @@
 /** The results for a person. */
 import { type Contender, type Result, ratioTo } from './failover.ts'
 import type { FilesResult } from './files.ts'
+import type { IdleResult } from './idle.ts'
 import type { LoadResult } from './load.ts'
 import type { Milestones } from './milestones.ts'
 
@@ -82,6 +83,21 @@ export function loadLines(result: LoadResult): string[] {
     `${result.writes} writes in ${result.minutes} min, longest gap ${seconds(result.longestGapMs)} s, ${result.lostWrites} lost`,
     `failovers: ${result.failovers.length} (goal: none); the lock was free ${result.lockReleases} times`,
     ...result.failovers.map((line) => `  ${line}`),
+  ]
+}
+
+/** What each machine uses at rest, in percent of one processor. */
+export function idleLines({ machines, ours, goal, goalMet }: IdleResult): string[] {
+  const percent = (share: number): string => share.toFixed(2)
+  const rows = Object.entries(machines).map(
+    ([name, { checks, units, sessions, ours: sum, consul, machine }]) => [
+      name,
+      ...[checks, units, sessions, sum, consul, machine].map(percent),
+    ],
+  )
+  return [
+    ...aligned([['%', 'checks', 'units', 'sessions', 'ours', 'Consul', 'machine'], ...rows]),
+    `ours: ${percent(ours)} % of a processor at most (goal: ${goal} %) ${goalMet ? 'met' : 'MISSED'}`,
   ]
 }
 
