@@ -5,14 +5,15 @@ use strict;
 # Who goes away while it is asked is no reason to die.
 $SIG{PIPE} = 'IGNORE';
 
-use constant { AF_UNIX => 1, SOCK_STREAM => 1, PROTOCOL_3 => 196608 };
+# Not as constants of Perl, whose module takes as long to load as everything else here.
+our ($AF_UNIX, $AF_INET, $SOCK_STREAM, $PROTOCOL_3) = (1, 2, 1, 196608);
 
 # Connects and logs in. Gives the socket and what the server answers; nothing where none listens.
 sub log_in {
   my ($directory, $port, $user, $database) = @_;
-  socket my $socket, AF_UNIX, SOCK_STREAM, 0 or return;
-  connect $socket, pack 'S a*', AF_UNIX, "$directory/.s.PGSQL.$port\0" or return;
-  my $startup = pack('N', PROTOCOL_3) . "user\0$user\0database\0$database\0\0";
+  socket my $socket, $AF_UNIX, $SOCK_STREAM, 0 or return;
+  connect $socket, pack 'S a*', $AF_UNIX, "$directory/.s.PGSQL.$port\0" or return;
+  my $startup = pack('N', $PROTOCOL_3) . "user\0$user\0database\0$database\0\0";
   syswrite $socket, pack('N', 4 + length $startup) . $startup;
   return ($socket, answer($socket));
 }
@@ -38,6 +39,27 @@ sub answer {
     }
   }
   return @messages;
+}
+
+# A whole file; nothing where it cannot be read.
+sub text {
+  my ($path) = @_;
+  open my $file, '<', $path or return;
+  local $/;
+  return readline $file;
+}
+
+# State and start of a process, see proc_pid_stat(5): the state follows the name in parentheses, the start is the twentieth from there.
+sub process {
+  my ($id) = @_;
+  return (split ' ', text("/proc/$id/stat") =~ s/.*\) //sr)[0, 19];
+}
+
+# Leaves the time since the boot, in seconds, for the watchdog, which starts no program to see it: Consul runs its checks. Gives it.
+sub heartbeat {
+  my ($uptime) = text('/proc/uptime') =~ /^(\d+)/;
+  if (open my $heartbeat, '+<', '/run/understudy/check/heartbeat') { syswrite $heartbeat, "$uptime\n" }
+  return $uptime;
 }
 
 1;

@@ -1,46 +1,95 @@
 #!/usr/bin/perl
-# Called by: Consul's service check `postgresql` every 1.5 s, as consul. The lock of the primary hangs on it.
+# Called by: Consul's service check `postgresql` every 1.5 s, as consul. The lock of the primary hangs on it. A login costs PostgreSQL more
+# than everything else here, so it is only tried where anything may be wrong (docs/adr/0045-what-was-in-order-is-asked-again.md).
 # argv: the database's unit, its data directory, --port=N. stdout: constant while nothing changes.
 # Exit codes, as Consul understands them: 0 passing, 1 warning: it is being restarted in place, 2 critical.
 use strict;
 
-require '/usr/lib/understudy/ask.pl';
+BEGIN { require '/usr/lib/understudy/ask.pl' }
 
 # A busy machine answers later than a look waits, or accepts connections again a moment later: before it fails, it is asked twice.
-use constant { LOOK_S => 1, LOOK_AGAIN_S => 0.5 };
+my $LOOK_S = 1;
+my $LOOK_AGAIN_S = 0.5;
+# How long a login tells that another one would succeed, while PostgreSQL's processes are as they were.
+my $TRUST_S = 15;
 # A database whose disk is full still answers, but takes no more writes: it needs room for two segments of WAL.
-use constant ROOM => 33554432;
+my $ROOM = 33554432;
 
 my ($unit, $data, $option) = @ARGV;
 my ($port) = $option =~ /^--port=(\d+)$/;
+my ($cluster) = $unit =~ /\@(.+)\.service$/;
+my $seen = '/run/understudy/check/login';
 
-# For the watchdog, which starts no program to see it: Consul runs its checks. Since the boot, in seconds, and never empty.
-open my $uptime, '<', '/proc/uptime';
-my $now = int readline $uptime;
-if (open my $heartbeat, '+<', '/run/understudy/check/heartbeat') { syswrite $heartbeat, "$now\n" }
-
-if (!accepts()) {
+my $now = heartbeat();
+if (!is_as_seen() and !accepts()) {
   end(1, 'PostgreSQL is being restarted') if is_restarting();
-  select undef, undef, undef, LOOK_AGAIN_S;
+  select undef, undef, undef, $LOOK_AGAIN_S;
   end(2, 'PostgreSQL does not accept connections') if !accepts();
 }
 # The periodic check has seen that no commit ends. Before anything touches that disk.
 end(2, "the disk of $data hangs") if -e '/run/understudy/check/disk-hangs';
-my ($free, $size) = split ' ', said('stat', '--file-system', '--format=%a %S', $data);
-end(2, "the disk of $data is full") if $size and $free * $size < ROOM;
+my $free = free();
+end(2, "the disk of $data is full") if defined $free and $free < $ROOM;
 end(0, 'PostgreSQL accepts connections');
+
+# Are the postmaster and the checkpointer those of the last login, is the first asleep, as mostly, and does nobody wait for it? A server
+# that has recovered from a crash has another checkpointer. Where someone waits, the postmaster may hang: repmgrd comes every second.
+sub is_as_seen {
+  my ($since, $postmaster, $started, $checkpointer, $also) = split ' ', text($seen);
+  return 0 if !$also or $now - $since >= $TRUST_S or postmaster() != $postmaster;
+  my ($state, $start) = process($postmaster);
+  return 0 if $state ne 'S' or $start != $started or (process($checkpointer))[1] != $also;
+  return !somebody_waits();
+}
+
+# Has the kernel accepted a connection that PostgreSQL has not? By sock_diag(7), as /proc/net/tcp makes the kernel look at every socket of
+# every machine that it runs. Where it does not answer, somebody may wait.
+sub somebody_waits {
+  my ($AF_NETLINK, $SOCK_RAW, $NETLINK_SOCK_DIAG, $AF_INET, $AF_INET6, $TCP, $LISTENS) = (16, 3, 4, 2, 10, 6, 1 << 10);
+  my ($SOCK_DIAG_BY_FAMILY, $REQUEST_DUMP, $NLMSG_ERROR, $NLMSG_DONE) = (20, 0x301, 2, 3);
+  socket my $socket, $AF_NETLINK, $SOCK_RAW, $NETLINK_SOCK_DIAG or return 1;
+  for my $family ($AF_INET, $AF_INET6) {
+    my $request = pack 'C4 L x48', $family, $TCP, 0, 0, $LISTENS;
+    syswrite $socket, pack('L S S L L', 16 + length $request, $SOCK_DIAG_BY_FAMILY, $REQUEST_DUMP, 0, 0) . $request;
+    my $type = 0;
+    until ($type == $NLMSG_DONE) {
+      sysread $socket, my $answer, 65536 or return 1;
+      while ((my $length, $type) = unpack 'L S', $answer) {
+        return 1 if $type == $NLMSG_ERROR;
+        last if $type == $NLMSG_DONE;
+        my ($listens, $waiting) = unpack 'x20 n x50 L', $answer;
+        return 1 if $listens == $port and $waiting;
+        $answer = substr $answer, $length;
+      }
+    }
+  }
+  return 0;
+}
 
 # As pg_isready does, whose start costs several times as much: any answer will do, but for "starting up" and the like (57P03).
 sub accepts {
   my $accepts = eval {
     local $SIG{ALRM} = sub { die };
-    alarm LOOK_S;
+    alarm $LOOK_S;
     my ($socket, @messages) = log_in('/var/run/postgresql', $port, 'understudy_monitor', 'postgres');
     my ($type, $body) = @{$messages[-1] // ['']};
     return $type =~ /^[ZR]/ || ($type eq 'E' && $body !~ /\0C57P03\0/);
   };
   alarm 0;
+  see() if $accepts;
   return $accepts;
+}
+
+# Notes which processes a login has met.
+sub see {
+  my $postmaster = postmaster();
+  my ($checkpointer) = grep { text("/proc/$_/cmdline") =~ /checkpointer/ } split ' ', text("/proc/$postmaster/task/$postmaster/children");
+  open my $note, '>', $seen or return;
+  print $note join ' ', $now, $postmaster, (process($postmaster))[1], $checkpointer, (process($checkpointer))[1] if $checkpointer;
+}
+
+sub postmaster {
+  return int text("/var/run/postgresql/$cluster.pid");
 }
 
 # Has the database been away for less than 5 s, and is systemd starting it? After that a failover is quicker.
@@ -49,6 +98,23 @@ sub is_restarting {
   return 0 unless $said =~ /^ActiveState=(?:de)?activating$/m;
   my ($left) = $said =~ /^ActiveExitTimestampMonotonic=(\d+)$/m;
   return $left > 0 && $now - int($left / 1e6) < 5;
+}
+
+# Bytes that are free for PostgreSQL on its disk. Another program for it would cost as much as this one, so the system is called by number
+# on amd64 and arm64, which a program for them names in its header (elf(5)).
+sub free {
+  open my $perl, '<', $^X;
+  read $perl, my $header, 20;
+  my $statfs = { 62 => 137, 183 => 43 }->{unpack 'x18 v', $header};
+  my $found = "\0" x 256;
+  # struct statfs on 64 bits: free blocks of who is not root, and their size.
+  return product((unpack 'q10', $found)[4, 9]) if $statfs and syscall($statfs, $data, $found) == 0;
+  return product(split ' ', said('stat', '--file-system', '--format=%a %S', $data));
+}
+
+sub product {
+  my ($blocks, $size) = @_;
+  return $size ? $blocks * $size : undef;
 }
 
 # What a program prints, without a shell between.

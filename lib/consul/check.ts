@@ -39,8 +39,8 @@ const agent: CheckLine<Context, AgentFacts, AgentPlan> = {
 const writes = answering<Context>(consulUnits.agent, async ({ settings, consul }) => {
   const leader = await orUnknown(consul.leader())
   if (leader === UNKNOWN || !leadsConsul(leader, settings.address)) return true
-  const written = { schema: 1, node: settings.node, at: new Date().toISOString() } as const
-  return (await orUnknown(consul.set(consulKeys.written, written))) !== UNKNOWN
+  const written = (at: string) => ({ schema: 1, node: settings.node, at }) as const
+  return (await orUnknown(consul.prove(consulKeys.written, written))) !== UNKNOWN
 })
 
 /** Whom the agent looks for at its next start. */

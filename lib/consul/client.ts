@@ -1,6 +1,7 @@
 import { EXIT, UnderstudyError } from '../core/errors.ts'
 import { type JsonRequest, requestJson } from '../core/http.ts'
 import type { Key } from '../core/key.ts'
+import { keepNothing, keepQuestion } from '../core/questions.ts'
 import { parseEntry, parseListing, type RawEntry } from './document.ts'
 import { DEFAULT_PREFIX, type Entry, type Listing } from './entry.ts'
 import { failureOf, isConflict, isNotFound } from './failure.ts'
@@ -11,6 +12,9 @@ const TIMEOUT_MS = 2000
 
 /** Where every agent of ours answers, on loopback. */
 export const HTTP_PORT = 8500
+
+/** Whether `quick-check` may ask the same, must not, or has been told already. */
+type Question = 'ask' | 'none' | 'kept'
 
 /** A health check of the catalogue. */
 export interface Check {
@@ -101,17 +105,42 @@ export class Consul {
   /** The rows of Consul's answer; none where there is no such key. */
   async #read<Row>(what: string, key: Key<unknown>, consistency: Consistency, rest = ''): Promise<Row[]> {
     const path = `${this.#pathOf(key)}?${consistency}${rest}`
+    this.#keep(key, rest)
     try {
-      return (await this.#send({ method: 'GET', path })) as Row[]
+      return (await this.#send({ method: 'GET', path }, 'kept')) as Row[]
     } catch (cause) {
       if (isNotFound(cause)) return []
       throw failureOf(what, cause)
     }
   }
 
+  /**
+   * One question for all keys below the same top. The one with the lock is consistent, so that a lost quorum is an answer; the local server
+   * answers the others.
+   */
+  #keep({ path }: Key<unknown>, rest: string): void {
+    const [top = ''] = path.split('/')
+    const consistency = top === 'postgresql' ? 'consistent' : 'stale'
+    const names = rest === '&keys' && path === `${top}/`
+    const what = this.#pathOf({ path: path === top ? top : `${top}/` })
+    keepQuestion(
+      'consul',
+      'GET',
+      `${what}?${consistency}${names ? rest : path === top ? '' : '&recurse'}`,
+      '',
+    )
+  }
+
   /** Writes whatever was there. */
   async set<T>(key: Key<T>, value: T): Promise<void> {
     await this.#ask(`write ${key.path}`, { method: 'PUT', path: this.#pathOf(key), body: value })
+  }
+
+  /** Writes the time, only to see whether Consul can write. @param valueAt a time -> what is written. */
+  async prove<T>(key: Key<T>, valueAt: (at: string) => T): Promise<void> {
+    const request = { method: 'PUT', path: this.#pathOf(key) } as const
+    keepQuestion('consul', request.method, request.path, JSON.stringify(valueAt('NOW')))
+    await this.#ask(`write ${key.path}`, { ...request, body: valueAt(new Date().toISOString()) }, 'kept')
   }
 
   async delete(key: Key<unknown>): Promise<void> {
@@ -240,7 +269,7 @@ export class Consul {
   async setCheck(id: string, status: 'passing' | 'warning', output: string): Promise<void> {
     const path = `/v1/agent/check/update/${encodeURIComponent(id)}`
     const body = { Status: status, Output: output }
-    await this.#ask(`set the check ${id}`, { method: 'PUT', path, body })
+    await this.#ask(`set the check ${id}`, { method: 'PUT', path, body }, 'ask')
   }
 
   /** Address of the current leader, or null: there is no quorum. */
@@ -257,11 +286,14 @@ export class Consul {
     return Servers.flatMap(({ Node, Voter }) => (Voter ? [Node] : []))
   }
 
-  /** Members of the gossip pool as this agent sees them. */
+  /**
+   * Members of the gossip pool as this agent sees them, in another order each time: no question for `quick-check`, so a look that has
+   * nothing to do must not depend on it.
+   */
   async members(): Promise<
     { name: string; address: string; alive: boolean; server: boolean; version: string }[]
   > {
-    const members = await this.#ask('list the members', { method: 'GET', path: '/v1/agent/members' })
+    const members = await this.#ask('list the members', { method: 'GET', path: '/v1/agent/members' }, 'kept')
     return (members as RawMember[]).map((member) => ({
       name: member.Name,
       address: member.Addr,
@@ -313,7 +345,7 @@ export class Consul {
     return services as Record<string, RawService>
   }
 
-  #pathOf(key: Key<unknown>): string {
+  #pathOf(key: Pick<Key<unknown>, 'path'>): string {
     return `/v1/kv/${encodeURIComponent(this.#prefix + key.path)}`
   }
 
@@ -321,13 +353,25 @@ export class Consul {
     return path.slice(this.#prefix.length + key.path.length)
   }
 
-  #send(request: JsonRequest): Promise<unknown> {
+  #send(
+    request: JsonRequest,
+    question: Question = request.method === 'GET' ? 'ask' : 'none',
+  ): Promise<unknown> {
+    const { method, path, body } = request
+    if (question === 'ask')
+      keepQuestion(
+        'consul',
+        method,
+        path.replace('?consistent', '?stale'),
+        body === undefined ? '' : JSON.stringify(body),
+      )
+    if (question === 'none') keepNothing()
     return requestJson(this.#port, request, this.#timeoutMs)
   }
 
-  async #ask(what: string, request: JsonRequest): Promise<unknown> {
+  async #ask(what: string, request: JsonRequest, question?: Question): Promise<unknown> {
     try {
-      return await this.#send(request)
+      return await this.#send(request, question)
     } catch (cause) {
       throw failureOf(what, cause)
     }

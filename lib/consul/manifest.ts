@@ -103,6 +103,8 @@ export const consul: Component<Context, Joining> = /* @__PURE__ */ describe(() =
     },
     { path: consulPaths.members, holds: 'a link to the next' },
     { path: consulPaths.memberList, holds: 'the addresses of the other members, which `check` keeps up' },
+    { path: paths.questions, holds: 'what the last run of `check` has asked, if nothing was to do' },
+    { path: paths.answers, holds: 'the answers that `quick-check` compares with' },
     { path: '/run/understudy/check/silent-UNIT.json', holds: 'since when a daemon has not answered' },
     { path: '/run/understudy/lock/', holds: 'locks of handlers: `lead-changed` and `virtual-ip-state`' },
   ],
@@ -114,8 +116,14 @@ export const consul: Component<Context, Joining> = /* @__PURE__ */ describe(() =
     {
       name: 'check',
       user: 'consul',
-      calledBy: 'the check `understudy`, every 15 s',
+      calledBy: '`quick-check`',
       does: 'compares, repairs, reports',
+    },
+    {
+      name: 'quick-check',
+      user: 'consul',
+      calledBy: 'the check `understudy`, every 15 s',
+      does: 'runs `check`, unless all of its questions have the same answers as when nothing was to do',
     },
     {
       name: 'lead-changed',
@@ -147,6 +155,7 @@ export const consul: Component<Context, Joining> = /* @__PURE__ */ describe(() =
       { package: 'systemd', program: '/usr/bin/systemctl' },
     ],
     units: [consulUnits.upgrade],
+    scripts: ['quick-check.pl'],
     dropIns: [
       { unit: consulUnits.agent, file: 'restart.conf', as: 'understudy.conf' },
       { unit: consulUnits.agent, file: 'consul.conf', as: 'understudy-priority.conf' },

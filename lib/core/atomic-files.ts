@@ -17,6 +17,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { dirname } from 'node:path'
+import { keepQuestion } from './questions.ts'
 
 export interface FileOptions {
   mode?: number
@@ -36,6 +37,7 @@ export const randomName = (): string => randomBytes(6).toString('hex')
 
 /** @returns the text, or null where there is no such file. */
 export function readText(path: string): string | null {
+  keepQuestion('file', path)
   try {
     return readFileSync(path, 'utf8')
   } catch (error) {
@@ -109,7 +111,10 @@ function isAsWanted(
 }
 
 /** Is there anything at this path? Not existsSync, which asks access(2): that leaves the capabilities of a user out. */
-export const exists = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false }) !== undefined
+export function exists(path: string): boolean {
+  keepQuestion('file', path)
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined
+}
 
 /**
  * Makes a directory, and those above it, with this owner and mode. One that is there already stays as it is. Owner and mode

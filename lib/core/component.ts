@@ -128,6 +128,8 @@ export interface ConsulService {
 
 /** What a line of the periodic check has decided. */
 export interface CheckPlan extends Plan {
+  /** Another look would decide the same as long as it sees the same. Without it: if there is nothing to do, and no problem. */
+  settled?: boolean
   /** What a person should know, one sentence each; also what is being repaired. */
   problems: readonly string[]
 }

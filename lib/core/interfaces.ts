@@ -1,5 +1,6 @@
 import { networkInterfaces } from 'node:os'
 import { type Cidr, parseCidr } from './network.ts'
+import { keepQuestion } from './questions.ts'
 
 /** An IPv4 address of a network interface. */
 export interface Device extends Cidr {
@@ -9,7 +10,7 @@ export interface Device extends Cidr {
 
 /** The IPv4 addresses of this machine, but for those of the loopback interface, in the kernel's order. */
 export const readDevices = (): Device[] =>
-  Object.entries(networkInterfaces()).flatMap(([label, addresses = []]) =>
+  Object.entries(interfaces()).flatMap(([label, addresses = []]) =>
     addresses
       .filter(({ internal }) => !internal)
       .flatMap(({ cidr }) => {
@@ -21,5 +22,10 @@ export const readDevices = (): Device[] =>
 /** Is this address (with or without a prefix length) on one of our interfaces? null is on none. */
 export function holdsAddress(cidr: string | null): boolean {
   const [address] = cidr?.split('/') ?? []
-  return Object.values(networkInterfaces()).some((list) => list?.some((entry) => entry.address === address))
+  return Object.values(interfaces()).some((list) => list?.some((entry) => entry.address === address))
+}
+
+function interfaces(): ReturnType<typeof networkInterfaces> {
+  keepQuestion('addresses')
+  return networkInterfaces()
 }

@@ -13,6 +13,10 @@ export const paths = {
   configured: '/var/lib/understudy/configured',
   /** How often and why this machine could not be configured after an upgrade of the package. */
   upgradeFailed: `${run}/upgrade-failed.json`,
+  /** What the last run of the check has asked, if nothing was to do. */
+  questions: `${run}/check/questions`,
+  /** The answers that `quick-check` compares with, for the user consul only. */
+  answers: `${run}/check/answers`,
   lock: (name: string): string => `${run}/lock/${name}`,
   /** How often and since when a daemon has not answered. */
   silent: (unit: string): string => `${run}/check/silent-${unit}.json`,

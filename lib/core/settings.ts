@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import * as v from 'valibot'
 import { EXIT, UnderstudyError } from './errors.ts'
 import { paths } from './paths.ts'
+import { keepQuestion } from './questions.ts'
 
 /** What a member knows about itself without asking anyone. Written by join to {@link paths.node}. */
 const settings = v.object({
@@ -30,6 +31,7 @@ export type Settings = v.InferOutput<typeof settings>
 /** @returns this member's settings, or null where the machine has not joined. @throws on a file that is not ours. */
 export function readSettings(path: string = paths.node): Settings | null {
   let text: string
+  keepQuestion('file', path)
   try {
     text = readFileSync(path, 'utf8')
   } catch (cause) {

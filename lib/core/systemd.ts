@@ -1,7 +1,7 @@
-import { statSync } from 'node:fs'
-import { readText } from './atomic-files.ts'
+import { readFileSync, statSync } from 'node:fs'
 import { stdoutOf } from './exec.ts'
 import { execQuick } from './exec-quick.ts'
+import { keepQuestion } from './questions.ts'
 import { sinceBootMs } from './uptime.ts'
 
 /** Queueing a job takes some milliseconds; a busy systemd may take seconds. */
@@ -56,12 +56,20 @@ export async function killUnit(name: string): Promise<void> {
 /** Is the main process of a unit stopped, as by SIGSTOP? */
 export async function isStopped(name: string): Promise<boolean> {
   const pid = (await systemctl(['show', '--property=MainPID', '--value', name], ASK_MS)).trim()
-  // proc_pid_stat(5): the state follows the name in parentheses.
-  return /\) [Tt] /.test(readText(`/proc/${pid}/stat`) ?? '')
+  keepQuestion('unit', name)
+  keepQuestion('process', pid)
+  try {
+    // proc_pid_stat(5): the state follows the name in parentheses.
+    return /\) [Tt] /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
+  } catch {
+    // It has just ended, or does not run.
+    return false
+  }
 }
 
 /** What systemd calls the states of these units: active, inactive, failed, activating, ... By the names they were asked by. */
 export async function unitStates(names: readonly string[]): Promise<Map<string, string>> {
+  for (const name of names) keepQuestion('unit', name)
   const said = await systemctl(['show', '--property=ActiveState', '--value', ...names], ASK_MS)
   // One value for each unit, in their order, with an empty line between two.
   const states = said.trim().split(/\n+/)

@@ -1,6 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
+import { exists } from '../core/atomic-files.ts'
 import { EXIT, UnderstudyError } from '../core/errors.ts'
 import { HttpError, type JsonRequest, requestJson } from '../core/http.ts'
+import { keepNothing, keepQuestion } from '../core/questions.ts'
 import type {
   Completion,
   FileInfo,
@@ -17,6 +19,12 @@ import { filesPaths } from './manifest.ts'
 const PAGE = 10_000
 /** How many errors are read at most. */
 const ERRORS = 1000
+
+/** What counts of an answer of which the rest is never twice the same, for {@link keepQuestion}. */
+const COUNTS: Readonly<Record<string, string>> = {
+  '/rest/system/status': '"myID": *"[^"]*"',
+  '/rest/system/connections': '"[A-Z2-7-]{63}"|"connected": *\\w+',
+}
 
 /** Escaped for a URL. */
 const part = (value: unknown): string => encodeURIComponent(String(value))
@@ -220,6 +228,8 @@ export class Syncthing {
       headers: { 'X-API-Key': this.#key },
       ...(body === undefined ? {} : { body }),
     }
+    if (method === 'GET') keepQuestion('syncthing', method, path, '', COUNTS[path] ?? '')
+    else keepNothing()
     try {
       return await requestJson(this.#port, request, timeoutMs)
     } catch (cause) {
@@ -239,7 +249,7 @@ const namesIn = (tree: readonly TreeEntry[], above: string): string[] =>
   tree.flatMap(({ name, children = [] }) => [`${above}${name}`, ...namesIn(children, `${above}${name}/`)])
 
 /** Are files replicated on this machine? A member that joined before files were has no key. */
-export const replicatesFiles = (): boolean => existsSync(filesPaths.apiKey)
+export const replicatesFiles = (): boolean => exists(filesPaths.apiKey)
 
 /** The Syncthing of this machine. @throws `config` if it is not set up, or this user may not use it. */
 export function localSyncthing(timeoutMs?: number): Syncthing {

@@ -7,9 +7,11 @@ import type { FilesReport } from './report.ts'
 /** How long a count of conflict files is good enough although the folder changes: counting costs a process and a walk. */
 const COUNTED_MS = 20_000
 /** How long a report without problems is good enough: another costs a process. */
-const REPORTED_MS = 60_000
+export const REPORTED_MS = 60_000
 /** Syncthing tries again every few seconds, but the old connection of a machine that was away may be in the way for a while. */
 const RECONNECT_MS = 120_000
+
+const IS_OLD = 'the last report is old'
 
 /** Why the handler `files` should run although no event has started it, or null. */
 export function whyLookAgain(
@@ -22,7 +24,7 @@ export function whyLookAgain(
   if (mounted.length > 0) return `what is mounted at, above or inside ${mounted.join(' and ')} has changed`
   if (report.problems.length > 0) return 'the last report names problems'
   const ageMs = nowMs - Date.parse(report.at)
-  if (!(ageMs < REPORTED_MS && ageMs > -REPORTED_MS)) return 'the last report is old'
+  if (!(ageMs < REPORTED_MS && ageMs > -REPORTED_MS)) return IS_OLD
   // Its disk may be back.
   if (folders.some(({ here }) => here.state === 'stopped')) return 'a folder is stopped'
   const changed = folders.some(({ label, sequence }) => report.folders[label]?.sequence !== sequence)
@@ -131,5 +133,7 @@ export function decideFilesCheck({
     do: why === null ? 'write' : 'start',
     why: why ?? 'the last report is recent',
     ...{ start: why !== null, away, problems },
+    // A machine without a connection becomes a problem by time alone, or when Consul takes it for alive.
+    settled: (why === null || why === IS_OLD) && ![...connected.values()].includes(false),
   }
 }

@@ -1,13 +1,17 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import * as v from 'valibot'
 import { readText, replaceFile } from '../core/atomic-files.ts'
+import { keepQuestion } from '../core/questions.ts'
 import { type FolderMounts, type Mount, mountedInside, mountsIn } from './decide-mounts.ts'
 import { filesPaths } from './manifest.ts'
 
 export const MOUNTINFO = '/proc/self/mountinfo'
 
 /** What is mounted now, as this process sees it. */
-export const readMounts = (): Mount[] => mountsIn(readFileSync(MOUNTINFO, 'utf8'))
+export function readMounts(): Mount[] {
+  keepQuestion('file', MOUNTINFO)
+  return mountsIn(readFileSync(MOUNTINFO, 'utf8'))
+}
 
 /** Where file systems are mounted now, as this process sees it. */
 export const readMountPoints = (): string[] => readMounts().map(({ point }) => point)

@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs'
 import * as v from 'valibot'
-import { readText, replaceFile } from '../core/atomic-files.ts'
+import { replaceFile } from '../core/atomic-files.ts'
+import { keepQuestion } from '../core/questions.ts'
 import { filesPaths } from './manifest.ts'
 
 /** What the last run of the handler `files` found. The check reads it, because it has no access to the folders. */
@@ -22,10 +24,14 @@ const report = v.object({
 })
 export type FilesReport = v.InferOutput<typeof report>
 
+/** What every run of the handler writes anew. */
+const VARIES = '"(?:at|atMs|tookMs)":[^,}]*'
+
 /** @returns null if there is none since the last boot, or it cannot be read. */
 export function readReport(): FilesReport | null {
+  keepQuestion('file', filesPaths.report, VARIES)
   try {
-    return v.parse(report, JSON.parse(readText(filesPaths.report) ?? 'null'))
+    return v.parse(report, JSON.parse(readFileSync(filesPaths.report, 'utf8')))
   } catch {
     return null
   }

@@ -1,10 +1,13 @@
-import { writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { uptime } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Context } from '../consul/handler.ts'
 import { trimHistory } from '../consul/history.ts'
+import { replaceFile } from '../core/atomic-files.ts'
 import { type CheckLine, type Component, wantedBy } from '../core/component.ts'
 import { EXIT, explain } from '../core/errors.ts'
+import { paths } from '../core/paths.ts'
+import { keptQuestions } from '../core/questions.ts'
 import type { Next } from '../core/reconciler.ts'
 import { postgresqlPaths } from '../postgresql/manifest.ts'
 import { checkLines } from './check-lines.ts'
@@ -21,6 +24,7 @@ export function checkRun(components: readonly Component<Context>[]) {
   let round = 0
   let problems: readonly string[] = []
   let repairedMs = 0
+  let settled = true
   const started = performance.now()
   /** Loaded by the first look: `--help` does not need them. */
   let lines: readonly CheckLine<Context>[] = []
@@ -34,17 +38,25 @@ export function checkRun(components: readonly Component<Context>[]) {
 
   async function apply(plan: MachinePlan<Context>, context: Context): Promise<void> {
     round += 1
+    settled &&= round === 1 && plan.settled
     const repaired = Promise.all(plan.lines.map((line) => repair(line, context))).finally(() => {
       repairedMs = performance.now() - started
     })
     if (round === 1)
-      await Promise.all([repaired, reportOwn(lines, context), trimHistory(context).catch(ignore)])
+      await Promise.all([
+        repaired,
+        reportOwn(lines, context).then((isSettled) => {
+          settled &&= isSettled
+        }),
+        trimHistory(context).catch(ignore),
+      ])
     problems = (await repaired).flat()
   }
 
   function next(): Next {
     if (looksAgain({ problems: problems.length, round, elapsedMs: repairedMs }))
       return { lookAgainMs: LOOK_AGAIN_MS }
+    keepQuestions(settled && problems.length === 0)
     process.stdout.write(`${problems.join('\n') || 'no problem was found'}\n`)
     return { exitCode: problems.length > 0 ? EXIT.failed : EXIT.ok }
   }
@@ -52,11 +64,22 @@ export function checkRun(components: readonly Component<Context>[]) {
   return { observe, decide: decideCheck<Context>, apply, next }
 }
 
-/** Lines with a check of their own in Consul say it there. They have a deadline together. */
-async function reportOwn(lines: readonly CheckLine<Context>[], context: Context): Promise<void> {
+/** Lets `quick-check` ask the same instead of the next run, where that would have nothing to do either. */
+function keepQuestions(settled: boolean): void {
+  const questions = settled ? keptQuestions() : null
+  if (questions === null) rmSync(paths.questions, { force: true })
+  else replaceFile(paths.questions, questions)
+}
+
+/**
+ * Lines with a check of their own in Consul say it there. They have a deadline together.
+ * @returns whether all of them had nothing to say or to do.
+ */
+async function reportOwn(lines: readonly CheckLine<Context>[], context: Context): Promise<boolean> {
   const own = lines.filter(({ report }) => report !== undefined)
   const reported = Promise.all(own.map((line) => reportInConsul(line, context)))
-  await Promise.race([reported, pause(OWN_CHECK_MS, undefined, { ref: false })])
+  const settled = await Promise.race([reported, pause(OWN_CHECK_MS, [false], { ref: false })])
+  return !settled.includes(false)
 }
 
 /**
@@ -95,11 +118,12 @@ async function repair(
   }
 }
 
-async function reportInConsul(line: CheckLine<Context>, context: Context): Promise<void> {
-  const { lines } = decideCheck({ looked: [await look(line, context)] })
+async function reportInConsul(line: CheckLine<Context>, context: Context): Promise<boolean> {
+  const { lines, settled } = decideCheck({ looked: [await look(line, context)] })
   const problems = (await Promise.all(lines.map((decided) => repair(decided, context)))).flat()
   const status = problems.length === 0 ? 'passing' : 'warning'
   await context.consul
     .setCheck(line.report ?? '', status, problems.join('; ') || 'no problem was found')
     .catch(ignore)
+  return settled && problems.length === 0
 }

@@ -16,6 +16,8 @@ interface Decided<Context> {
 
 export interface MachinePlan<Context> extends Plan {
   lines: Decided<Context>[]
+  /** Another look would decide the same as long as it sees the same: nothing is to do, and there is no problem. */
+  settled: boolean
 }
 
 /** Every line decides for itself; one that could not read its facts is a problem of its own. */
@@ -35,7 +37,11 @@ export function decideCheck<Context>({
   })
   const problems = lines.flatMap(({ plan }) => plan.problems)
   const repairs = lines.some(({ plan }) => plan.do !== 'nothing')
-  return { do: repairs ? 'repair' : 'nothing', why: problems.join('; ') || 'no problem was found', lines }
+  const settled = lines.every(
+    ({ plan }) => plan.problems.length === 0 && (plan.settled ?? plan.do === 'nothing'),
+  )
+  const why = problems.join('; ') || 'no problem was found'
+  return { do: repairs ? 'repair' : 'nothing', why, lines, settled }
 }
 
 function failed(name: string, error: string): CheckPlan {

@@ -53,7 +53,9 @@ export async function readPoolers(console: Connection): Promise<Record<string, P
 export async function readLinks(console: Connection): Promise<Link[]> {
   const servers =
     await console.query<Record<'database' | 'user' | 'addr' | 'port' | 'link', string>>('SHOW SERVERS')
-  const clients = await console.query<{ ptr: string; id?: string }>('SHOW CLIENTS')
+  // Mostly there is none, and this session is among the clients.
+  const isLinked = servers.some(({ link }) => link !== '')
+  const clients = isLinked ? await console.query<{ ptr: string; id?: string }>('SHOW CLIENTS') : []
   const ids = new Map(clients.map(({ ptr, id }) => [ptr, id]))
   return servers
     .filter(({ link, user }) => link !== '' && user !== LOOKUP_ROLE)

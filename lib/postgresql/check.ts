@@ -22,6 +22,7 @@ import {
 import type { Replication } from './decide-follow.ts'
 import { decideSettingsCheck, type SettingFacts } from './decide-settings.ts'
 import { disk } from './disk.ts'
+import { observeKeptUp } from './kept-up.ts'
 import { postgresqlKeys, postgresqlPaths, postgresqlUnits } from './manifest.ts'
 import { observeReplication } from './observe-follow.ts'
 import { readSettingsInEffect } from './observe-settings.ts'
@@ -65,9 +66,13 @@ const replaced: CheckLine<Context, Parameters<typeof decideReplacedCheck>[0]> = 
   },
 }
 
-const database: CheckLine<Context, Replication, DatabaseCheckPlan> = {
+const database: CheckLine<Context, Replication & { keptUp: number | null }, DatabaseCheckPlan> = {
   name: 'database',
-  observe: (context) => observeReplication(context, 'understudy_monitor', unknownOnFailure),
+  async observe(context) {
+    const seen = await observeReplication(context, 'understudy_monitor', unknownOnFailure)
+    const leads = seen.local !== UNKNOWN && seen.local.role === 'primary'
+    return { ...seen, keptUp: leads ? await observeKeptUp(context) : null }
+  },
   decide: decideDatabaseCheck,
   async apply({ start }) {
     for (const repair of start) await queueUnit('start', postgresqlUnits[repair])

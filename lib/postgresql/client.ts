@@ -1,5 +1,6 @@
 import type { Client, ClientConfig, QueryResultRow } from 'pg'
 import { EXIT, UnderstudyError } from '../core/errors.ts'
+import { keepNothing, keepQuestion } from '../core/questions.ts'
 import { SESSION_OPTIONS } from './config-session.ts'
 import { passwordFromFile } from './passfile.ts'
 
@@ -37,6 +38,7 @@ export async function withDatabase<T>(
     connectionTimeoutMillis: timeoutMs,
     application_name: 'understudy',
   }
+  const kept = keep(target)
   const deadline = performance.now() + timeoutMs
   const client = await connect(target, config)
   // A connection that breaks while idle emits 'error'; the next query reports it.
@@ -44,6 +46,7 @@ export async function withDatabase<T>(
   try {
     return await work({
       async query<R extends QueryResultRow>(sql: string, values?: readonly unknown[]) {
+        if (console) keepQuestion('sql', ...kept, sql)
         const left = Math.max(1, deadline - performance.now())
         // pg takes it with each query as well as with the client, but its types do not know.
         const query = { text: sql, ...(values ? { values: [...values] } : {}), query_timeout: left }
@@ -78,6 +81,30 @@ export const isServerError = (error: unknown): error is ServerError =>
 /** Has the server answered the work with an error, other than that it goes down (class 57P)? */
 const isAnswer = (error: unknown): boolean =>
   error instanceof UnderstudyError || (isServerError(error) && !error.code.startsWith('57P'))
+
+/**
+ * What tells `quick-check` that another look at a server would find the same, whatever was asked there: every change of data moves the
+ * end of the log, every setting is loaded at a time, and the rest are processes.
+ */
+export const STATE = `select pg_is_in_recovery(), pg_postmaster_start_time(), pg_conf_load_time(),
+  case when pg_is_in_recovery()
+    then (pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn(), pg_is_wal_replay_paused())::text
+    else pg_current_wal_flush_lsn()::text
+  end,
+  (select array_agg((pid, status)) from pg_stat_wal_receiver),
+  (select array_agg((pid, usename, application_name, client_addr, state, sync_state, flush_lsn, replay_lsn) order by pid)
+   from pg_stat_replication),
+  (select array_agg((slot_name, active_pid, wal_status) order by slot_name) from pg_replication_slots),
+  exists (select from pg_stat_activity where wait_event_type in ('IO', 'LWLock') and wait_event ilike 'wal%')`
+
+/** Keeps the question whether a server answers, and what it is. @returns what names the server in further questions. */
+function keep({ host, port, user, database, console }: Target): readonly (string | number)[] {
+  const local = console ? [host, port, user, database] : [host, port, 'understudy_monitor', 'postgres']
+  if (host.startsWith('/')) keepQuestion('database', ...local)
+  else keepNothing()
+  if (!console) keepQuestion('sql', ...local, STATE)
+  return local
+}
 
 async function connect(target: Target, config: ClientConfig): Promise<Client> {
   // pg looks for Cloudflare's runtime by way of navigator, whose getter costs 30 ms on Node 20.

@@ -45,6 +45,9 @@ synchronous_commit = on
 fsync = on
 full_page_writes = on
 
+# Before a postmaster that died is up again: one call for the disk, not one for each file.
+recovery_init_sync_method = 'syncfs'
+
 wal_level = replica
 hot_standby = on
 # pg_rewind needs data checksums or this.

@@ -1,6 +1,7 @@
 import { appendFileSync, existsSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { readText, replaceFile, syncToDisk } from '../core/atomic-files.ts'
+import { exists, readText, replaceFile, syncToDisk } from '../core/atomic-files.ts'
+import { keepNothing } from '../core/questions.ts'
 import type { Unknown } from '../core/unknown.ts'
 import { slotName, standbyLines } from './config.ts'
 import { repmgrConninfo } from './config-repmgr.ts'
@@ -127,7 +128,8 @@ const FREE_SHARE = 0.2
 
 /** Is what the last copy replaced still there, on a disk that is getting full? */
 export function isCrowded(version: number): boolean {
-  if (!existsSync(postgresqlPaths.outgoing(version))) return false
+  if (!exists(postgresqlPaths.outgoing(version))) return false
+  keepNothing()
   const { bavail, blocks } = statfsSync(postgresqlPaths.outgoing(version))
   return bavail < blocks * FREE_SHARE
 }

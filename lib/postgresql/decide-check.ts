@@ -12,14 +12,20 @@ export interface DatabaseCheckPlan extends CheckPlan {
   start: Repair[]
 }
 
-/** Which of the units failover, fence, follow and rejoin have something to do, and what the operator should know. */
-export function decideDatabaseCheck(facts: Replication): DatabaseCheckPlan {
-  const { node, leadership, local } = facts
+/**
+ * Which of the units failover, fence, follow and rejoin have something to do, and what the operator should know.
+ * @param facts.keptUp the epoch for which the upkeep of the primary has nothing left to do: it is started all the same.
+ */
+export function decideDatabaseCheck(facts: Replication & { keptUp?: number | null }): DatabaseCheckPlan {
+  const { node, leadership, local, keptUp = null } = facts
+  const current = leadership === UNKNOWN ? null : currentPrimary(leadership)
+  const isKeptUp = current !== null && current.node === node && current.epoch === keptUp
   const plan = (start: Repair[], problem: string | null): DatabaseCheckPlan => ({
     do: start.length > 0 ? 'start' : 'nothing',
     why: problem ?? 'PostgreSQL runs in its role',
     start,
     problems: problem === null ? [] : [problem],
+    ...(isKeptUp && start.join() === 'failover' && problem === null ? { settled: true } : {}),
   })
   const runs = local !== UNKNOWN && local.role !== 'down'
   const leads = local !== UNKNOWN && local.role === 'primary'

@@ -56,8 +56,8 @@ export type UpkeepPlan =
   | UpkeepChange
   /** Write the rule in effect to the configuration file again. Changes nothing, so it needs no consent of Consul. */
   | { do: 'restore'; why: string; commit: CommitRule }
-  /** The run is over: there is nothing left to do, or this machine has lost the lock. */
-  | { do: 'done'; why: string }
+  /** The run is over: there is nothing left to do (`complete`) or no more time, or this machine has lost the lock. */
+  | { do: 'done'; why: string; complete: boolean }
   | { do: 'lost'; why: string }
   | { do: 'wait'; why: string; afterMs: number }
 
@@ -81,9 +81,10 @@ export function decideUpkeep(facts: UpkeepFacts): UpkeepPlan {
   const complete = members.every(
     (member) => member.node === node || !member.healthy || level.includes(member.node),
   )
-  if ((!starved || alone) && complete && failed !== 'late') return { do: 'done', why: durability.why }
+  if ((!starved || alone) && complete && failed !== 'late')
+    return { do: 'done', why: durability.why, complete: true }
   if (elapsedMs > UPKEEP_MS && (alone || !starved))
-    return { do: 'done', why: `the standbys have had ${UPKEEP_MS / 1000} s` }
+    return { do: 'done', why: `the standbys have had ${UPKEEP_MS / 1000} s`, complete: false }
   return { do: 'wait', why: durability.why, afterMs: failed === 'late' ? TRY_AGAIN_MS : LOOK_AGAIN_MS }
 }
 

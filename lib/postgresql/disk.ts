@@ -1,7 +1,7 @@
-import { existsSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Context } from '../consul/handler.ts'
-import { replaceFile } from '../core/atomic-files.ts'
+import { exists, replaceFile } from '../core/atomic-files.ts'
 import type { CheckLine } from '../core/component.ts'
 import { UNKNOWN, type Unknown } from '../core/unknown.ts'
 import { type Connection, withDatabase } from './client.ts'
@@ -22,7 +22,7 @@ export const disk: CheckLine<Context, DiskFacts, DiskPlan> = {
     const stuckMs = await withDatabase(target, STUCK_MS + DATABASE_MS, watchWal).catch(
       (error: unknown): null | Unknown => (nobodyListens(error) ? null : UNKNOWN),
     )
-    return { stuckMs, marked: existsSync(postgresqlPaths.diskHangs) }
+    return { stuckMs, marked: exists(postgresqlPaths.diskHangs) }
   },
   decide: decideDisk,
   async apply(plan) {

@@ -61,6 +61,10 @@ export const postgresqlPaths = {
   diskHangs: `${run}/check/disk-hangs`,
   /** Since when the published primary has gone on without its lock. */
   unlocked: `${run}/database/unlocked.json`,
+  /** Lies there while the upkeep of the primary has nothing left to do: for which epoch. */
+  keptUp: `${run}/database/kept-up`,
+  /** Which processes the last login of `database-check` has met, and when. */
+  login: `${run}/check/login`,
   /** How starts as a standby have ended since the boot. */
   starts: `${run}/database/starts.json`,
   /** How far a running copy is. */
@@ -158,6 +162,11 @@ export const postgresql: Component<Context, Joining> = /* @__PURE__ */ describe(
     },
     { path: postgresqlPaths.heartbeat, holds: 'when Consul last ran a check, in seconds since the boot' },
     { path: postgresqlPaths.diskHangs, holds: 'exists while the disk under the primary takes no writes' },
+    {
+      path: postgresqlPaths.keptUp,
+      holds: 'for which epoch the upkeep of the primary has nothing left to do',
+    },
+    { path: postgresqlPaths.login, holds: 'which processes the last login of `database-check` has met' },
     { path: postgresqlPaths.unlocked, holds: 'since when the primary has gone on without its lock' },
     { path: postgresqlPaths.rejoinFailed, holds: 'how often, since when and why rejoin has failed' },
     { path: postgresqlPaths.copying, holds: 'how far a running copy is; exists during a copy' },

@@ -25,6 +25,8 @@ const LOOK_AGAIN_MS = 25
 /** What the holder of the lock needs for a change in Consul, beside the facts. */
 export interface LockHolder extends UnderLock {
   session: string
+  /** Of the published primary, this machine. */
+  epoch: number
   sync: Entry<Sync> | null
 }
 
@@ -67,11 +69,19 @@ async function readUnderLock({
   const { leader } = leadership
   const session = leader?.session
   if (!session || !holdsLock({ leader, ownSessions: sessions.own })) return null
-  if (currentPrimary(leadership)?.node !== node) return null
+  const primary = currentPrimary(leadership)
+  if (primary?.node !== node) return null
   // A rule that another primary wrote says nothing of ours.
   const own = sync?.value.node === node ? sync.value : null
   const rules = { election: own ?? NOBODY, saysWaits: own?.waits === true }
-  return { session, members, mode: config?.value.durability ?? 'quorum', ...rules, sync }
+  return {
+    session,
+    epoch: primary.epoch,
+    members,
+    mode: config?.value.durability ?? 'quorum',
+    ...rules,
+    sync,
+  }
 }
 
 /** The rule in effect, and whether the file holds another one, as a run that was killed may leave it. */

@@ -17,6 +17,7 @@ import {
   type UpkeepFacts,
   type UpkeepPlan,
 } from './decide-upkeep.ts'
+import { markKeptUp, unmarkKeptUp } from './kept-up.ts'
 import { postgresqlPaths } from './manifest.ts'
 import { observeUpkeep } from './observe-upkeep.ts'
 
@@ -38,6 +39,7 @@ export async function keepUpPrimary(context: Context): Promise<'done' | 'lost'> 
       `select pg_try_advisory_lock(hashtext('understudy upkeep')) as ours`,
     )
     if (!lock?.ours) return 'done'
+    unmarkKeptUp()
     // The bookkeeping must not wait for a standby that may be gone.
     await own.query('set synchronous_commit = local')
     await keepSlots(own, context)
@@ -64,6 +66,7 @@ export async function keepUpPrimary(context: Context): Promise<'done' | 'lost'> 
       if (plan.do === 'lost' || holder === null) return 'lost'
       if (plan.do === 'done') {
         await recordConfirmed(own, context, holder.session, { commit: seen.commit, replayed })
+        if (plan.complete && strangers.length === 0) markKeptUp(holder.epoch)
         return plan.do
       }
       if (plan.do === 'wait') {

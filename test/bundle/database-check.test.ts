@@ -1,10 +1,14 @@
 /** The check that the lock of the primary hangs on, with the programs that it asks in the place of the real ones. */
 import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer, type Server } from 'node:net'
+import { connect, createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, describe, test } from 'node:test'
+import type { Readable } from 'node:stream'
+import { after, afterEach, beforeEach, describe, test } from 'node:test'
+import { waitFor } from '../../lib/core/wait.ts'
 import { errorResponse, message } from '../unit/support/wire.ts'
 import { type Ended, repository, run } from './support/handlers.ts'
 
@@ -86,6 +90,8 @@ async function check(change: Partial<Machine>): Promise<Ended> {
 const script = join(directory, 'database-check')
 const here = (name: string): string =>
   readFileSync(join(repository, 'packaging', name), 'utf8')
+    // So that it asks the program stat, which this test has made.
+    .replace('62 => 137, 183 => 43', '')
     .replaceAll('/run/understudy', directory)
     .replaceAll('/var/run/postgresql', directory)
     .replaceAll('/usr/lib/understudy', directory)
@@ -170,5 +176,88 @@ describe('database-check', () => {
   test('it asks as a user that exists, at the port of the cluster', async () => {
     await check({})
     assert.match(said[0] ?? '', /\0user\0understudy_monitor\0database\0postgres\0\0$/)
+  })
+})
+
+/** Longer than a login is trusted, in seconds. */
+const LATER = 15
+const POSTMASTER = `$| = 1;
+sub begin { my $id = fork; unless ($id) { $0 = 'postgres: 17/main: checkpointer'; sleep 60; exit } return $id }
+my $id = begin(); print "$id\\n"; $SIG{USR1} = sub { kill 9, $id; waitpid $id, 0; $id = begin() };
+sleep 60 while 1;`
+/** Listens at the port of the test, and accepts nobody. */
+const LISTENER = `$| = 1; socket my $s, 2, 1, 0; setsockopt $s, 1, 2, 1; bind $s, pack 'S n C4 x8', 2, 5433, 127, 0, 0, 1 or die $!;
+listen $s, 5; print "listens\\n"; sleep 60;`
+
+async function killAndWait(child: ChildProcess): Promise<void> {
+  child.kill('SIGKILL')
+  await once(child, 'exit')
+}
+
+describe('database-check, after a login', () => {
+  let postmaster: ChildProcess
+  const note = join(directory, 'check/login')
+
+  beforeEach(async () => {
+    rmSync(note, { force: true })
+    // A process with a child of this name, which it starts anew when it is told to.
+    postmaster = spawn('/usr/bin/perl', ['-e', POSTMASTER], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      detached: true,
+    })
+    await once(postmaster.stdout as Readable, 'data')
+    writeFileSync(join(directory, '17-main.pid'), `${postmaster.pid}\n`)
+    await check({})
+    assert.equal(said.length, 1)
+  })
+  afterEach(() => {
+    process.kill(-(postmaster.pid ?? 0), 'SIGKILL')
+    rmSync(join(directory, '17-main.pid'))
+  })
+
+  test('no other is tried while its processes are the same and sleep', async () => {
+    for (let time = 0; time < 3; time += 1) {
+      assert.equal((await check({ answers: ['down'] })).exitCode, PASSING)
+    }
+  })
+
+  test('but the disk is looked at', async () => {
+    const ended = await check({ answers: ['down'], blocks: 8191 })
+    assert.match(ended.stdout, /is full$/)
+  })
+
+  const changes: readonly (readonly [caption: string, change: () => unknown])[] = [
+    ['the postmaster is frozen', () => postmaster.kill('SIGSTOP')],
+    [
+      'the postmaster is another one',
+      () => writeFileSync(join(directory, '17-main.pid'), `${process.pid}\n`),
+    ],
+    ['the postmaster has died', () => killAndWait(postmaster)],
+    ['the checkpointer has died, as after a crash', () => postmaster.kill('SIGUSR1')],
+    [
+      'the login is old',
+      () => {
+        const [since, ...rest] = readFileSync(note, 'utf8').split(' ')
+        writeFileSync(note, [Number(since) - LATER, ...rest].join(' '))
+      },
+    ],
+    ['nothing is known of one', () => rmSync(note)],
+  ]
+  for (const [caption, change] of changes)
+    test(`one is tried where ${caption}`, async () => {
+      await change()
+      const tried = async (answers: Machine['answers']): Promise<Ended> => check({ answers })
+      // Signals need a moment.
+      await waitFor('a login', 5000, async () => (await tried(['down'])).exitCode === CRITICAL || null)
+    })
+
+  test('one is tried where somebody waits to be accepted', async () => {
+    const holder = spawn('/usr/bin/perl', ['-e', LISTENER], { stdio: ['ignore', 'pipe', 'inherit'] })
+    await once(holder.stdout as Readable, 'data')
+    const client = connect(5433, '127.0.0.1')
+    await once(client, 'connect')
+    assert.equal((await check({ answers: ['down'] })).exitCode, CRITICAL)
+    client.destroy()
+    holder.kill('SIGKILL')
   })
 })

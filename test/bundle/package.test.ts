@@ -225,7 +225,14 @@ describe('what is named exists', () => {
       ),
     ].filter((arg) => arg.startsWith('/usr/lib/understudy/'))
     const expected = [
-      ...['check', 'database-changed', 'database-check', 'files-changed', 'lead-changed', 'leader-released'],
+      ...[
+        'database-changed',
+        'database-check',
+        'files-changed',
+        'lead-changed',
+        'leader-released',
+        'quick-check',
+      ],
     ]
     assert.deepEqual(
       [...new Set(named)].sort(),
@@ -273,8 +280,8 @@ describe('what is named exists', () => {
     const text = Object.values(scripts)
       .map((file) => read(`packaging/${file}`))
       .join('')
-    const named = matches(text, /\/usr\/lib\/understudy\/handlers\/(\S+)/g)
-    assert.deepEqual(named, ['files-view', 'lead-changed'])
+    const named = matches(text, /\/usr\/lib\/understudy\/handlers\/([\w-]+)/g)
+    assert.deepEqual(named, ['files-view', 'lead-changed', 'check'])
     for (const name of named) assert.ok(handlers.includes(name), name)
     for (const lock of matches(text, /(\/run\/understudy\/lock\/\S+)/g))
       assert.equal(lock, paths.lock('lead-changed'))

@@ -61,7 +61,7 @@ const keepalived = renderKeepalived({
 
 const databaseCheck = readFileSync(new URL('../../packaging/database-check.pl', import.meta.url), 'utf8')
 const perlConstant = (name: string): number =>
-  Number(new RegExp(`\\b${name} => ([0-9.]+)`).exec(databaseCheck)?.[1])
+  Number(new RegExp(`\\$${name} = ([0-9.]+);`).exec(databaseCheck)?.[1])
 
 const inEffect: Readonly<Record<string, number>> = {
   probe_interval: milliseconds(agent.gossip_lan.probe_interval),

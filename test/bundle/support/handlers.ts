@@ -46,6 +46,7 @@ export const scripts = {
   'files-changed': 'files-changed.sh',
   'files-start': 'files-start.sh',
   'leader-released': 'leader-released.sh',
+  'quick-check': 'quick-check.pl',
   watchdog: 'watchdog.sh',
 } as const
 

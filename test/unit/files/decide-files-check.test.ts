@@ -33,6 +33,7 @@ const recent = {
   start: false,
   away: {},
   problems: [],
+  settled: true,
 } as const
 
 const cases: readonly Case<FilesCheckFacts, FilesCheckPlan>[] = [
@@ -45,33 +46,42 @@ const cases: readonly Case<FilesCheckFacts, FilesCheckPlan>[] = [
   [
     'There is no report: the handler is started',
     { report: null },
-    { do: 'start', why: 'no report since the boot', start: true, away: {}, problems: [] },
+    { do: 'start', why: 'no report since the boot', start: true, away: {}, problems: [], settled: false },
   ],
   [
     'The report names a problem',
     { report: { at, problems: ['no room'], folders: {} } },
-    { do: 'start', why: 'names problems', start: true, away: {}, problems: ['no room'] },
+    { do: 'start', why: 'names problems', start: true, away: {}, problems: ['no room'], settled: false },
   ],
   [
     'Something was mounted inside a folder: the handler stops it before anything is scanned there',
     { mounted: ['/srv/resources'] },
-    { ...recent, do: 'start', why: 'inside /srv/resources has changed', start: true },
+    { ...recent, do: 'start', why: 'inside /srv/resources has changed', start: true, settled: false },
   ],
-  ['A machine has just gone: its time starts', { seen: gone }, { ...recent, away: { n2: nowMs } }],
+  [
+    'A machine has just gone: its time starts',
+    { seen: gone },
+    { ...recent, settled: false, away: { n2: nowMs } },
+  ],
   [
     'It has been away for long',
     { seen: gone, away: { n2: nowMs - 2 * MINUTE - 1 } },
-    { ...recent, away: { n2: nowMs - 2 * MINUTE - 1 }, problems: [notConnected] },
+    { ...recent, settled: false, away: { n2: nowMs - 2 * MINUTE - 1 }, problems: [notConnected] },
   ],
   [
     'It is dead, as Consul says: that is not a matter of its files',
     { seen: gone, away: { n2: nowMs - 3 * MINUTE }, alive: new Set(['n1']) },
-    recent,
+    { ...recent, settled: false },
   ],
   [
     'Consul does not answer: it counts as alive',
     { seen: gone, away: { n2: nowMs - 3 * MINUTE }, alive: null },
-    { ...recent, away: { n2: nowMs - 3 * MINUTE }, problems: [notConnected] },
+    { ...recent, settled: false, away: { n2: nowMs - 3 * MINUTE }, problems: [notConnected] },
+  ],
+  [
+    'The report is old: the handler is started, which changes nothing for another look',
+    { nowMs: nowMs + 2 * MINUTE },
+    { do: 'start', why: 'the last report is old', start: true, away: {}, problems: [], settled: true },
   ],
   ['It is back', { away: { n2: nowMs - 3 * MINUTE } }, recent],
   [
@@ -85,6 +95,7 @@ const cases: readonly Case<FilesCheckFacts, FilesCheckPlan>[] = [
       ...recent,
       away: { n2: nowMs - 3 * MINUTE },
       problems: ['the folder resources has 1 conflict file', notConnected],
+      settled: false,
     },
   ],
 ]

@@ -30,50 +30,50 @@ const blind: Looked<null> = { line: barrel, seen: { error: 'could not look' } }
 const cases: readonly (readonly [
   caption: string,
   looked: readonly Looked<null>[],
-  plan: { do: string; why: string },
+  plan: { do: string; why: string; settled: boolean },
   lines: readonly CheckPlan['do'][],
 ])[] = [
-  ['there are no lines', [], { do: 'nothing', why: 'no problem was found' }, []],
+  ['there are no lines', [], { do: 'nothing', why: 'no problem was found', settled: true }, []],
   [
     'nothing to do',
     [holds(kettle, 5), holds(barrel, 5)],
-    { do: 'nothing', why: 'no problem was found' },
+    { do: 'nothing', why: 'no problem was found', settled: true },
     ['nothing', 'nothing'],
   ],
   [
     'one line has a problem and a repair',
     [holds(kettle, 0), holds(barrel, 5)],
-    { do: 'repair', why: 'kettle is empty' },
+    { do: 'repair', why: 'kettle is empty', settled: false },
     ['fill', 'nothing'],
   ],
   [
     'a problem that nothing here repairs',
     [holds(kettle, 5), holds(barrel, 1)],
-    { do: 'nothing', why: 'barrel is low' },
+    { do: 'nothing', why: 'barrel is low', settled: false },
     ['nothing', 'nothing'],
   ],
   [
     'a repair without a problem',
     [holds(kettle, 10)],
-    { do: 'repair', why: 'no problem was found' },
+    { do: 'repair', why: 'no problem was found', settled: false },
     ['drain'],
   ],
   [
     'all problems are reported, in the order of the lines',
     [holds(barrel, 1), holds(kettle, 0)],
-    { do: 'repair', why: 'barrel is low; kettle is empty' },
+    { do: 'repair', why: 'barrel is low; kettle is empty', settled: false },
     ['nothing', 'fill'],
   ],
   [
     'a line that could not look does not keep the others from their work',
     [blind, holds(kettle, 0)],
-    { do: 'repair', why: 'barrel: could not look; kettle is empty' },
+    { do: 'repair', why: 'barrel: could not look; kettle is empty', settled: false },
     ['nothing', 'fill'],
   ],
   [
     'a line that could not look is a problem, and no repair',
     [blind],
-    { do: 'nothing', why: 'barrel: could not look' },
+    { do: 'nothing', why: 'barrel: could not look', settled: false },
     ['nothing'],
   ],
 ]
@@ -97,6 +97,19 @@ describe('what the periodic check does', () => {
     const [decided] = decideCheck({ looked: [blind] }).lines
     assert.deepEqual(decided?.plan.problems, ['barrel: could not look'])
   })
+})
+
+test('a line may say itself whether another look would decide the same', () => {
+  const says = (settled: boolean, what: string, problems: string[] = []): Looked<null> => ({
+    line: { ...kettle, decide: () => ({ do: what, why: 'so', problems, settled }) },
+    seen: { facts: {} },
+  })
+  for (const [looked, settled] of [
+    [says(true, 'start'), true],
+    [says(false, 'nothing'), false],
+    [says(true, 'start', ['it leaks']), false],
+  ] as const)
+    assert.equal(decideCheck({ looked: [looked, holds(barrel, 5)] }).settled, settled)
 })
 
 describe('whether the periodic check looks again', () => {

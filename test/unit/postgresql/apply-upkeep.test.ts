@@ -16,6 +16,7 @@ const holder: LockHolder = {
   election: { voters: ['n2', 'n3'], need: 2 },
   saysWaits: true,
   session: 'own',
+  epoch: 1,
   sync: null,
 }
 const rule = { standbys: ['n2', 'n3'], count: 1 }

@@ -31,7 +31,7 @@ const primary: Replication = {
   streaming: false,
 }
 const down = { role: 'down' } as const
-type Cases = readonly Case<Replication, DatabaseCheckPlan>[]
+type Cases = readonly Case<Replication & { keptUp?: number }, DatabaseCheckPlan>[]
 /** A plan that starts these units, and reports why or nothing. */
 const start = (units: DatabaseCheckPlan['start'], why: string, problem: string | null = why) => ({
   do: units.length > 0 ? ('start' as const) : ('nothing' as const),
@@ -94,6 +94,17 @@ describe('the check of the database: a standby', () => table(decideDatabaseCheck
 
 const primaryCases: Cases = [
   ['It has its lock: the gate looks whether the upkeep is done', {}, start(['failover'], inRole, null)],
+  [
+    'Its upkeep has nothing left to do: another look would decide the same',
+    { keptUp: 7 },
+    { ...start(['failover'], inRole, null), settled: true },
+  ],
+  ['Its upkeep was complete under another epoch', { keptUp: 6 }, start(['failover'], inRole, null)],
+  [
+    'Its upkeep was complete, but it does not answer',
+    { keptUp: 7, local: UNKNOWN },
+    start(['failover', 'rejoin'], 'PostgreSQL does not answer'),
+  ],
   ['It is stopped', { local: down }, start(['failover', 'rejoin'], 'PostgreSQL does not answer')],
   ['It does not answer', { local: UNKNOWN }, start(['failover', 'rejoin'], 'PostgreSQL does not answer')],
   ['It has lost its lock', { leadership: lockReleased }, start(['failover', 'fence'], free)],

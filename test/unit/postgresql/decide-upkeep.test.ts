@@ -52,7 +52,7 @@ const alone = { ...nobody, withoutStandbyMs: ALONE_AFTER_MS + 1 }
 const again = { afterMs: 250 } as const
 
 const cases: readonly Case<UpkeepFacts, UpkeepPlan>[] = [
-  ['Everything is in order', {}, { do: 'done', why: 'these standbys count: n2, n3' }],
+  ['Everything is in order', {}, { do: 'done', why: 'these standbys count: n2, n3', complete: true }],
   ['The lock is not ours', { underLock: null }, { do: 'lost', why: 'does not hold the lock' }],
   [
     'A standby has gone: the commit rule first',
@@ -118,10 +118,14 @@ const cases: readonly Case<UpkeepFacts, UpkeepPlan>[] = [
   [
     'PostgreSQL was late again and again: a run ends',
     { ...n3Lost, failed: 'late', elapsedMs: UPKEEP_MS + 1 },
-    { do: 'done', why: 'have had 20 s' },
+    { do: 'done', why: 'have had 20 s', complete: false },
   ],
   ['A healthy member does not count yet', n2Only, { do: 'wait', why: 'count: n2', ...again }],
-  ['A member that is not healthy is not waited for', n3Unhealthy, { do: 'done', why: 'count: n2' }],
+  [
+    'A member that is not healthy is not waited for',
+    n3Unhealthy,
+    { do: 'done', why: 'count: n2', complete: true },
+  ],
   ['A healthy member that counts is busy', { level: ['n2'] }, { do: 'wait', why: 'count: n2, n3', ...again }],
   [
     'A healthy member does not count for long: one moment before the end',
@@ -131,7 +135,7 @@ const cases: readonly Case<UpkeepFacts, UpkeepPlan>[] = [
   [
     'A healthy member does not count for long',
     { ...n2Only, elapsedMs: UPKEEP_MS + 1 },
-    { do: 'done', why: 'have had 20 s' },
+    { do: 'done', why: 'have had 20 s', complete: false },
   ],
   ['No standby streams, as of now', nobody, { do: 'wait', why: 'no standby', ...again }],
   [
@@ -165,7 +169,7 @@ const cases: readonly Case<UpkeepFacts, UpkeepPlan>[] = [
         members: consul.members.map((one) => ({ ...one, healthy: one.node === 'n1' })),
       },
     },
-    { do: 'done', why: 'goes on alone' },
+    { do: 'done', why: 'goes on alone', complete: true },
   ],
   [
     'Commits wait for nobody who streams, for longer than a run: it goes on until it may go on alone',
@@ -186,7 +190,7 @@ const cases: readonly Case<UpkeepFacts, UpkeepPlan>[] = [
   [
     'Mode strict never goes on alone, but a run ends',
     { ...alone, underLock: { ...consul, mode: 'strict' }, elapsedMs: UPKEEP_MS + 1 },
-    { do: 'done', why: 'have had 20 s' },
+    { do: 'done', why: 'have had 20 s', complete: false },
   ],
   [
     'Commits do not wait, and nobody streams for long: a run ends',
@@ -196,7 +200,7 @@ const cases: readonly Case<UpkeepFacts, UpkeepPlan>[] = [
       underLock: { ...consul, mode: 'async', election: { voters: BOTH, need: 1 } },
       elapsedMs: UPKEEP_MS + 1,
     },
-    { do: 'done', why: 'have had 20 s' },
+    { do: 'done', why: 'have had 20 s', complete: false },
   ],
 ]
 describe('upkeep', () => table(decideUpkeep, base, cases))

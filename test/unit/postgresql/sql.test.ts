@@ -5,7 +5,7 @@ import { UNKNOWN } from '../../../lib/core/unknown.ts'
 import { waitFor } from '../../../lib/core/wait.ts'
 import { proveCommitsWait } from '../../../lib/postgresql/apply-commit-rule.ts'
 import { keepMetadata } from '../../../lib/postgresql/apply-upkeep.ts'
-import { type Target, withDatabase } from '../../../lib/postgresql/client.ts'
+import { STATE, type Target, withDatabase } from '../../../lib/postgresql/client.ts'
 import { renderPostgresql } from '../../../lib/postgresql/config.ts'
 import { renderSynchronous } from '../../../lib/postgresql/config-synchronous.ts'
 import { probe, readRole } from '../../../lib/postgresql/database.ts'
@@ -53,6 +53,29 @@ for (const { name, bin } of releases)
         assert.equal(found.timeline, 1)
         assert.ok(found.receivedLsn > 0n)
         assert.equal(found.receiverStopped, false)
+      }
+    })
+
+    test('what is kept of a server for quick-check: the same until something changes, here and on a standby', async () => {
+      const state = (one: TestServer): Promise<string> =>
+        withDatabase(as('understudy_monitor', one), ASK_MS, async (own) =>
+          JSON.stringify(await own.query(STATE)),
+        )
+      for (const change of [
+        'create table public.note ()',
+        'alter role repmgr set work_mem = 64',
+        'select pg_reload_conf()',
+      ]) {
+        const [before, standbyBefore] = [await state(server), await state(standby)]
+        assert.equal(await state(server), before)
+        await server.ask(change)
+        await waitFor(change, ASK_MS, async () => (await state(server)) !== before || null)
+        if (change.startsWith('select')) continue
+        await waitFor(
+          `${change} on the standby`,
+          ASK_MS,
+          async () => (await state(standby)) !== standbyBefore || null,
+        )
       }
     })
 

@@ -1,0 +1,107 @@
+#!/usr/bin/perl
+# Called by: Consul's service check `understudy` every 15 s, as consul. Asks again what the last run of `check` has asked. Where that run
+# found nothing to do and every answer is still the same, another one would find the same; else it runs `check`. In Perl, as Node alone
+# takes ten times as long to start (docs/adr/0045-what-was-in-order-is-asked-again.md).
+# argv: none. stdout and exit codes: those of `check`.
+use strict;
+
+BEGIN { require '/usr/lib/understudy/ask.pl' }
+
+# Longer than all answers take on a busy machine. Whatever does not answer by then, `check` looks at.
+my $QUICK_S = 2;
+# The answers tell everything; this is for what nobody has thought of.
+my $TRUST_S = 600;
+my ($CONSUL, $SYNCTHING) = (8500, 8384);
+
+my $check = '/usr/lib/understudy/handlers/check';
+my $questions = '/run/understudy/check/questions';
+my $answers = '/run/understudy/check/answers';
+
+# Also here: where a hung disk stops database-check, the watchdog must not end the agent.
+my $uptime = heartbeat();
+my $asked = text($questions);
+# Before `check` runs: what changes while it looks is another answer the next time.
+my $now = answers($asked);
+my ($since, $before) = text($answers) =~ /^(\d+)\n(.*)/s;
+if (defined $now and $now eq $before and $uptime - $since < $TRUST_S) {
+  print "no problem was found\n";
+  exit 0;
+}
+unlink $answers;
+my $status = system $check;
+if ($status == 0 and defined $now and text($questions) eq $asked) {
+  umask 077;
+  open my $file, '>', $answers;
+  print $file "$uptime\n$now";
+}
+exit($status & 127 ? 2 : $status >> 8);
+
+# All answers in one text; nothing where there is no question, or one of them is not answered.
+sub answers {
+  my ($asked) = @_;
+  my %sockets;
+  my $said = eval {
+    local $SIG{ALRM} = sub { die };
+    alarm $QUICK_S;
+    join '', map { "$_\n" . answer_to(\%sockets, split /\t/, $_, -1) . "\n" } split /\n/, $asked;
+  };
+  alarm 0;
+  return $said eq '' ? undef : $said;
+}
+
+sub answer_to {
+  my ($sockets, $kind, @fields) = @_;
+  return http($CONSUL, @fields) if $kind eq 'consul';
+  if ($kind eq 'syncthing') {
+    my ($method, $path, $body, $counts) = @fields;
+    my ($key) = text('/etc/understudy/syncthing.key') =~ /(\S+)/;
+    my $answer = http($SYNCTHING, $method, $path, $body, "X-API-Key: $key\r\n");
+    return $counts ? join ' ', $answer =~ /$counts/g : $answer;
+  }
+  if ($kind eq 'database') {
+    my ($socket, @messages) = log_in(@fields);
+    $$sockets{"@fields"} = $socket;
+    my ($type, $body) = @{$messages[-1] // ['']};
+    # An error names the code among what varies, such as the line of the source.
+    return $type . ($type eq 'E' ? $body =~ /\0C(\w+)/ : '');
+  }
+  if ($kind eq 'sql') {
+    my $statement = pop @fields;
+    return join '', map { $$_[0] =~ /[DE]/ ? "@$_" : '' } query($$sockets{"@fields"}, $statement);
+  }
+  if ($kind eq 'process') {
+    my ($state, $start) = process(@fields);
+    return $state =~ /[TtXZ]/ ? $state : $start;
+  }
+  if ($kind eq 'file') {
+    my ($path, $varies) = @fields;
+    my $text = -d $path ? 'directory' : text($path) // "$!";
+    return $varies ? $text =~ s/$varies//gr : $text;
+  }
+  # Such a link is there while a unit is not inactive, and leads to something else after every start.
+  return readlink("/run/systemd/units/invocation:$fields[0]") // "$!" if $kind eq 'unit';
+  return join ' ', text('/proc/net/fib_trie') =~ /\|-- (\S+)\n +\/32 host LOCAL/g if $kind eq 'addresses';
+  die if $kind ne 'renew';
+  my ($path, $seconds, $unit) = @fields;
+  system('systemctl', 'start', '--no-block', $unit) if time - (stat $path)[9] > $seconds;
+  return '';
+}
+
+# The answer of a service on this machine without its headers, which hold the time.
+sub http {
+  my ($port, $method, $path, $body, $headers) = @_;
+  $body =~ s/"NOW"/sprintf '"%d-%02d-%02dT%02d:%02d:%02d.000Z"', now()/e;
+  socket my $socket, $main::AF_INET, $main::SOCK_STREAM, 0 or die;
+  connect $socket, pack 'S n C4 x8', $main::AF_INET, $port, 127, 0, 0, 1 or die;
+  my $length = length $body;
+  syswrite $socket, "$method $path HTTP/1.0\r\nHost: 127.0.0.1\r\n${headers}Content-Length: $length\r\n\r\n$body";
+  local $/;
+  my ($status, $answer) = readline($socket) =~ /^HTTP\S+ (\d+).*?\r\n\r\n(.*)/s or die;
+  return "$status $answer";
+}
+
+# Year, month, day, hour, minute and second in UTC.
+sub now {
+  my ($second, $minute, $hour, $day, $month, $year) = gmtime;
+  return ($year + 1900, $month + 1, $day, $hour, $minute, $second);
+}

@@ -1,0 +1,273 @@
+/** What is asked again in the place of a look, with services, files and a `check` of the test's own. */
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import { createServer, type Server } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, afterEach, beforeEach, describe, test } from 'node:test'
+import { answering, closeServers, listen } from '../unit/support/server.ts'
+import { errorResponse, message } from '../unit/support/wire.ts'
+import { type Ended, repository, run } from './support/handlers.ts'
+
+const directory = mkdtempSync(join(tmpdir(), 'understudy-quick-'))
+after(() => rmSync(directory, { recursive: true }))
+const at = (name: string): string => join(directory, name)
+for (const name of ['check', 'handlers', 'units']) mkdirSync(at(name))
+
+/** A check that notes that it ran, asks these questions, and ends like this. `meanwhile`: what changes while it runs. */
+function checkIs(questions: readonly string[] | null, { code = 0, meanwhile = '' } = {}): void {
+  const text = questions === null ? '' : `${questions.join('\n')}\n`
+  writeFileSync(at('asked'), text)
+  const keep = questions === null ? 'rm -f check/questions' : 'cp asked check/questions'
+  const script = `#!/bin/sh\ncd ${directory}\necho ran >> ran\n${keep}\n${meanwhile}\necho said\nexit ${code}\n`
+  writeFileSync(at('handlers/check'), script)
+  chmodSync(at('handlers/check'), 0o755)
+}
+
+let consulPort = 0
+let syncthingPort = 0
+
+function install(): void {
+  const text = (name: string): string =>
+    readFileSync(join(repository, 'packaging', name), 'utf8')
+      .replaceAll('/run/understudy', directory)
+      .replaceAll('/usr/lib/understudy', directory)
+      .replaceAll('/run/systemd/units', at('units'))
+      .replaceAll('/etc/understudy', directory)
+      .replace('(8500, 8384)', `(${consulPort}, ${syncthingPort})`)
+  writeFileSync(at('quick-check'), text('quick-check.pl'))
+  writeFileSync(at('ask.pl'), text('ask.pl'))
+}
+
+async function quickCheck(): Promise<Ended & { ran: boolean }> {
+  install()
+  rmSync(at('ran'), { force: true })
+  const ended = await run('/usr/bin/perl', [at('quick-check')], {
+    env: { PATH: `${directory}:/usr/bin:/bin` },
+  })
+  assert.equal(ended.stderr, '')
+  return { ...ended, ran: existsSync(at('ran')) }
+}
+
+/** Runs until the answers are kept: the first run has no questions, the second one keeps what it was told. */
+async function settle(): Promise<void> {
+  for (const ran of [true, true, false]) assert.equal((await quickCheck()).ran, ran)
+}
+
+beforeEach(() => {
+  for (const name of ['check/questions', 'check/answers']) rmSync(at(name), { force: true })
+  writeFileSync(at('check/heartbeat'), '1\n')
+})
+afterEach(closeServers)
+
+describe('quick-check', () => {
+  test('it runs the check until that has found nothing to do, and then only if something has changed', async () => {
+    writeFileSync(at('note'), 'one')
+    checkIs([`file\t${at('note')}`])
+    await settle()
+    const { exitCode, stdout } = await quickCheck()
+    assert.deepEqual([exitCode, stdout], [0, 'no problem was found'])
+    writeFileSync(at('note'), 'two')
+    assert.equal((await quickCheck()).ran, true)
+    assert.equal((await quickCheck()).ran, false)
+  })
+
+  test('what the check says is said, and a check with problems is repeated', async () => {
+    checkIs(null, { code: 1 })
+    for (let time = 0; time < 3; time += 1) {
+      const { exitCode, stdout, ran } = await quickCheck()
+      assert.deepEqual([exitCode, stdout, ran], [1, 'said', true])
+    }
+  })
+
+  test('a check that is killed is no success', async () => {
+    checkIs(null, { meanwhile: 'kill -KILL $$' })
+    assert.equal((await quickCheck()).exitCode, 2)
+  })
+
+  test('what changes while the check runs is looked at again', async () => {
+    writeFileSync(at('note'), 'one')
+    checkIs([`file\t${at('note')}`], { meanwhile: 'echo more >> note' })
+    for (let time = 0; time < 4; time += 1) assert.equal((await quickCheck()).ran, true)
+  })
+
+  test('other questions than before are asked first', async () => {
+    checkIs([`file\t${at('note')}`])
+    await settle()
+    writeFileSync(at('note'), 'three')
+    checkIs([`file\t${at('other')}`])
+    assert.equal((await quickCheck()).ran, true)
+    assert.equal((await quickCheck()).ran, true)
+    assert.equal((await quickCheck()).ran, false)
+  })
+
+  test('the answers are not trusted for ever', async () => {
+    checkIs([`file\t${at('note')}`])
+    await settle()
+    const answers = readFileSync(at('check/answers'), 'utf8')
+    const uptime = Number.parseInt(answers, 10)
+    writeFileSync(at('check/answers'), answers.replace(String(uptime), String(uptime - 601)))
+    assert.equal((await quickCheck()).ran, true)
+  })
+
+  test('it leaves a heartbeat', async () => {
+    checkIs(null)
+    await quickCheck()
+    const beat = Number(readFileSync(at('check/heartbeat'), 'utf8'))
+    const uptime = Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0])
+    assert.ok(beat <= uptime && beat > uptime - 10, `${beat} at ${uptime}`)
+  })
+})
+
+describe('what quick-check asks', () => {
+  /** Asks until nothing changes, and once more after a change. */
+  async function sees(question: string, change: () => unknown, expected = true): Promise<void> {
+    checkIs([question])
+    await settle()
+    await change()
+    assert.equal((await quickCheck()).ran, expected)
+  }
+
+  test('Consul: the answer without its headers, and what is written', async () => {
+    let text = '"one"'
+    const { listener, seen } = answering(() => ({ text }))
+    consulPort = await listen(listener)
+    await sees('consul\tPUT\t/v1/kv/written\t{"at":"NOW"}', () => {
+      text = '"two"'
+    })
+    const [last] = seen.slice(-1)
+    assert.deepEqual([last?.method, last?.url], ['PUT', '/v1/kv/written'])
+    const { at: time } = JSON.parse(last?.text ?? '') as { at: string }
+    assert.equal(new Date(time).toISOString(), time)
+    assert.ok(Math.abs(Date.now() - Date.parse(time)) < 60_000, time)
+  })
+
+  test('Consul: another status', async () => {
+    let status = 200
+    consulPort = await listen(answering(() => ({ status })).listener)
+    await sees('consul\tGET\t/v1/kv/note\t', () => {
+      status = 404
+    })
+  })
+
+  test('Consul that does not answer', async () => {
+    consulPort = await listen(answering(() => ({})).listener)
+    await sees('consul\tGET\t/v1/kv/note\t', closeServers)
+  })
+
+  for (const [caption, text, expected] of [
+    ['what counts', '{"myID": "B", "alloc": 1}', true],
+    ['what does not', '{"myID": "A", "alloc": 2}', false],
+  ] as const)
+    test(`Syncthing, with its key: ${caption}`, async () => {
+      writeFileSync(at('syncthing.key'), 'secret\n')
+      let now = '{"myID": "A", "alloc": 1}'
+      const { listener, seen } = answering(() => ({ text: now }))
+      syncthingPort = await listen(listener)
+      const change = (): void => {
+        now = text
+      }
+      await sees('syncthing\tGET\t/rest/system/status\t\t"myID": *"[^"]*"', change, expected)
+      assert.equal(seen[0]?.headers['x-api-key'], 'secret')
+    })
+
+  const ready = message('Z', Buffer.from('I'))
+  const welcome = Buffer.concat([message('R', Buffer.alloc(4)), ready])
+  const socket = at('.s.PGSQL.5433')
+  /** @param rows the answer to every statement. */
+  const databaseThat = async (log: Buffer, rows: () => Buffer): Promise<Server> => {
+    const server = createServer((client) => {
+      client.on('error', () => {})
+      client.once('data', () => {
+        client.write(log)
+        client.on('data', () => client.write(Buffer.concat([rows(), ready])))
+      })
+    })
+    await new Promise<void>((resolve) => server.listen(socket, resolve))
+    return server
+  }
+  const fields = `${directory}\t5433\tmonitor\tpostgres`
+
+  test('a database: the rows of a statement', async () => {
+    let row = 'one'
+    const server = await databaseThat(welcome, () => message('D', Buffer.from(row)))
+    const change = (): void => {
+      row = 'two'
+    }
+    await sees(`database\t${fields}\nsql\t${fields}\tselect 1`, change)
+    server.close()
+  })
+
+  test('a database: whether it answers, and with which error', async () => {
+    let server = await databaseThat(welcome, () => ready)
+    await sees(`database\t${fields}`, async () => {
+      server.close()
+      server = await databaseThat(errorResponse('FATAL', '3D000', 'does not exist'), () => ready)
+    })
+    server.close()
+  })
+
+  test('a database that hangs', async () => {
+    let hangs = false
+    const server = await databaseThat(welcome, () =>
+      hangs ? Buffer.alloc(0) : message('D', Buffer.from('a')),
+    )
+    server.on('connection', (client) => hangs && client.removeAllListeners('data'))
+    await sees(`database\t${fields}\nsql\t${fields}\tselect 1`, () => {
+      hangs = true
+    })
+    server.close()
+  })
+
+  test('a unit: until it is started again, or ends', async () => {
+    const link = at('units/invocation:lamp.service')
+    symlinkSync('abc', link)
+    await sees('unit\tlamp.service', () => {
+      rmSync(link)
+      symlinkSync('def', link)
+    })
+    assert.equal((await quickCheck()).ran, false)
+    rmSync(link)
+    assert.equal((await quickCheck()).ran, true)
+  })
+
+  test('a process: whether it is stopped', async () => {
+    const child = spawn('/bin/sleep', ['60'])
+    await sees(`process\t${child.pid}`, () => child.kill('SIGSTOP'))
+    child.kill('SIGKILL')
+  })
+
+  test('a file: what of it counts', async () => {
+    writeFileSync(at('report'), '{"at":"1","problems":[]}')
+    const question = `file\t${at('report')}\t"at":[^,}]*`
+    await sees(question, () => writeFileSync(at('report'), '{"at":"2","problems":[]}'), false)
+    writeFileSync(at('report'), '{"at":"2","problems":["one"]}')
+    assert.equal((await quickCheck()).ran, true)
+  })
+
+  test('a file that is old: a unit is started, and nothing else is different', async () => {
+    writeFileSync(at('systemctl'), `#!/bin/sh\necho "$*" >> ${at('started')}\n`)
+    chmodSync(at('systemctl'), 0o755)
+    writeFileSync(at('report'), '')
+    const old = Date.now() / 1000 - 61
+    await sees(`renew\t${at('report')}\t60\tlamp.service`, () => utimesSync(at('report'), old, old), false)
+    assert.equal(readFileSync(at('started'), 'utf8'), 'start --no-block lamp.service\n')
+  })
+
+  test('an address', async () => {
+    checkIs(['addresses'])
+    await settle()
+    assert.match(readFileSync(at('check/answers'), 'utf8'), /^\d+\naddresses\n.*127\.0\.0\.1/)
+  })
+})
