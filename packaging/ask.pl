@@ -13,9 +13,15 @@ sub log_in {
   my ($directory, $port, $user, $database) = @_;
   socket my $socket, $AF_UNIX, $SOCK_STREAM, 0 or return;
   connect $socket, pack 'S a*', $AF_UNIX, "$directory/.s.PGSQL.$port\0" or return;
-  my $startup = pack('N', $PROTOCOL_3) . "user\0$user\0database\0$database\0\0";
-  syswrite $socket, pack('N', 4 + length $startup) . $startup;
+  syswrite $socket, startup($user, $database);
   return ($socket, answer($socket));
+}
+
+# The message that begins a session.
+sub startup {
+  my ($user, $database) = @_;
+  my $startup = pack('N', $PROTOCOL_3) . "user\0$user\0database\0$database\0\0";
+  return pack('N', 4 + length $startup) . $startup;
 }
 
 # Sends one statement and gives what the server answers.

@@ -13,6 +13,7 @@ if [ "$1" = --dry-run ]; then
   echo '{"do":"start","why":"the lock was released"}'
   exit 0
 fi
+/usr/lib/understudy/handlers/silent-primary &
 systemctl start --no-block understudy-failover.service
 # With a lower priority than Consul, which everything waits for and whose priority this script has inherited.
 nice -n 10 flock --wait 10 /run/understudy/lock/lead-changed /usr/lib/understudy/handlers/lead-changed &

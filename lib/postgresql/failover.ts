@@ -9,6 +9,7 @@ import { UNKNOWN } from '../core/unknown.ts'
 import { waitFor } from '../core/wait.ts'
 import { applyFailover } from './apply-failover.ts'
 import { applyFollow, restartRepmgrd } from './apply-follow.ts'
+import { askedBeforeMs } from './asked-primary.ts'
 import { withDatabase } from './client.ts'
 import { markCompared } from './compared.ts'
 import { promotionMark, unmarkPromotion } from './data-directory.ts'
@@ -49,7 +50,7 @@ export function failoverGate({ handler, deadlineMs, until }: GateOptions) {
   const elapsed = (): number => Math.round(performance.now() - started)
   /** When this run first saw the lock free; null if it is not, or if another machine has taken it. */
   let freeSinceMs: number | null = null
-  const witness = new Witness()
+  const witness = new Witness(askedBeforeMs)
   let seen: FailoverFacts | null = null
   let promoted = false
   let promotionFailed = false

@@ -63,6 +63,8 @@ export const postgresqlPaths = {
   unlocked: `${run}/database/unlocked.json`,
   /** Lies there while the upkeep of the primary has nothing left to do: for which epoch. */
   keptUp: `${run}/database/kept-up`,
+  /** Whom `silent-primary` has asked, and when; gone when there was an answer. */
+  askedPrimary: `${run}/check/asked-primary`,
   /** Which processes the last login of `database-check` has met, and when. */
   login: `${run}/check/login`,
   /** How starts as a standby have ended since the boot. */
@@ -166,6 +168,10 @@ export const postgresql: Component<Context, Joining> = /* @__PURE__ */ describe(
       path: postgresqlPaths.keptUp,
       holds: 'for which epoch the upkeep of the primary has nothing left to do',
     },
+    {
+      path: postgresqlPaths.askedPrimary,
+      holds: 'whom `silent-primary` has asked without an answer, and when',
+    },
     { path: postgresqlPaths.login, holds: 'which processes the last login of `database-check` has met' },
     { path: postgresqlPaths.unlocked, holds: 'since when the primary has gone on without its lock' },
     { path: postgresqlPaths.rejoinFailed, holds: 'how often, since when and why rejoin has failed' },
@@ -219,6 +225,12 @@ export const postgresql: Component<Context, Joining> = /* @__PURE__ */ describe(
       does: 'starts the failover unit if the lock is free',
     },
     {
+      name: 'silent-primary',
+      user: 'consul',
+      calledBy: '`leader-released`',
+      does: 'asks the published primary, before all else of a failover is started',
+    },
+    {
       name: 'database-changed',
       user: 'consul',
       calledBy: 'watch on the service `postgresql`',
@@ -251,7 +263,13 @@ export const postgresql: Component<Context, Joining> = /* @__PURE__ */ describe(
     ],
     restarts: [{ program: '/usr/lib/postgresql', unit: postgresqlUnits.repmgrd }],
     dropIns: [{ unit: 'postgresql@.service', file: 'postgresql@.service.conf', as: 'understudy.conf' }],
-    scripts: ['database-changed.sh', 'database-check.pl', 'leader-released.sh', 'watchdog.sh'],
+    scripts: [
+      'database-changed.sh',
+      'database-check.pl',
+      'leader-released.sh',
+      'silent-primary.pl',
+      'watchdog.sh',
+    ],
     tmpfiles: [
       'd /run/understudy/postgresql 0750 postgres postgres',
       'd /run/understudy/database 0755 postgres postgres',

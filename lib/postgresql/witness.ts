@@ -19,16 +19,30 @@ export class Witness {
   #silentSince: number | null = null
   #hasAnswered = false
   #askedUnderLock = false
+  /** When this run itself has asked first, if somebody else had asked before. */
+  #ownSince: number | null = null
+  readonly #askedBeforeMs: (primary: Primary) => number | null
+
+  /** @param askedBeforeMs how long ago the primary was asked without an answer, before this run, in ms; null: not that is known. */
+  constructor(askedBeforeMs: (primary: Primary) => number | null = () => null) {
+    this.#askedBeforeMs = askedBeforeMs
+  }
 
   /** @param underLock this machine holds the lock: one more question is asked, on a connection of its own. */
   async ask(primary: Primary, underLock: boolean): Promise<Testimony> {
     const { address, port } = primary
     const name = `${address}:${port} ${epochOf(primary)}`
     if (name !== this.#primary) this.#forget(name)
+    const before = this.#askedBeforeMs(primary)
+    // There was an answer, or it is too long ago to know.
+    if (before === null && this.#ownSince !== null) {
+      if (this.#silentSince !== null) this.#silentSince = Math.max(this.#silentSince, this.#ownSince)
+      this.#ownSince = null
+    }
     const isDue = this.#open.length === 0 || (underLock && !this.#askedUnderLock)
     if (this.#answer === UNKNOWN && isDue) {
       this.#askedUnderLock = underLock
-      this.#question(name, address, port)
+      this.#question(name, address, port, before)
       await Promise.race([...this.#open, pause(PRIMARY_PROBE_MS)])
     }
     const primaryDatabase = this.#answer
@@ -42,11 +56,16 @@ export class Witness {
     this.#open = []
     this.#answer = UNKNOWN
     this.#silentSince = null
+    this.#ownSince = null
     this.#hasAnswered = false
   }
 
-  #question(name: string, address: string, port: number): void {
-    this.#silentSince ??= performance.now()
+  #question(name: string, address: string, port: number, before: number | null): void {
+    if (this.#silentSince === null) {
+      const now = performance.now()
+      this.#silentSince = now - (before ?? 0)
+      if (before !== null) this.#ownSince = now
+    }
     const question = probe(remoteDatabase(address, port), ANSWER_MS).then((answer) => {
       this.#open = this.#open.filter((one) => one !== question)
       if (answer === UNKNOWN || name !== this.#primary) return

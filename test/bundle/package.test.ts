@@ -281,7 +281,7 @@ describe('what is named exists', () => {
       .map((file) => read(`packaging/${file}`))
       .join('')
     const named = matches(text, /\/usr\/lib\/understudy\/handlers\/([\w-]+)/g)
-    assert.deepEqual(named, ['files-view', 'lead-changed', 'check'])
+    assert.deepEqual(named, ['files-view', 'silent-primary', 'lead-changed', 'check'])
     for (const name of named) assert.ok(handlers.includes(name), name)
     for (const lock of matches(text, /(\/run\/understudy\/lock\/\S+)/g))
       assert.equal(lock, paths.lock('lead-changed'))

@@ -47,6 +47,7 @@ export const scripts = {
   'files-start': 'files-start.sh',
   'leader-released': 'leader-released.sh',
   'quick-check': 'quick-check.pl',
+  'silent-primary': 'silent-primary.pl',
   watchdog: 'watchdog.sh',
 } as const
 

@@ -35,6 +35,34 @@ const untilAnswered = (witness: Witness, primary: Primary): Promise<Testimony> =
     10,
   )
 
+describe('a witness of a primary that was asked before', () => {
+  test('its silence counts from then, once it is asked again', async () => {
+    const { primary, questions } = await machineThat(null)
+    const { silentMs } = await new Witness(() => 400).ask(primary, false)
+    assert.ok(silentMs >= 400 + PRIMARY_PROBE_MS - 5, `silent for ${silentMs} ms`)
+    await waitFor('the question', 5000, async () => questions() === 1 || null)
+  })
+
+  test('but not when it has answered that question meanwhile', async () => {
+    const { primary } = await machineThat(null)
+    let before: number | null = 400
+    const witness = new Witness(() => before)
+    await witness.ask(primary, false)
+    before = null
+    const { silentMs } = await witness.ask(primary, false)
+    assert.ok(
+      silentMs >= PRIMARY_PROBE_MS - 5 && silentMs < 400 + PRIMARY_PROBE_MS,
+      `silent for ${silentMs} ms`,
+    )
+  })
+
+  test('nor after an answer', async () => {
+    const { primary } = await machineThat(1)
+    const { silentMs, hasAnswered } = await untilAnswered(new Witness(() => 400), primary)
+    assert.deepEqual([silentMs, hasAnswered], [0, true])
+  })
+})
+
 describe('the witness', () => {
   test('an answer', async () => {
     const { primary } = await machineThat(1)
