@@ -21,6 +21,8 @@ my ($cluster) = $unit =~ /\@(.+)\.service$/;
 my $seen = '/run/understudy/check/login';
 
 my $now = heartbeat();
+# Before a login: what is logged during it is news.
+my $size = -s "/var/log/postgresql/postgresql-$cluster.log" || 0;
 if (!is_as_seen() and !accepts()) {
   end(1, 'PostgreSQL is being restarted') if is_restarting();
   select undef, undef, undef, $LOOK_AGAIN_S;
@@ -32,13 +34,14 @@ my $free = free();
 end(2, "the disk of $data is full") if defined $free and $free < $ROOM;
 end(0, 'PostgreSQL accepts connections');
 
-# Are the postmaster and the checkpointer those of the last login, is the first asleep, as mostly, and does nobody wait for it? A server
-# that has recovered from a crash has another checkpointer. Where someone waits, the postmaster may hang: repmgrd comes every second.
+# Is the postmaster asleep, as mostly, are its processes those of the last login, has it logged nothing since, and does nobody wait for it?
+# After a crash it has other processes, and at a shutdown fewer. What it is told to do it logs, unless its log is elsewhere. Where someone
+# waits, it may hang: repmgrd comes every second.
 sub is_as_seen {
-  my ($since, $postmaster, $started, $checkpointer, $also) = split ' ', text($seen);
-  return 0 if !$also or $now - $since >= $TRUST_S or postmaster() != $postmaster;
-  my ($state, $start) = process($postmaster);
-  return 0 if $state ne 'S' or $start != $started or (process($checkpointer))[1] != $also;
+  my ($since, $logged, @processes) = split ' ', text($seen);
+  my ($postmaster, %started) = ($processes[0], @processes);
+  return 0 if !%started or $now - $since >= $TRUST_S or postmaster() != $postmaster or $size != $logged;
+  return 0 if (process($postmaster))[0] ne 'S' or grep { (process($_))[1] != $started{$_} } keys %started;
   return !somebody_waits();
 }
 
@@ -80,12 +83,13 @@ sub accepts {
   return $accepts;
 }
 
-# Notes which processes a login has met.
+# Notes what a login has met: the postmaster, and those of its processes that a server has as long as it runs.
 sub see {
   my $postmaster = postmaster();
-  my ($checkpointer) = grep { text("/proc/$_/cmdline") =~ /checkpointer/ } split ' ', text("/proc/$postmaster/task/$postmaster/children");
+  my @children = split ' ', text("/proc/$postmaster/task/$postmaster/children");
+  my @known = grep { text("/proc/$_/cmdline") =~ /: (?:checkpointer|walwriter|startup)\b/ } @children;
   open my $note, '>', $seen or return;
-  print $note join ' ', $now, $postmaster, (process($postmaster))[1], $checkpointer, (process($checkpointer))[1] if $checkpointer;
+  print $note join ' ', $now, $size, map { ($_, (process($_))[1]) } $postmaster, @known if @known;
 }
 
 sub postmaster {

@@ -94,6 +94,7 @@ const here = (name: string): string =>
     .replace('62 => 137, 183 => 43', '')
     .replaceAll('/run/understudy', directory)
     .replaceAll('/var/run/postgresql', directory)
+    .replaceAll('/var/log/postgresql', directory)
     .replaceAll('/usr/lib/understudy', directory)
 writeFileSync(script, here('database-check.pl'))
 writeFileSync(join(directory, 'ask.pl'), here('ask.pl'))
@@ -197,6 +198,7 @@ async function killAndWait(child: ChildProcess): Promise<void> {
 describe('database-check, after a login', () => {
   let postmaster: ChildProcess
   const note = join(directory, 'check/login')
+  const log = join(directory, 'postgresql-17-main.log')
 
   beforeEach(async () => {
     rmSync(note, { force: true })
@@ -207,6 +209,7 @@ describe('database-check, after a login', () => {
     })
     await once(postmaster.stdout as Readable, 'data')
     writeFileSync(join(directory, '17-main.pid'), `${postmaster.pid}\n`)
+    writeFileSync(log, 'one\n')
     await check({})
     assert.equal(said.length, 1)
   })
@@ -234,6 +237,7 @@ describe('database-check, after a login', () => {
     ],
     ['the postmaster has died', () => killAndWait(postmaster)],
     ['the checkpointer has died, as after a crash', () => postmaster.kill('SIGUSR1')],
+    ['the server has logged something, as that it shuts down', () => writeFileSync(log, 'one\ntwo\n')],
     [
       'the login is old',
       () => {
