@@ -87,7 +87,7 @@ describe('consul', () => {
     for (const prefix of [DEFAULT_PREFIX, 'other/cluster/']) {
       const keys = services(prefix, 5432).watches.flatMap(({ type, key }) => (type === 'key' ? [key] : []))
       assert.deepEqual(
-        keys.sort(),
+        [...new Set(keys)].sort(),
         [consulKeys.config, consulKeys.leader, consulKeys.primary, consulKeys.seats].map(
           ({ path }) => prefix + path,
         ),

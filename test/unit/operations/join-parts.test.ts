@@ -50,6 +50,7 @@ const FIRST = [
   'set up PgBouncer',
   'set up keepalived',
   'set up Syncthing',
+  'set up the copies of the logs',
   'register services, checks and watches',
   'become the primary',
   'publish the member',
@@ -66,6 +67,7 @@ const JOINER = [
   'set up PgBouncer',
   'set up keepalived',
   'set up Syncthing',
+  'set up the copies of the logs',
   'register services, checks and watches',
   'publish the member',
   'set up repmgrd',
@@ -84,7 +86,8 @@ describe('join: the steps', () => {
       upgradeSteps(await joinParts(all)).map(({ title }) => title),
       [
         ...['configure Consul', 'read the cluster', 'configure PostgreSQL'],
-        ...['set up PgBouncer', 'set up keepalived', 'set up Syncthing', 'set up the lamp'],
+        ...['set up PgBouncer', 'set up keepalived', 'set up Syncthing', 'set up the copies of the logs'],
+        'set up the lamp',
         ...['register services, checks and watches', 'publish the member', 'set up repmgrd'],
       ],
     ))
@@ -104,9 +107,9 @@ describe('join: the steps', () => {
 
 describe('join: a made-up component', () => {
   test('its steps come in their phases, after those of the others', async () => {
-    const first = after(FIRST, 'set up Syncthing', 'set up the lamp', 'choose a colour')
+    const first = after(FIRST, 'set up the copies of the logs', 'set up the lamp', 'choose a colour')
     assert.deepEqual(await titles(all, 'first'), [...first, 'wait for the light'])
-    const joiner = after(JOINER, 'set up Syncthing', 'set up the lamp', 'take the colour over')
+    const joiner = after(JOINER, 'set up the copies of the logs', 'set up the lamp', 'take the colour over')
     assert.deepEqual(await titles(all, 'joiner'), [...joiner, 'wait for the light'])
   })
 
