@@ -1,6 +1,6 @@
 import type { Entry } from '../consul/entry.ts'
 import type { Leadership } from '../consul/leadership.ts'
-import type { Leader } from '../consul/manifest.ts'
+import type { DurabilityMode, Leader } from '../consul/manifest.ts'
 import { UNKNOWN, type Unknown } from '../core/unknown.ts'
 import { isOlder, type Position } from './decide-lineage.ts'
 import { FAILED_STARTS } from './decide-starts.ts'
@@ -144,6 +144,21 @@ function decideStale(evidence: StartGateFacts['evidence'], waitedMs: number): St
   if (silent.length > 0 && waitedMs < SILENT_MEMBER_MS)
     return { do: 'wait', why: `not known yet: how far ${silent.join(' and ')} came` }
   return null
+}
+
+/**
+ * Can what this standby has have been confirmed under the published primary? A later timeline than the published one is a promotion
+ * that was never published. In mode `async`, one of the same number may be that, too, and only a voter is known to have followed the
+ * published one. In the other modes it is counted: it may be all that is left of what was confirmed.
+ */
+export function mayHaveConfirmed(
+  standby: { node: string; timeline: number },
+  published: number,
+  mode: DurabilityMode | undefined,
+  voters: readonly string[],
+): boolean {
+  if (standby.timeline !== published || mode !== 'async') return standby.timeline <= published
+  return voters.includes(standby.node)
 }
 
 /** The latest of all findings, or null if there are none. */

@@ -10,7 +10,13 @@ import { inspectData } from './data-directory.ts'
 import { remoteDatabase } from './database.ts'
 import { positionOf } from './decide-confirmed.ts'
 import type { Position } from './decide-lineage.ts'
-import { type ClusterTraces, newestOf, type StartEvidence, type StartGateFacts } from './decide-start-gate.ts'
+import {
+  type ClusterTraces,
+  mayHaveConfirmed,
+  newestOf,
+  type StartEvidence,
+  type StartGateFacts,
+} from './decide-start-gate.ts'
 import { startDueAtMs } from './decide-starts.ts'
 import type { DatabaseAnswer } from './decide-status.ts'
 import { postgresqlKeys } from './manifest.ts'
@@ -77,7 +83,14 @@ async function readOwnStarts(version: number) {
 async function readEvidence(context: Context, published: number): Promise<StartEvidence> {
   const { settings, consul } = context
   useMonitorPassword()
-  const [confirmed, members] = await Promise.all([consul.get(postgresqlKeys.confirmed), readMembers(context)])
+  const [config, confirmed, sync, members] = await Promise.all([
+    consul.get(consulKeys.config),
+    consul.get(postgresqlKeys.confirmed),
+    consul.get(postgresqlKeys.sync),
+    readMembers(context),
+  ])
+  const mode = config?.value.durability
+  const voters = sync?.value.voters ?? []
   const others = members.filter(({ node }) => node !== settings.node)
   const answers = await Promise.all(
     others.map(
@@ -94,8 +107,9 @@ async function readEvidence(context: Context, published: number): Promise<StartE
     { who: 'the published primary', timeline: published, lsn: 0n },
     ...(confirmed === null ? [] : [{ who: 'Consul', ...positionOf(confirmed.value) }]),
     ...answers.flatMap(({ node, database }) =>
-      // A later timeline than the published one is a promotion that was never published: nothing was confirmed there.
-      database !== UNKNOWN && database.role === 'standby' && database.timeline <= published
+      database !== UNKNOWN &&
+      database.role === 'standby' &&
+      mayHaveConfirmed({ node, timeline: database.timeline }, published, mode, voters)
         ? [{ who: node, timeline: database.timeline, lsn: database.position }]
         : [],
     ),

@@ -122,10 +122,11 @@ const KILOBYTES = {
   understudy: 5,
   join: 880,
   rejoin: 590,
-  status: 340,
+  status: 360,
   folders: 405,
   files: 60,
   lock: 78,
+  logs: 26,
   once: 70,
 }
 

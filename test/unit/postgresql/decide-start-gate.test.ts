@@ -6,6 +6,7 @@ import { UNKNOWN } from '../../../lib/core/unknown.ts'
 import {
   decideStartGate,
   type Finding,
+  mayHaveConfirmed,
   SILENT_MEMBER_MS,
   type StartEvidence,
   type StartGateFacts,
@@ -332,4 +333,25 @@ test('start gate: it takes the lock only with data that has all that is confirme
     }),
     { numRuns: 1000 },
   )
+})
+
+describe('what a standby has may have been confirmed under the published primary', () => {
+  for (const [caption, standby, mode, expected] of [
+    ['a voter', { node: 'n2', timeline: 3 }, 'async', true],
+    ['a later timeline was never published', { node: 'n2', timeline: 4 }, 'quorum', false],
+    ['an earlier timeline is a beginning of this one', { node: 'n3', timeline: 2 }, 'async', true],
+    [
+      'async: it may be a promotion of the same number that was not published',
+      { node: 'n3', timeline: 3 },
+      'async',
+      false,
+    ],
+    [
+      'quorum: the primary was alone, and this one has what was confirmed before',
+      { node: 'n3', timeline: 3 },
+      'quorum',
+      true,
+    ],
+  ] as const)
+    test(caption, () => assert.equal(mayHaveConfirmed(standby, 3, mode, ['n2']), expected))
 })

@@ -26,6 +26,7 @@ import type { Lineage } from '../../../../lib/postgresql/decide-lineage.ts'
 import { decideRejoin, isUnpublished } from '../../../../lib/postgresql/decide-rejoin.ts'
 import {
   decideStartGate,
+  mayHaveConfirmed,
   SILENT_MEMBER_MS,
   type StartEvidence,
 } from '../../../../lib/postgresql/decide-start-gate.ts'
@@ -272,9 +273,12 @@ export class Cluster {
   /** What the standbys that answer have, where their timeline was published. */
   #evidence(self: Machine): StartEvidence {
     const { timeline } = this.consul.leadership.primary ?? assert.fail('nobody is published')
+    const { voters } = this.consul.sync
     const found = this.machines.flatMap((other) => {
       const probed = this.probe(self, other)
-      return probed !== UNKNOWN && probed.role === 'standby' && probed.timeline <= timeline
+      return probed !== UNKNOWN &&
+        probed.role === 'standby' &&
+        mayHaveConfirmed({ node: other.node, timeline: probed.timeline }, timeline, this.mode, voters)
         ? [{ who: other.node, timeline: probed.timeline, lsn: probed.receivedLsn }]
         : []
     })
