@@ -21,6 +21,8 @@ interface Case {
   /** The handler's own deadline, as its source has it. */
   deadlineMs: number
   asked?: readonly string[]
+  /** The same once more is right as well. */
+  asksAgain?: boolean
   /** keepalived's track file, where it is not that of a machine that claims the address. */
   weight?: string
 }
@@ -154,8 +156,9 @@ const cases: readonly Case[] = [
     stderr: /^$/,
     stdout:
       /^Consul does not answer, failover is suspended\nnot running: understudy-repmgrd.*\nthis machine is configured by an earlier build, .*$/,
-    // It looks again once.
-    asked: [fence, upgrade, fence, upgrade],
+    // It looks again once, unless a busy host has kept the first look waiting.
+    asked: [fence, upgrade],
+    asksAgain: true,
     deadlineMs: 12_000,
   },
   {
@@ -195,6 +198,7 @@ describe('no Consul', { skip, concurrency }, () => {
         stderr,
         deadlineMs,
         asked = [],
+        asksAgain = false,
         weight,
       } of cases) {
         test([handler, ...args, input].join(' '), async () => {
@@ -210,7 +214,8 @@ describe('no Consul', { skip, concurrency }, () => {
           const lines = logged(ended.stderr)
           if (plan !== undefined) assert.equal(lines.at(-1)?.['do'], plan, ended.stderr)
           // What is asked at the same moment may come in any order.
-          assert.deepEqual(member.asked().sort(), [...asked].sort())
+          const seen = asksAgain ? [...new Set(member.asked())] : member.asked()
+          assert.deepEqual(seen.sort(), [...asked].sort())
           assert.deepEqual(
             member.state().filter((line) => !/^run (asked|understudy\/lock\/lead-changed) /.test(line)),
             before,
