@@ -54,7 +54,7 @@ const SAMPLE = `cd /sys/fs/cgroup
 for group in . init.scope system.slice system.slice/*.service system.slice/system-postgresql.slice/*.service; do
   [ -f $group/cpu.stat ] && read -r _ used < $group/cpu.stat && echo "group $group $used"
 done
-daemon() { set -- $1 $(sed 's/.*) //' /proc/$2/stat); echo "daemon $1 $(( ($13 + $14) * 10000 )) $(( ($15 + $16) * 10000 ))"; }
+daemon() { set -- $1 $(sed 's/.*) //' /proc/$2/stat); echo "daemon $1 $(( (\${13} + \${14}) * 10000 )) $(( (\${15} + \${16}) * 10000 ))"; }
 daemon consul $(systemctl show --property=MainPID --value consul)
 daemon postmaster $(head -n 1 /var/lib/postgresql/*/main/postmaster.pid)
 echo "at $(( $(date +%s%N) / 1000 ))"`
