@@ -1,3 +1,4 @@
+import { UNKNOWN, type Unknown } from '../core/unknown.ts'
 /** A key as Consul has it. `session` is null while nobody holds it as a lock. */
 export interface Entry<T> {
   value: T
@@ -22,3 +23,7 @@ export interface Listing<T> {
 export const namesIn = ({ valid, malformed }: Listing<unknown>): string[] => [...valid.keys(), ...malformed]
 
 export const DEFAULT_PREFIX = 'understudy/'
+
+/** The document of an entry; null where there is none, unknown where Consul was not heard. */
+export const valueIn = <T>(entry: { value: T } | null | Unknown): T | null | Unknown =>
+  entry === UNKNOWN ? UNKNOWN : (entry?.value ?? null)

@@ -1,5 +1,6 @@
-import { orUnknown, UNKNOWN } from '../core/unknown.ts'
+import { orUnknown } from '../core/unknown.ts'
 import type { ServiceTagFacts } from './decide-service-tag.ts'
+import { valueIn } from './entry.ts'
 import type { Context } from './handler.ts'
 import { consulKeys } from './manifest.ts'
 
@@ -12,5 +13,5 @@ export async function observeServiceTag({ settings, consul }: Context): Promise<
     orUnknown(consul.get(consulKeys.primary)),
     orUnknown(consul.serviceTags(TAGGED_SERVICE)),
   ])
-  return { node: settings.node, primary: primary === UNKNOWN ? UNKNOWN : (primary?.value ?? null), tags }
+  return { node: settings.node, primary: valueIn(primary), tags }
 }

@@ -1,4 +1,5 @@
 import { existsSync, readdirSync, statSync } from 'node:fs'
+import { valueIn } from '../consul/entry.ts'
 import type { Context } from '../consul/handler.ts'
 import { consulKeys } from '../consul/manifest.ts'
 import { readText } from '../core/atomic-files.ts'
@@ -18,7 +19,7 @@ export async function observeLogPeers({ settings, consul }: Context): Promise<Lo
   ])
   return {
     node: settings.node,
-    seats: seats === UNKNOWN ? UNKNOWN : (seats?.value ?? null),
+    seats: valueIn(seats),
     uploads: readUploads(),
     alive: members === UNKNOWN ? UNKNOWN : members.flatMap(({ name, alive }) => (alive ? [name] : [])),
     setUp: existsSync(logsPaths.receiver),

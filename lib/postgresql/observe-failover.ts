@@ -1,5 +1,5 @@
 import type { Check, Consul } from '../consul/client.ts'
-import { namesIn } from '../consul/entry.ts'
+import { namesIn, valueIn } from '../consul/entry.ts'
 import type { Context } from '../consul/handler.ts'
 import { leadsConsul, unlockedPrimary } from '../consul/leadership.ts'
 import { consulKeys, type Seats } from '../consul/manifest.ts'
@@ -42,8 +42,8 @@ export async function observeFailover(
   const leader = leadership === UNKNOWN ? UNKNOWN : leadership.leader
   const leads = (address: string): boolean => consulLeader !== UNKNOWN && leadsConsul(consulLeader, address)
   const self = { node, repmgrId, vipPriority, leadsConsul: leads(ownAddress) }
-  const rule = sync === UNKNOWN ? UNKNOWN : (sync?.value ?? null)
-  const confirmed = recorded === UNKNOWN ? UNKNOWN : (recorded?.value ?? null)
+  const rule = valueIn(sync)
+  const confirmed = valueIn(recorded)
   const sessions = {
     ownSessions: found === UNKNOWN ? UNKNOWN : found.own,
     startSessions: found === UNKNOWN ? [] : found.start,

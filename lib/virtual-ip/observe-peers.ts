@@ -1,8 +1,9 @@
+import { valueIn } from '../consul/entry.ts'
 import type { Context } from '../consul/handler.ts'
 import { consulKeys } from '../consul/manifest.ts'
 import { readText } from '../core/atomic-files.ts'
 import { readDevices } from '../core/interfaces.ts'
-import { orUnknown, UNKNOWN, type Unknown } from '../core/unknown.ts'
+import { orUnknown, UNKNOWN } from '../core/unknown.ts'
 import type { VirtualIpPeersFacts } from './decide-peers.ts'
 import { virtualIpKeys, virtualIpPaths } from './manifest.ts'
 
@@ -13,8 +14,6 @@ export async function observeVirtualIpPeers({ settings, consul }: Context): Prom
     orUnknown(consul.get(consulKeys.seats)),
     orUnknown(consul.get(virtualIpKeys.peers(settings.node))),
   ])
-  const valueIn = <T>(entry: { value: T } | null | Unknown): T | null | Unknown =>
-    entry === UNKNOWN ? UNKNOWN : (entry?.value ?? null)
   const document = valueIn(published)
   return {
     settings,

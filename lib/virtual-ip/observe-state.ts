@@ -1,7 +1,8 @@
+import { valueIn } from '../consul/entry.ts'
 import type { Context } from '../consul/handler.ts'
 import { holdsAddress } from '../core/interfaces.ts'
 import type { Run } from '../core/reconciler.ts'
-import { orUnknown, UNKNOWN } from '../core/unknown.ts'
+import { orUnknown } from '../core/unknown.ts'
 import { claimsAddress } from './claim.ts'
 import type { VirtualIpStateFacts, VrrpState } from './decide-state.ts'
 import { virtualIpKeys } from './manifest.ts'
@@ -18,7 +19,7 @@ export async function observeVirtualIpState(
     claims: claimsAddress(),
     holdsAddress: holdsAddress(settings.virtualIp),
     priority: settings.vipPriority,
-    published: published === UNKNOWN ? UNKNOWN : (published?.value ?? null),
+    published: valueIn(published),
     now: new Date().toISOString(),
   }
 }
