@@ -214,8 +214,9 @@ describe('no Consul', { skip, concurrency }, () => {
           const lines = logged(ended.stderr)
           if (plan !== undefined) assert.equal(lines.at(-1)?.['do'], plan, ended.stderr)
           // What is asked at the same moment may come in any order.
-          const seen = asksAgain ? [...new Set(member.asked())] : member.asked()
-          assert.deepEqual(seen.sort(), [...asked].sort())
+          const seen = member.asked()
+          const wanted = asksAgain && seen.length > asked.length ? [...asked, ...asked] : [...asked]
+          assert.deepEqual(seen.sort(), wanted.sort())
           assert.deepEqual(
             member.state().filter((line) => !/^run (asked|understudy\/lock\/lead-changed) /.test(line)),
             before,
