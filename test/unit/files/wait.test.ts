@@ -132,7 +132,7 @@ describe('a wait: what another machine lacks now decides', () => {
   })
 
   test('at the deadline it is said who lacks what', async () => {
-    await assert.rejects(wait({ n2: [{ away: [] }, ['a']], tree: [file('a')], timeoutMs: 300 }), {
+    await assert.rejects(wait({ n2: [{ away: [] }, ['a']], tree: [file('a')], timeoutMs: 1500 }), {
       exitCode: 75,
       message: /n2 lacks 1 file \(10 B\): shared\/a/,
     })
