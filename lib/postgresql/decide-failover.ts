@@ -58,7 +58,7 @@ export interface FailoverFacts extends Testimony {
   /** Since this machine first saw the lock free as it is, in any run; 0 where the published primary has not held it last. */
   unlockedMs: number
   /** What keeps this machine from replaying; null or left out if replay is not paused. */
-  shortages?: readonly Shortage[] | null
+  shortages?: readonly Shortage[] | null | Unknown
   /** PostgreSQL on this machine was told to become the primary in this run, and did not in time. */
   promotionFailed: boolean
 }
@@ -235,6 +235,9 @@ function decideStandby(
   const silenceMs = facts.hasAnswered ? SILENT_AGAIN_MS : holder === null ? 0 : SILENT_MS
   if (primary.node !== self.node && primaryDatabase === UNKNOWN && facts.silentMs < silenceMs)
     return { do: 'wait', why: `${primary.node} has not been silent for ${silenceMs} ms` }
+  // A promotion would end a server that is paused as a setting is too small.
+  if (facts.shortages === UNKNOWN)
+    return { do: 'wait', why: 'replay is paused, and the database does not say why' }
   // While replay is paused, the WAL receiver does not stop either.
   if (facts.shortages && facts.shortages.length > 0)
     return { do: 'restart', why: `replay is paused: ${sayShortages(facts.shortages)}` }

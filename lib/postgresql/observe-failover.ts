@@ -94,7 +94,7 @@ export async function observeFailover(
   return {
     ...{ self, leader, primary, sync: rule, confirmed, local, ...sessions, ...testimony, peers, ...run },
     ...unlocked,
-    shortages: shortages === UNKNOWN ? null : shortages,
+    shortages,
   }
 }
 

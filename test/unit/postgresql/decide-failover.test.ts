@@ -199,6 +199,11 @@ const receiverCases: Cases = [
     { do: 'restart', why: 'replay is paused: max_worker_processes is 8 here and 32 on the primary' },
   ],
   [
+    'Replay is paused, and nobody could say why: a promotion might end the server',
+    { local: streaming(3, 500n), shortages: UNKNOWN },
+    { do: 'wait', why: 'replay is paused, and the database does not say why' },
+  ],
+  [
     'Replay is paused, and n1 is alive: it may take the lock back',
     {
       ...{ local: streaming(3, 500n), primaryDatabase: running(3) },
