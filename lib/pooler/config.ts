@@ -1,6 +1,5 @@
 import type { Behind } from '../consul/behind.ts'
-import { LOOKUP_ROLE } from '../postgresql/config.ts'
-import { LOOKUP_QUERY } from '../postgresql/login-lookup.ts'
+import { LOOKUP_QUERY, LOOKUP_ROLE } from '../postgresql/config.ts'
 import { postgresqlPaths } from '../postgresql/manifest.ts'
 import { poolerPaths } from './manifest.ts'
 import { renderSettings } from './settings.ts'

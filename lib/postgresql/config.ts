@@ -1,5 +1,7 @@
 /** Logs in for PgBouncer to ask for the secret of a user. It may call one function, and nothing else. */
 export const LOOKUP_ROLE = 'understudy_pooler'
+/** What PgBouncer asks about every user who logs in. See https://www.pgbouncer.org/config.html#auth_query. */
+export const LOOKUP_QUERY = 'select name, secret from understudy.login($1)'
 
 /**
  * conf.d/understudy.conf: what streaming replication, repmgr and pg_rewind need.

@@ -3,9 +3,6 @@ import { type Connection, sqlLiteral } from './client.ts'
 import { LOOKUP_ROLE } from './config.ts'
 import { scramSecret } from './scram.ts'
 
-/** What PgBouncer asks about every user who logs in. See https://www.pgbouncer.org/config.html#auth_query. */
-export const LOOKUP_QUERY = 'select name, secret from understudy.login($1)'
-
 /**
  * The password of {@link LOOKUP_ROLE}. It follows from the password of repmgr, whose role is a superuser anyway: every member knows it,
  * also of a cluster that was founded without it.

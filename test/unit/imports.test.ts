@@ -1,7 +1,7 @@
 /** Who may import what is a rule of the linter (.dependency-cruiser.mjs): each rule is broken once here, and has to be seen. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
@@ -17,6 +17,7 @@ for (const file of ['.dependency-cruiser.mjs', 'package.json'])
 for (const folder of ['node_modules', 'consul-config'])
   symlinkSync(join(repository, folder), join(directory, folder))
 
+const USERS = 'components-do-not-know-who-uses-them'
 const cases = [
   ['a decision that reads a file', 'lib/pooler', 'decide-', 'node:fs', 'pure-files-do-nothing'],
   ['a decision that connects', 'lib/pooler', 'decide-', 'pg', 'pure-files-use-no-client'],
@@ -25,13 +26,7 @@ const cases = [
   ['a configuration that applies', 'lib/pooler', 'config-', './apply.ts', 'pure-files-import-pure-files'],
   ['the core with a component', 'lib/core', 'x-', '../pooler/decide.ts', 'core-imports-no-component'],
   ['Consul with a component', 'lib/consul', 'x-', '../files/decide.ts', 'consul-imports-core-only'],
-  [
-    'a component with an operation',
-    'lib/files',
-    'x-',
-    '../operations/check.ts',
-    'components-do-not-know-who-uses-them',
-  ],
+  ['a component with an operation', 'lib/files', 'x-', '../operations/check.ts', USERS],
   [
     'the status with an operation',
     'lib/status',
@@ -55,8 +50,12 @@ const cases = [
     'no-circle-between-components',
   ],
   ['a file that is not there', 'lib/core', 'x-', './nowhere.ts', 'everything-is-found'],
+  ['a new component with an operation', 'lib/new', 'x-', '../operations/check.ts', USERS],
+  ['two files with each other', 'lib/core', 'x-', './x-back.ts', 'no-circle'],
 ] as const
 
+mkdirSync(join(directory, 'lib/new'))
+writeFileSync(join(directory, 'lib/core/x-back.ts'), `import './x-${cases.length - 1}.ts'\n`)
 for (const [index, [, folder, kind, imported]] of cases.entries())
   writeFileSync(join(directory, folder, `${kind}${index}.ts`), `import '${imported}'\n`)
 

@@ -2,13 +2,8 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { type Connection, withDatabase } from '../../../lib/postgresql/client.ts'
-import { LOOKUP_ROLE } from '../../../lib/postgresql/config.ts'
-import {
-  hasLoginLookup,
-  keepLoginLookup,
-  LOOKUP_QUERY,
-  lookupPassword,
-} from '../../../lib/postgresql/login-lookup.ts'
+import { LOOKUP_QUERY, LOOKUP_ROLE } from '../../../lib/postgresql/config.ts'
+import { hasLoginLookup, keepLoginLookup, lookupPassword } from '../../../lib/postgresql/login-lookup.ts'
 import { scramSecret } from '../../../lib/postgresql/scram.ts'
 import { releases, TestServer } from '../support/postgresql.ts'
 
