@@ -55,7 +55,7 @@ export interface FailoverFacts extends Testimony {
   waitedMs: number
   /** Consul's check of the published primary's database has failed. */
   primaryFails: boolean
-  /** Since this machine first saw the lock free as it is, in any run; 0 where the published primary has not held it last. */
+  /** Since this machine first saw the lock free as it is, in any run; 0 while somebody holds it. */
   unlockedMs: number
   /** What keeps this machine from replaying; null or left out if replay is not paused. */
   shortages?: readonly Shortage[] | null | Unknown
@@ -96,6 +96,13 @@ export const GIVE_WAY_MS = 1500
  * may be more.
  */
 export const SILENT_PEER_MS = 5000
+
+/**
+ * If commits did not wait: how long the lock must have been free before another machine takes it from a primary that is silent. A
+ * machine that is cut off acknowledges until it has stopped itself, which takes 9 to 11 s, and longer while a standby still reaches
+ * it (docs/design/fencing.md).
+ */
+export const FENCED_MS = 15_000
 
 /** How long other standbys have to stop their WAL receivers by themselves, by the same event, before a candidate does it. */
 const STOP_OTHERS_MS = 2000
@@ -287,6 +294,12 @@ function decideStandby(
     const { node, database } = silent
     return refuse(`${node} has not said how much WAL it has received${reasonOf(database)}`)
   }
+  const mayAcknowledge = sync?.waits === false && primaryDatabase === UNKNOWN && primary.node !== self.node
+  if (holder === null && mayAcknowledge && facts.unlockedMs < FENCED_MS)
+    return {
+      do: 'wait',
+      why: `${primary.node} is silent, and may acknowledge commits until it has stopped itself`,
+    }
   const preferred = seen.find(
     (peer) =>
       peer.healthy &&

@@ -173,7 +173,7 @@ export const postgresql: Component<Context, Joining> = /* @__PURE__ */ describe(
       holds: 'whom `silent-primary` has asked without an answer, and when',
     },
     { path: postgresqlPaths.login, holds: 'which processes the last login of `database-check` has met' },
-    { path: postgresqlPaths.unlocked, holds: 'since when the primary has gone on without its lock' },
+    { path: postgresqlPaths.unlocked, holds: 'since when the lock of the primary has been free' },
     { path: postgresqlPaths.rejoinFailed, holds: 'how often, since when and why rejoin has failed' },
     { path: postgresqlPaths.copying, holds: 'how far a running copy is; exists during a copy' },
     { path: postgresqlPaths.starts, holds: 'how many starts as a standby have failed, one after the other' },

@@ -1,7 +1,7 @@
 import type { Check, Consul } from '../consul/client.ts'
 import { namesIn, valueIn } from '../consul/entry.ts'
 import type { Context } from '../consul/handler.ts'
-import { leadsConsul, unlockedPrimary } from '../consul/leadership.ts'
+import { leadsConsul } from '../consul/leadership.ts'
 import { consulKeys, type Seats } from '../consul/manifest.ts'
 import { readLeadership } from '../consul/observe-leadership.ts'
 import { readSessions } from '../consul/session.ts'
@@ -86,10 +86,9 @@ export async function observeFailover(
         }),
       ),
   ])
-  const goesOn = testimony.primaryDatabase !== UNKNOWN && testimony.primaryDatabase.role === 'primary'
   const unlocked = {
     primaryFails: members.some((member) => member.node === primary.node && member.databaseFails),
-    unlockedMs: goesOn && unlockedPrimary({ leader, primary }) ? unlockedMs(leader?.modifyIndex ?? 0) : 0,
+    unlockedMs: leader?.session ? 0 : unlockedMs(leader?.modifyIndex ?? 0),
   }
   return {
     ...{ self, leader, primary, sync: rule, confirmed, local, ...sessions, ...testimony, peers, ...run },

@@ -34,6 +34,8 @@ export interface Evidence {
   sightings: readonly Sighting[]
   /** Whether commits wait for standbys: where they do not, a failover may lose what was acknowledged. */
   commitsWait: boolean
+  /** How long two databases may acknowledge side by side, in ms: not at all where not given. */
+  overlapMs?: number
 }
 
 /** What a standby has, beside what its primary had before and after that: rows come, and none goes. */

@@ -21,6 +21,8 @@ export interface Scenario {
   readonly primary: 'same' | 'another' | 'either'
   /** How long the client in the network may be without an acknowledgement; not given where it may be cut off itself. */
   readonly longestGapMs?: number
+  /** How long two databases may acknowledge side by side: not at all where not given. */
+  readonly overlapMs?: number
   /** {@link USUAL} where not given. */
   readonly cluster?: ClusterKind
   /** The releases of Debian on which `npm test` plays it; all other runs of it are long fault runs. */

@@ -8,6 +8,10 @@ import type { Scenario } from './scenario.ts'
 
 /** From a fault of the primary to the first row that another one acknowledges: the most, and what is waited for. */
 const FAILOVER_MS = 10_000
+/** The same where commits do not wait: a machine that is silent may have to stop itself first. */
+const FENCED_FAILOVER_MS = 25_000
+/** How long a machine that thaws acknowledges, where commits do not wait, after another one has begun. */
+const THAWED_MS = 5000
 const PATIENCE_MS = 60_000
 /** The same where the primary has to stop first. */
 const FENCED_MS = 20_000
@@ -225,9 +229,12 @@ const all: readonly Scenario[] = [
     'strict-standbys-away-then-primary',
     sequence('standbys-away-then-primary', { untilPromotedMs: PATIENCE_MS }, 'another'),
   ),
-  onCluster(async, 'async-power-cut-primary', failover('power-cut', FAILOVER_MS)),
+  onCluster(async, 'async-power-cut-primary', failover('power-cut', FENCED_FAILOVER_MS)),
   onCluster(async, 'async-cable-pulled-primary', failover('cable-pulled')),
-  onCluster(async, 'async-frozen-primary', failover('frozen', FAILOVER_MS)),
+  {
+    ...onCluster(async, 'async-frozen-primary', failover('frozen', FENCED_FAILOVER_MS)),
+    overlapMs: THAWED_MS,
+  },
 ]
 
 /**

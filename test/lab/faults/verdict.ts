@@ -14,12 +14,12 @@ interface Reign {
 }
 
 /** Every promise that this evidence shows to be broken. */
-export function judge({ attempts, rows, sightings, commitsWait }: Evidence): Violation[] {
+export function judge({ attempts, rows, sightings, commitsWait, overlapMs = 0 }: Evidence): Violation[] {
   const reigns = reignsOf(attempts)
   return [
     ...judgeRows(attempts, rows, commitsWait),
     ...sharedTimelines(reigns),
-    ...overlaps(reigns),
+    ...overlaps(reigns, overlapMs),
     ...returnedAsPrimary(sightings, reigns),
   ]
 }
@@ -121,10 +121,10 @@ function sharedTimelines(reigns: readonly Reign[]): Violation[] {
  * Two databases on different timelines may not acknowledge side by side. A row counts from when it was sent: the
  * answer to a commit that was made in time may arrive late, from a machine that was frozen.
  */
-function overlaps(reigns: readonly Reign[]): Violation[] {
+function overlaps(reigns: readonly Reign[], toleratedMs: number): Violation[] {
   return reigns.flatMap((older) =>
     reigns
-      .filter((newer) => newer.timeline > older.timeline && older.lastSentAt > newer.firstAckAt)
+      .filter((newer) => newer.timeline > older.timeline && older.lastSentAt > newer.firstAckAt + toleratedMs)
       .map((newer) => ({
         rule: 'overlap' as const,
         detail:

@@ -45,6 +45,11 @@ const cases: readonly [
     { attempts: more(acknowledged(5, 5006, 'n1/1')), rows: [1, 2, 4], commitsWait: false },
     ['overlap'],
   ],
+  [
+    'The same for no longer than is tolerated',
+    { attempts: more(acknowledged(5, 5006, 'n1/1')), rows: [1, 2, 4], commitsWait: false, overlapMs: 1 },
+    [],
+  ],
   ['A row is there twice', { rows: [1, 2, 2, 4] }, ['double'], ': 2'],
   ['A row is there that nobody sent', { rows: [1, 2, 4, 9] }, ['invented'], ': 9'],
   [

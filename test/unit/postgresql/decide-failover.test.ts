@@ -5,6 +5,7 @@ import {
   AGENT_AWAY_MS,
   decideFailover,
   type FailoverFacts,
+  FENCED_MS,
   GIVE_WAY_MS,
   holdsLock,
   type Peer,
@@ -190,6 +191,31 @@ const standbyCases: Cases = [
   ],
 ]
 describe('failover: a standby', () => table(decideFailover, base, standbyCases))
+
+const freely: FailoverFacts['sync'] = { ...rule(1, 'n2', 'n3'), waits: false }
+const unfencedCases: Cases = [
+  [
+    'Commits did not wait, and n1 is silent: it may be cut off, and acknowledge what its clients send',
+    { sync: freely, unlockedMs: FENCED_MS - 1 },
+    { do: 'wait', why: 'n1 is silent, and may acknowledge commits until it has stopped itself' },
+  ],
+  [
+    'It has had the time to stop itself',
+    { sync: freely, waitedMs: GIVE_WAY_MS, unlockedMs: FENCED_MS },
+    { do: 'lock', why: 'none has received more WAL', modifyIndex: 107 },
+  ],
+  [
+    'Its database is known not to run',
+    { sync: freely, waitedMs: GIVE_WAY_MS, primaryDatabase: { role: 'down' } },
+    { do: 'lock', why: 'none has received more WAL', modifyIndex: 107 },
+  ],
+  [
+    'Commits did wait',
+    { sync: { ...rule(1, 'n2', 'n3'), waits: true }, waitedMs: GIVE_WAY_MS },
+    { do: 'lock', why: 'none has received more WAL', modifyIndex: 107 },
+  ],
+]
+describe('failover: a primary whose commits did not wait', () => table(decideFailover, base, unfencedCases))
 
 const answers = { primaryDatabase: running(3) }
 const receiverCases: Cases = [
