@@ -56,12 +56,15 @@ async function loseWal(stage: Stage, primary: string, random: Random): Promise<s
   events.note(`${standby} is off`)
   await sqlAsPostgres(lab, primary, MUCH)
   await setOn(stage, primary, KEEP)
-  await waitFor('the WAL for the standby to be gone', WAL_GONE_MS, async () => {
-    await sqlAsPostgres(lab, primary, 'select pg_switch_wal()')
-    await sqlAsPostgres(lab, primary, 'checkpoint')
-    return (await sqlAsPostgres(lab, primary, SLOTS_LOST)) === 't' || null
-  })
-  await setOn(stage, primary, { wal_keep_size: null, max_slot_wal_keep_size: null })
+  try {
+    await waitFor('the WAL for the standby to be gone', WAL_GONE_MS, async () => {
+      await sqlAsPostgres(lab, primary, 'select pg_switch_wal()')
+      await sqlAsPostgres(lab, primary, 'checkpoint')
+      return (await sqlAsPostgres(lab, primary, SLOTS_LOST)) === 't' || null
+    })
+  } finally {
+    await setOn(stage, primary, { wal_keep_size: null, max_slot_wal_keep_size: null })
+  }
   events.note(`${primary} no longer has the WAL that ${standby} needs`)
   return standby
 }
