@@ -18,7 +18,7 @@ export interface ConsulReadings {
   published: Reading<Entry<Primary> | null>
 }
 
-interface Lock {
+interface PrimaryLock {
   held: boolean
   /** Who holds it, or held it last. */
   node: string
@@ -35,7 +35,7 @@ export interface ConsulFields {
     leader: string | null | Unknown
   }
   /** The lock of the primary; null where it was never taken. */
-  lock: Lock | null | Unknown
+  lock: PrimaryLock | null | Unknown
   /** What PgBouncer and the standbys follow; null where nothing was published. */
   published: Omit<Primary, 'schema' | 'index'> | null | Unknown
   /** Name of the machine that is published and holds the lock it was published under. */
@@ -113,7 +113,7 @@ export const strangers = (members: readonly Member[], consul: ConsulReadings): s
         .map(({ name }) => name)
         .sort()
 
-export function lockOf(entry: Entry<Leader> | null): Lock | null {
+export function lockOf(entry: Entry<Leader> | null): PrimaryLock | null {
   if (entry === null) return null
   const { node, since, why } = entry.value
   return { held: entry.session !== null, node, since, why, epoch: entry.modifyIndex }

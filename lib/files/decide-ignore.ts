@@ -1,5 +1,5 @@
 /** Whether a pattern says that what it matches is ignored after all, and what it matches. */
-interface Rule {
+interface IgnoreRule {
   ignored: boolean
   matches: RegExp
 }
@@ -14,7 +14,7 @@ export function ignoring(patterns: readonly string[]): (path: string) => boolean
 }
 
 /** null for a comment, and for a pattern that is malformed. */
-function ruleOf(pattern: string): Rule | null {
+function ruleOf(pattern: string): IgnoreRule | null {
   if (pattern.startsWith('//')) return null
   const [, flags = '', rooted, glob = ''] = /^((?:!|\(\?[id]\))*)(\/?)(.*)$/s.exec(pattern) ?? []
   try {

@@ -43,12 +43,12 @@ export function parseFilesCommand(argv: readonly string[]): FilesCommand {
 const unexpected = (argument: string): Error =>
   usageError(`unexpected argument ${argument}; see understudy files --help`)
 
-type Values = Readonly<Record<string, string | boolean | undefined>>
+type OptionValues = Readonly<Record<string, string | boolean | undefined>>
 
 function parse(
   args: string[],
   own: Record<string, { type: 'string' }>,
-): { values: Values; positionals: string[] } {
+): { values: OptionValues; positionals: string[] } {
   const options = {
     ...own,
     'min-copies': { type: 'string' },
@@ -56,10 +56,10 @@ function parse(
     json: { type: 'boolean' },
   } as const
   const parsed = parseArguments('understudy files', { args, options, allowPositionals: true })
-  return parsed as { values: Values; positionals: string[] }
+  return parsed as { values: OptionValues; positionals: string[] }
 }
 
-function common(values: Values): Common {
+function common(values: OptionValues): Common {
   return {
     minCopies: parseCopies(String(values['min-copies'] ?? 'majority')),
     timeoutMs: parseSeconds(String(values['timeout'] ?? DEFAULT_SECONDS)),

@@ -49,12 +49,12 @@ export interface FilesMachine {
   files: MachineFiles | null | Unknown
 }
 
-interface Report extends ConsulReport, FilesFields {
+interface FilesStatusReport extends ConsulReport, FilesFields {
   machines: (ConsulMachine & FilesMachine)[]
 }
 
 /** Syncthing's section of the status: what every machine has of the replicated folders. */
-export const section: StatusSection<Context, Asked, Report> = {
+export const section: StatusSection<Context, Asked, FilesStatusReport> = {
   askHere: (_context, timeoutMs) =>
     ({ files: askFiles(timeoutMs), filesReport: Promise.resolve(readReport()) }) satisfies Record<
       keyof FilesHere,
@@ -109,7 +109,7 @@ function copiesOf(name: string, { folders, connected: connections }: FilesSeen):
 
 const byLabel = (a: { label: string }, b: { label: string }): number => a.label.localeCompare(b.label, 'en')
 
-function lackNotes({ name, files }: Report['machines'][number]): string[] {
+function lackNotes({ name, files }: FilesStatusReport['machines'][number]): string[] {
   if (files === UNKNOWN || files === null) return []
   return files.folders
     .filter((copy) => copy.files > 0)

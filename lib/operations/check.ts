@@ -30,7 +30,6 @@ export function checkRun(components: readonly Component<Context>[]) {
   let lines: readonly CheckLine<Context>[] = []
 
   async function observe(context: Context): Promise<{ looked: Looked<Context>[] }> {
-    writeHeartbeat()
     if (lines.length === 0) lines = await checkLines(wantedBy(context.settings, components))
     const inUnderstudy = lines.filter(({ report }) => report === undefined)
     return { looked: await Promise.all(inUnderstudy.map((line) => look(line, context))) }
@@ -38,6 +37,7 @@ export function checkRun(components: readonly Component<Context>[]) {
 
   async function apply(plan: MachinePlan<Context>, context: Context): Promise<void> {
     round += 1
+    writeHeartbeat()
     settled &&= round === 1 && plan.settled
     const repaired = Promise.all(plan.lines.map((line) => repair(line, context))).finally(() => {
       repairedMs = performance.now() - started

@@ -15,7 +15,7 @@ export const localConsole: Target = {
 }
 
 /** Where a PgBouncer sends the clients of a database. */
-export interface Pooler {
+export interface PoolTarget {
   host: string
   port: number
   /** This database is paused. A pause of all databases does not show here. */
@@ -32,7 +32,7 @@ export interface Link {
 }
 
 /** Asks PgBouncer's console for every database that it knows. */
-export async function readPoolers(console: Connection): Promise<Record<string, Pooler>> {
+export async function readPoolers(console: Connection): Promise<Record<string, PoolTarget>> {
   const rows = await console.query<{ name: string; host: string | null; port: string; paused: string }>(
     'SHOW DATABASES',
   )

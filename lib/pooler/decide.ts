@@ -2,7 +2,7 @@ import type { Behind } from '../consul/behind.ts'
 import { currentPrimary, type Leadership, unlockedPrimary } from '../consul/leadership.ts'
 import { UNKNOWN, type Unknown } from '../core/unknown.ts'
 import { quoteIdentifier, renderDatabases } from './config.ts'
-import type { Link, Pooler } from './console.ts'
+import type { Link, PoolTarget } from './console.ts'
 
 export interface PoolerFacts {
   behind: Behind
@@ -14,7 +14,7 @@ export interface PoolerFacts {
   /** Content of the included file, or null if there is none. */
   file: string | null
   /** What the running PgBouncer uses for each database that it knows; unknown if it does not answer. */
-  running: { databases: Readonly<Record<string, Pooler>>; links: readonly Link[] } | Unknown
+  running: { databases: Readonly<Record<string, PoolTarget>>; links: readonly Link[] } | Unknown
 }
 
 export interface PoolerPlan {
@@ -59,7 +59,8 @@ export function decidePooler(facts: PoolerFacts): PoolerPlan {
   }
   const commands: PoolerPlan['console'] = []
   const found = behind.databases.map((name) => [name, running.databases[name]] as const)
-  const isThere = (pooler?: Pooler): boolean => pooler?.host === target.address && pooler.port === target.port
+  const isThere = (pooler?: PoolTarget): boolean =>
+    pooler?.host === target.address && pooler.port === target.port
   if (file !== wanted || !found.every(([, pooler]) => isThere(pooler))) commands.push('RELOAD')
   const kills = killsFor(running.links, target)
   commands.push(...kills)

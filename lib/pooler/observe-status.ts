@@ -1,12 +1,12 @@
 import { type Connection, type Target, withDatabase } from '../postgresql/client.ts'
-import { localConsole, type Pooler, readPoolers } from './console.ts'
+import { localConsole, type PoolTarget, readPoolers } from './console.ts'
 
 /** The target of a member's PgBouncer, or null where it does not know the database. */
 export async function askPgbouncer(
   address: string,
   database: string,
   timeoutMs: number,
-): Promise<Pooler | null> {
+): Promise<PoolTarget | null> {
   const target: Target = { ...localConsole, host: address, user: 'understudy_monitor' }
   return withDatabase(target, timeoutMs, async (console) => {
     const pooler = (await readPoolers(console))[database]

@@ -13,12 +13,12 @@ import { UNKNOWN, type Unknown } from '../core/unknown.ts'
 import { type PostgresqlSeen, portOf } from '../postgresql/decide-status.ts'
 import { useMonitorPassword } from '../postgresql/observe-status.ts'
 import { NOBODY } from './config.ts'
-import type { Pooler as PoolerAnswer } from './console.ts'
+import type { PoolTarget } from './console.ts'
 import { askPgbouncer } from './observe-status.ts'
 
-type PoolerSeen = Seen<PostgresqlSeen['consul'], object, { pgbouncer: Reading<PoolerAnswer | null> }>
+type PoolerSeen = Seen<PostgresqlSeen['consul'], object, { pgbouncer: Reading<PoolTarget | null> }>
 
-interface Pooler {
+interface PoolerState {
   host: string
   port: number
   /** The machine whose database that is, or null. */
@@ -29,7 +29,7 @@ interface Pooler {
 
 export interface PoolerMachine {
   /** null where PgBouncer runs but does not know the database. */
-  pgbouncer: Pooler | null | Unknown
+  pgbouncer: PoolerState | null | Unknown
 }
 
 interface PoolerReport extends ConsulReport {
@@ -64,7 +64,7 @@ function machineFields({ name }: Member, seen: PoolerSeen, valueOrGap: ValueOrGa
 }
 
 /** Where a PgBouncer points, in one word. */
-export function targetOf({ host, port, target }: Pooler): string {
+export function targetOf({ host, port, target }: PoolerState): string {
   if (target !== null) return target
   return host === NOBODY.address && port === NOBODY.port ? 'nobody' : `${host}:${port}`
 }

@@ -17,7 +17,7 @@ export interface ConfiguredParameter extends Parameter {
 }
 
 /** Which of two values understudy can live with; a parameter without a rule must have our value. */
-type Rule =
+type ParameterRule =
   /** A list that must include our items. */
   | 'includes'
   /** The larger one. */
@@ -27,7 +27,7 @@ type Rule =
   /** One of these, else our value. */
   | readonly string[]
 
-const RULES: Readonly<Record<string, Rule>> = {
+const RULES: Readonly<Record<string, ParameterRule>> = {
   shared_preload_libraries: 'includes',
   max_connections: 'at least',
   superuser_reserved_connections: 'at least',
@@ -47,7 +47,7 @@ const RULES: Readonly<Record<string, Rule>> = {
 /**
  * In mode `async` commits wait for no standby anyway, so it is for the operator to choose what they wait for.
  */
-const ruleOf = (name: string, mode: DurabilityMode): Rule | undefined =>
+const ruleOf = (name: string, mode: DurabilityMode): ParameterRule | undefined =>
   name === 'synchronous_commit' && mode === 'async' ? 'theirs' : RULES[name]
 
 /** The value with which ours and theirs are both served. */

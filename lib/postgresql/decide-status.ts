@@ -22,19 +22,19 @@ interface UnsafeSettings {
   unsafe?: readonly SettingInEffect[]
 }
 
-interface Settings extends UnsafeSettings {
+interface AnsweredSettings extends UnsafeSettings {
   hotStandby: HotStandbySettings
 }
 
 /** What a database says of itself and of its replication. */
 export type DatabaseAnswer =
-  | (LocalDatabase & { role: 'primary'; position: bigint } & Settings)
+  | (LocalDatabase & { role: 'primary'; position: bigint } & AnsweredSettings)
   | (LocalDatabase & {
       role: 'standby'
       position: bigint
       streaming: boolean
       upstream: string | null
-    } & Settings)
+    } & AnsweredSettings)
   | { role: 'down' }
 
 export interface PostgresqlReadings {
@@ -71,10 +71,10 @@ export interface PostgresqlMachine {
     | Unknown
 }
 
-type Machine = ConsulMachine & PostgresqlMachine
+type PostgresqlStatusMachine = ConsulMachine & PostgresqlMachine
 
 export interface PostgresqlReport extends ConsulReport, PostgresqlFields {
-  machines: Machine[]
+  machines: PostgresqlStatusMachine[]
 }
 
 /** Where the database of a member listens; without Consul's answer as here. */
@@ -134,14 +134,14 @@ export function postgresqlNotes({ machines, consul, election }: PostgresqlReport
   return notes
 }
 
-export function postgresqlProblems(machine: Machine, report: PostgresqlReport): string[] {
+export function postgresqlProblems(machine: PostgresqlStatusMachine, report: PostgresqlReport): string[] {
   const { name, postgresql } = machine
   const unsafe = postgresql !== UNKNOWN && 'unsafe' in postgresql ? postgresql.unsafe : undefined
   const settings = settingProblems(unsafe ?? [], report.durability)
   return [...roleProblems(machine, report), ...settings.map((problem) => `PostgreSQL on ${name}: ${problem}`)]
 }
 
-function roleProblems({ name, postgresql }: Machine, report: PostgresqlReport): string[] {
+function roleProblems({ name, postgresql }: PostgresqlStatusMachine, report: PostgresqlReport): string[] {
   const { primary, published } = report
   if (postgresql === UNKNOWN) return [`PostgreSQL on ${name} does not answer`]
   if (postgresql.role === 'down') return [`PostgreSQL on ${name} is down`]

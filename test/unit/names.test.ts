@@ -14,10 +14,10 @@ const sources = ['lib', 'handlers'].flatMap((folder) =>
 )
 
 describe('names', () => {
-  test('no two exported types have one name', () => {
+  test('no two types have one name', () => {
     const byName = new Map<string, string[]>()
     for (const { file, text } of sources)
-      for (const [, name = ''] of text.matchAll(/^export (?:interface|type|class) (\w+)/gm))
+      for (const [, name = ''] of text.matchAll(/^(?:export )?(?:interface|type|class) (\w+)/gm))
         byName.set(name, [...(byName.get(name) ?? []), file])
     assert.deepEqual(
       [...byName].filter(([, files]) => files.length > 1),

@@ -6,7 +6,7 @@ import { currentPrimary, unlockedPrimary } from '../../../lib/consul/leadership.
 import type { Primary } from '../../../lib/consul/manifest.ts'
 import { UNKNOWN } from '../../../lib/core/unknown.ts'
 import { renderDatabases } from '../../../lib/pooler/config.ts'
-import type { Link, Pooler } from '../../../lib/pooler/console.ts'
+import type { Link, PoolTarget } from '../../../lib/pooler/console.ts'
 import { decidePooler, type PoolerFacts, type PoolerPlan } from '../../../lib/pooler/decide.ts'
 import {
   addressOf,
@@ -354,7 +354,7 @@ function carryOut(before: PoolerFacts, plan: PoolerPlan): PoolerFacts {
   let after = before.running
   for (const command of plan.console) {
     if (after === UNKNOWN) throw new Error('a command for a console that does not answer')
-    const pooler: Pooler | undefined = after.databases['manager']
+    const pooler: PoolTarget | undefined = after.databases['manager']
     const links: readonly Link[] = after.links
     if (command === 'RELOAD') {
       const [, host = '', port = ''] = /host=(\S+) port=(\d+)/.exec(text ?? '') ?? []

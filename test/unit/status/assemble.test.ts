@@ -7,7 +7,7 @@ import type { Seen } from '../../../lib/core/status.ts'
 import { UNKNOWN } from '../../../lib/core/unknown.ts'
 import type { Copy, FilesSeen, FolderCopies } from '../../../lib/files/decide-copy.ts'
 import type { FilesReport } from '../../../lib/files/report.ts'
-import type { Pooler } from '../../../lib/pooler/console.ts'
+import type { PoolTarget } from '../../../lib/pooler/console.ts'
 import type { DatabaseAnswer, PostgresqlReadings } from '../../../lib/postgresql/decide-status.ts'
 import { assemble as assembleBy } from '../../../lib/status/assemble.ts'
 import type { ChecksReadings } from '../../../lib/status/checks.ts'
@@ -22,7 +22,7 @@ type ConsulReadings = ConsulOwn & PostgresqlReadings & VirtualIpReadings & Check
 
 interface MachineReadings {
   postgresql: Reading<DatabaseAnswer>
-  pgbouncer: Reading<Pooler | null>
+  pgbouncer: Reading<PoolTarget | null>
 }
 
 interface Readings extends Omit<Seen<ConsulReadings, object, MachineReadings>, 'here'> {
