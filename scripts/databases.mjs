@@ -3,7 +3,7 @@
 import { readBehind } from '#lib/consul/behind'
 import { Consul } from '#lib/consul/client'
 import { runCommand } from '#lib/core/arguments'
-import { EXIT, UnderstudyError } from '#lib/core/errors'
+import { requireRoot } from '#lib/core/root'
 import { requireSettings } from '#lib/core/settings'
 import { changePooled, withDatabases, withoutDatabase, withSettings } from '#lib/pooler/change'
 import { parseDatabasesCommand } from '#lib/pooler/options'
@@ -44,8 +44,7 @@ const print = (/** @type {string} */ line) => process.stdout.write(`${line}\n`)
 async function main(argv) {
   const command = parseDatabasesCommand(argv)
   const { kvPrefix, database } = requireSettings()
-  if (process.getuid?.() !== 0)
-    throw new UnderstudyError(EXIT.config, 'this command needs root; run it as root or with sudo')
+  requireRoot()
   const consul = new Consul({ prefix: kvPrefix })
   if (command.verb === 'add') await changePooled(consul, (pooled) => withDatabases(pooled, command.names))
   if (command.verb === 'remove')

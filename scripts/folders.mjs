@@ -5,6 +5,7 @@ import { Consul } from '#lib/consul/client'
 import { runCommand } from '#lib/core/arguments'
 import { EXIT, UnderstudyError } from '#lib/core/errors'
 import { byKey } from '#lib/core/order'
+import { requireRoot } from '#lib/core/root'
 import { requireSettings } from '#lib/core/settings'
 import {
   changeFolders,
@@ -139,8 +140,7 @@ async function add(consul, node, command) {
 async function main(argv) {
   const command = parseFoldersCommand(argv)
   const { node, kvPrefix } = requireSettings()
-  if (process.getuid?.() !== 0)
-    throw new UnderstudyError(EXIT.config, 'this command needs root; run it as root or with sudo')
+  requireRoot()
   const consul = new Consul({ prefix: kvPrefix })
   if (command.verb === 'list') {
     const seen = await look(consul, node)

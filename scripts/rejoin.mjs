@@ -1,7 +1,8 @@
 #!/usr/bin/env zx
 // understudy rejoin: replaces the data of a standby by a new copy of the primary. The work itself is that of the handler `rejoin`.
 import { parseArguments, runCommand } from '#lib/core/arguments'
-import { EXIT, UnderstudyError, usageError } from '#lib/core/errors'
+import { usageError } from '#lib/core/errors'
+import { requireRoot } from '#lib/core/root'
 import { requireSettings } from '#lib/core/settings'
 import { askForClone, followClone } from '#lib/postgresql/clone-by-hand'
 
@@ -50,8 +51,7 @@ async function main(argv) {
   })
   if (!values.clone)
     throw usageError('say --clone to replace the data of this machine; see understudy rejoin --help')
-  if (process.getuid?.() !== 0)
-    throw new UnderstudyError(EXIT.config, 'this command needs root; run it as root or with sudo')
+  requireRoot()
   const settings = requireSettings()
   const primary = await askForClone(settings)
   stdout.write(`${settings.node} copies ${primary}.\n`)

@@ -2,7 +2,8 @@
 // understudy status: what the cluster looks like from this machine. The fields of --json: docs/operator/status.md.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArguments, runCommand } from '#lib/core/arguments'
-import { EXIT, UnderstudyError, usageError } from '#lib/core/errors'
+import { EXIT, usageError } from '#lib/core/errors'
+import { requireRoot } from '#lib/core/root'
 
 const DEFAULT_SECONDS = 2
 const LONGEST_SECONDS = 3600
@@ -85,12 +86,7 @@ async function open() {
     import('#lib/core/unknown'),
   ])
   const settings = requireSettings()
-  if (process.getuid?.() !== 0) {
-    throw new UnderstudyError(
-      EXIT.config,
-      'this needs root, which alone can read the passwords for asking the machines; run it with sudo',
-    )
-  }
+  requireRoot('only root can read the passwords for asking the machines')
   return { look: () => lookAtCluster(settings), paint: paintFor(process.stdout), unknownInJson }
 }
 

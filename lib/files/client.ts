@@ -264,7 +264,10 @@ export function localSyncthing(timeoutMs?: number): Syncthing {
         'files are not replicated on this machine yet; run understudy join again',
       )
     if (code === 'EACCES')
-      throw new UnderstudyError(EXIT.config, 'this needs root, or a user of the group understudy-files')
+      throw new UnderstudyError(
+        EXIT.config,
+        'this command needs root, or a user of the group understudy-files; run it with sudo',
+      )
     throw new UnderstudyError(EXIT.config, `could not read ${filesPaths.apiKey}`, { cause })
   }
 }

@@ -3,6 +3,7 @@ import { EXIT, UnderstudyError, usageError } from '../core/errors.ts'
 import type { Device } from '../core/interfaces.ts'
 import { type Cidr, parseCidr, sameNetwork, widerNetwork } from '../core/network.ts'
 import { refuseMissing } from '../core/packages.ts'
+import { needsRoot } from '../core/root.ts'
 
 const NODE_NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
 
@@ -10,7 +11,7 @@ const refuse = (message: string): UnderstudyError => new UnderstudyError(EXIT.co
 
 /** What every machine must have. @throws one sentence for the first thing that is not right. */
 export function checkMachine(facts: MachineFacts, buildTimeMs: number): void {
-  if (!facts.root) throw refuse('joining needs root; run it as root or with sudo')
+  if (!facts.root) throw needsRoot()
   refuseMissing(facts.missing)
   if (!NODE_NAME.test(facts.node)) {
     throw refuse(

@@ -6,6 +6,7 @@ import { Consul } from '../consul/client.ts'
 import { randomName } from '../core/atomic-files.ts'
 import { EXIT, UnderstudyError } from '../core/errors.ts'
 import { execQuick } from '../core/exec-quick.ts'
+import { requireRoot } from '../core/root.ts'
 import { requireSettings } from '../core/settings.ts'
 import { unitStates } from '../core/systemd.ts'
 import { lookForRefusal } from './claim.ts'
@@ -24,11 +25,10 @@ const KILLED = 'the command was killed, because its lock was not confirmed in ti
 /** Runs a command under its lock, in a unit of its own. @returns how that has ended; the command's own exit code where it was run. */
 export async function runUnderLock(command: LockCommand | RunOnceCommand): Promise<RunResult> {
   const settings = requireSettings()
-  if (process.getuid?.() !== 0)
-    throw new UnderstudyError(
-      EXIT.config,
-      'this needs root, because only root may have systemd kill a command that has lost its lock; run it with sudo, and the command as another user by runuser -u USER',
-    )
+  requireRoot(
+    'only root can have systemd kill a command that has lost its lock',
+    'put runuser -u USER -- before the command to run it as another user',
+  )
   const [program = ''] = command.argv
   if (!isExecutable(program))
     return { exitCode: SHELL.notFound, message: `there is no command ${program}; nothing was run` }

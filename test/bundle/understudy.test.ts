@@ -312,10 +312,14 @@ describe('who may do what', () => {
   test('join is for root', { skip: rootOnly.skip || unjoined.skip }, async () => {
     const { exitCode, stderr } = await asNobody('join', ...first)
     assert.equal(exitCode, 78)
-    assert.equal(stderr, 'understudy join: joining needs root; run it as root or with sudo')
+    assert.equal(stderr, 'understudy join: this command needs root; run it with sudo')
   })
   test('rejoin is for root', { skip: rootOnly.skip }, async () =>
-    refused(await asNobody('rejoin', '--clone'), 78, /^understudy rejoin: this command needs root;/),
+    refused(
+      await asNobody('rejoin', '--clone'),
+      78,
+      /^understudy rejoin: this command needs root; run it with sudo$/,
+    ),
   )
   test('status is for members', unjoined, async () =>
     refused(await understudy('status'), 78, /^understudy status: this machine is not a member/),
