@@ -65,6 +65,6 @@ export const lines = [
   agent,
   memberList,
   writes,
-  repairedBy(serviceTag, 'lead-changed'),
+  repairedBy(serviceTag, 'lead-changed', { tag: 'the role tag in Consul is out of date' }),
   readable('members', consulKeys.nodes),
 ]

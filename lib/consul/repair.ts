@@ -1,4 +1,5 @@
-import type { CheckLine, CheckPlan } from '../core/component.ts'
+import type { CheckLine } from '../core/component.ts'
+import { decideRepair, type Wrongs } from '../core/decide-repair.ts'
 import { EXIT, UnderstudyError } from '../core/errors.ts'
 import { paths } from '../core/paths.ts'
 import type { Plan, Reconciler } from '../core/reconciler.ts'
@@ -10,18 +11,16 @@ const REPAIR_MS = 10_000
 /** How long a repair waits, in seconds, for a run of the same handler that an event has started. */
 const LOCK_S = 5
 
-/** A line of the check that runs a handler, under its lock, when its reconciler has something to do. */
+/** A line of the check that runs a handler, under its lock, when its reconciler has something to do; `wrongs` says what is wrong then. */
 export function repairedBy<Facts extends object, P extends Plan>(
   { name, observe, decide }: Reconciler<Context, Facts, P>,
   lock: string,
+  wrongs: Wrongs<P>,
 ): CheckLine<Context, Facts> {
   return {
     name,
     observe,
-    decide(facts): CheckPlan {
-      const { do: what, why } = decide(facts)
-      return { do: what, why, problems: what === 'nothing' ? [] : [`${name}: ${what}, ${why}`] }
-    },
+    decide: (facts) => decideRepair(decide(facts), wrongs),
     async apply(plan) {
       if (plan.do === 'nothing') return
       const code = await runHandler(name, paths.lock(lock), { waitS: LOCK_S, timeoutMs: REPAIR_MS })

@@ -53,7 +53,10 @@ const logins: CheckLine<Context, LoginFacts> = {
 
 /** This component's lines of the periodic check. */
 export const lines = [
-  repairedBy(pooler, 'lead-changed'),
+  repairedBy(pooler, 'lead-changed', {
+    follow: 'PgBouncer does not lead every client to the primary yet',
+    hold: 'PgBouncer does not hold its clients back yet',
+  }),
   pgbouncer,
   logins,
   readable('pgbouncer', consulKeys.pooled),

@@ -2,6 +2,7 @@ import type { Context } from '../consul/handler.ts'
 import { repairedBy } from '../consul/repair.ts'
 import { answering } from '../core/answering.ts'
 import type { CheckLine } from '../core/component.ts'
+import { decideRepair } from '../core/decide-repair.ts'
 import { holdsAddress } from '../core/interfaces.ts'
 import { isStopped, queueUnit } from '../core/systemd.ts'
 import { claimsAddress } from './claim.ts'
@@ -21,10 +22,8 @@ const keepalived = answering<Context>(virtualIpUnits.keepalived, async ({ settin
 const peers: CheckLine<Context, VirtualIpPeersFacts> = {
   name: virtualIpPeers.name,
   observe: virtualIpPeers.observe,
-  decide(facts) {
-    const { do: what, why } = virtualIpPeers.decide(facts)
-    return { do: what, why, problems: what === 'nothing' ? [] : [`${virtualIpPeers.name}: ${what}, ${why}`] }
-  },
+  decide: (facts) =>
+    decideRepair(virtualIpPeers.decide(facts), { reload: 'the configuration of keepalived is out of date' }),
   async apply(plan) {
     if (plan.do !== 'nothing') await queueUnit('start', virtualIpUnits.peers)
   },
@@ -33,7 +32,9 @@ const peers: CheckLine<Context, VirtualIpPeersFacts> = {
 /** This component's lines of the periodic check. */
 export const lines = [
   peers,
-  repairedBy(virtualIpWeight, 'lead-changed'),
-  repairedBy(virtualIpState, virtualIpState.name),
+  repairedBy(virtualIpWeight, 'lead-changed', { write: 'the weight of the virtual IP is out of date' }),
+  repairedBy(virtualIpState, virtualIpState.name, {
+    publish: 'the published state of keepalived is out of date',
+  }),
   keepalived,
 ]
