@@ -34,7 +34,7 @@ export function claimSeat(document: Seats | null, { node, machineId, address }: 
     if (existing.address === address) return { outcome: 'held', seat: existing }
     return {
       outcome: 'refused',
-      why: `${node} joined with the address ${existing.address}, but now has ${address}`,
+      why: `${node} joined with the address ${existing.address}, but now has ${address}; give it its old address back`,
     }
   }
   const taken = Object.entries(seats).find(([, seat]) => seat.address === address)

@@ -37,7 +37,7 @@ const HARMLESS_FLAGS = new Set([
 ])
 
 const refusal = (what: string): string =>
-  `the Consul of this machine is set up for something else (${what}), and a member needs one of its own; take that setting away, or another machine`
+  `the Consul of this machine is set up for something else (${what}), and a member needs one of its own; remove that setting, or use another machine`
 
 /** Where the agent of this machine keeps its data, and whether it is free for us. */
 export function decideSetup({ command, files, type }: SetupFacts): Setup {
@@ -65,7 +65,7 @@ export function decideSetup({ command, files, type }: SetupFacts): Setup {
   if (dataDirectory === null)
     why ??= 'nothing says where Consul keeps its data; set data_dir in /etc/consul.d/consul.hcl'
   if (!['exec', 'simple'].includes(type))
-    why ??= `consul.service has Type=${type}, with which Consul does not start without other members; take that setting away, Type=exec is ours`
+    why ??= `consul.service has Type=${type}, with which Consul never reports that it has started while no other member answers; remove that setting (understudy sets Type=exec)`
   return { dataDirectory, why }
 }
 

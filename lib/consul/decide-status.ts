@@ -141,7 +141,8 @@ function agentProblems({ consul, observer }: ConsulReport): string[] {
 
 function leadershipProblems({ lock, published, primary, machines, consul }: ConsulReport): string[] {
   if (!consul.answers) return []
-  if (lock === UNKNOWN || published === UNKNOWN) return ['who holds the lock of the primary cannot be read']
+  if (lock === UNKNOWN || published === UNKNOWN)
+    return ['Consul does not say who holds the lock of the primary']
   if (published === null) return ['no primary has been published yet']
   const { node } = published
   if (!machines.some(({ name }) => name === node))

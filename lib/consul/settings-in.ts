@@ -27,7 +27,7 @@ function settingsInHcl(text: string): Map<string, string | null> {
   TOKEN.lastIndex = 0
   while (TOKEN.lastIndex < text.length) {
     const match = TOKEN.exec(text)
-    if (match === null) throw new Error('it is not the HCL that Consul reads')
+    if (match === null) throw new Error('it is not valid HCL')
     const { text: quoted, word, sign, mark } = match.groups ?? {}
     const token = quoted ?? word ?? (mark === undefined ? sign : '')
     if (token === undefined) continue
@@ -49,7 +49,7 @@ function settingsInHcl(text: string): Map<string, string | null> {
         assigned = false
       }
     } else if (sign === '=' && depth === 0) assigned = true
-    if (depth < 0) throw new Error('a bracket is closed that was not opened')
+    if (depth < 0) throw new Error('a closing bracket has no opening bracket')
   }
   if (depth > 0 || name !== null) throw new Error('it ends in the middle of a setting')
   return found

@@ -7,6 +7,10 @@ export interface Failure {
   reason: string
 }
 
+/** For a sentence: 3 attempts to rejoin have failed. @param what is attempted: to rejoin. */
+export const failedAttempts = ({ count }: Failure, what: string): string =>
+  count === 1 ? `1 attempt ${what} has failed` : `${count} attempts ${what} have failed`
+
 /** After the first failure: what was in the way is often gone by then. */
 const FIRST_MS = 5000
 /** The longest pause: a person who has repaired something should not wait long. */

@@ -31,7 +31,8 @@ const daemonsLine = (
   observe: async () => ({ states: await unitStates(units) }),
   decide({ states }) {
     const down = [...states].filter(([, state]) => !RUNNING.includes(state)).map(([unit]) => unit)
-    const why = down.length > 0 ? `not running: ${down.join(', ')}` : 'every unit runs'
+    const why =
+      down.length > 0 ? `these units do not run: ${down.join(', ')}; see systemctl status` : 'every unit runs'
     return { do: 'nothing', why, problems: down.length > 0 ? [why] : [] }
   },
   apply: async () => {},

@@ -1,5 +1,5 @@
 import type { CheckPlan } from '../core/component.ts'
-import type { Failure } from '../core/decide-backoff.ts'
+import { type Failure, failedAttempts } from '../core/decide-backoff.ts'
 
 export interface UpgradeFacts {
   /** The build that has configured this machine, as it names itself; null where an earlier one has, which did not. */
@@ -30,6 +30,6 @@ export function decideUpgradeCheck(facts: UpgradeFacts): CheckPlan {
   const why =
     failure === null
       ? plan.why
-      : `${plan.why}; to configure it has failed ${failure.count} times: ${failure.reason}`
+      : `${plan.why}, but ${failedAttempts(failure, 'to configure it')}: ${failure.reason}`
   return { do: 'start', why, problems: [why] }
 }

@@ -109,7 +109,7 @@ function decideRules(facts: DurabilityFacts): DurabilityPlan {
     return approach(
       facts,
       { commit: wanted, election: electionRule(wanted) },
-      `these standbys count: ${standbys.join(', ')}`,
+      `these standbys count towards a commit: ${standbys.join(', ')}`,
     )
   }
   // From now on commits wait for a standby to come.
@@ -120,7 +120,7 @@ function decideRules(facts: DurabilityFacts): DurabilityPlan {
       'no standby streams, so writes wait for one (strict)',
     )
   if (mode === 'strict') return { do: 'nothing', why: 'no standby streams, so writes wait for one (strict)' }
-  if (!facts.alone) return { do: 'nothing', why: 'no standby that has caught up streams yet' }
+  if (!facts.alone) return { do: 'nothing', why: 'no streaming standby has caught up yet' }
   return approach(
     facts,
     { commit: NO_WAIT, election: NOBODY },

@@ -191,7 +191,7 @@ function decidePrimary(
   if (facts.startSessions.includes(holder))
     return {
       do: 'adopt',
-      why: 'PostgreSQL has started, so a lasting session can hold the lock',
+      why: 'PostgreSQL has started, so the lock moves from the temporary session to a lasting one',
       session: holder,
     }
   const { lockIndex, modifyIndex } = leader ?? { lockIndex: 0, modifyIndex: 0 }
@@ -260,7 +260,7 @@ function decideStandby(
   if (rival && rival.database !== UNKNOWN) {
     const { node, database } = rival
     if (database.role === 'primary' && database.timeline > primary.timeline)
-      return refuse(`${node} runs as a primary already`)
+      return refuse(`${node} already runs as a primary`)
     if (database.role === 'alive' && waitedMs < TAKE_BACK_MS)
       return refuse(`${node} held the lock last, and its database is alive: ${database.says}`)
   }
@@ -271,7 +271,7 @@ function decideStandby(
   if (ahead) return refuse(`${ahead.node} has received more WAL`)
   if (facts.confirmed === UNKNOWN) return { do: 'wait', why: 'Consul gives no consistent answer' }
   if (lacksConfirmed(local, facts.confirmed))
-    return refuse('this machine lacks WAL that was confirmed: its data went back in time')
+    return refuse('this machine lacks WAL that was confirmed: its data is older than it was')
   const seen = voters.filter(({ database }) => isStopped(database))
   if (seen.length + 1 < need) {
     const moving = voters.filter(({ database }) => isMoving(database)).map((peer) => peer.node)
@@ -314,7 +314,7 @@ function decideStandby(
       restart: true,
     }
   if (holder === null && preferred && waitedMs < GIVE_WAY_MS)
-    return { do: 'wait', why: `${preferred.node} is equally good and preferred` }
+    return { do: 'wait', why: `${preferred.node} is an equally good candidate and is preferred` }
 
   const why = `${primary.node} is gone; of the voters seen (${seen.length + 1}), none has received more WAL`
   return holder === null
@@ -339,7 +339,7 @@ function lacksConfirmed(local: Standby, confirmed: Confirmed | null): boolean {
 function whyUnable(local: Standby, primary: Primary, permitted: boolean): string | null {
   if (local.timeline < primary.timeline)
     return `this machine is on timeline ${local.timeline}, the cluster on ${primary.timeline}`
-  return permitted ? null : 'this machine is no voter: it may lack acknowledged commits'
+  return permitted ? null : 'this machine is not a voter: it may lack acknowledged commits'
 }
 
 /** May the published primary go on without its lock? It acknowledges nothing that no standby has, and is well as far as can be seen. */

@@ -75,8 +75,8 @@ export type StartGatePlan =
 
 const NO_ANSWER = 'Consul does not say who is the primary'
 const ACCEPT =
-  'It leads again when the newer data is back; see "Data that went back in time" in docs/operator/operations.md'
-const RESTORE = 'restore a snapshot of Consul (consul snapshot restore), then PostgreSQL starts by itself'
+  'PostgreSQL starts here as the primary again when the newer data is back; see "Data that went back in time" in docs/operator/operations.md'
+const RESTORE = 'restore a snapshot of Consul (consul snapshot restore); PostgreSQL then starts by itself'
 
 /** A standby that fails to start is started ever more slowly, and rejoined when that has happened too often. */
 function decideStandby(starts: StartGateFacts['starts']): StartGatePlan {
@@ -87,7 +87,7 @@ function decideStandby(starts: StartGateFacts['starts']): StartGatePlan {
   const said = `PostgreSQL has failed to start ${failed} ${failed === 1 ? 'time' : 'times'}`
   return failed >= FAILED_STARTS
     ? { do: 'refuse', why: said }
-    : { do: 'wait', why: `${said}, and it is too early for the next one` }
+    : { do: 'wait', why: `${said}, and it is too early for the next attempt` }
 }
 
 /** PostgreSQL starts as a primary only if Consul says that this machine is the primary and holds the lock. */
@@ -131,7 +131,7 @@ export function decideStartGate({
 /** Why data that may have gone back in time does not lead, or null. */
 function decideStale(evidence: StartGateFacts['evidence'], waitedMs: number): StartGatePlan | null {
   if (evidence === UNKNOWN || evidence === null)
-    return { do: 'wait', why: 'it is not known whether this data has everything that was confirmed' }
+    return { do: 'wait', why: 'it is not known yet whether this data contains everything that was confirmed' }
   const { own, found, silent } = evidence
   const newest = newestOf(found)
   if (own === UNKNOWN)
@@ -142,7 +142,10 @@ function decideStale(evidence: StartGateFacts['evidence'], waitedMs: number): St
       why: `this data is older than what was confirmed: it ends at ${sayPosition(own)}, and ${sayFinding(newest)}. ${ACCEPT}`,
     }
   if (silent.length > 0 && waitedMs < SILENT_MEMBER_MS)
-    return { do: 'wait', why: `not known yet: how far ${silent.join(' and ')} came` }
+    return {
+      do: 'wait',
+      why: `it is not known yet how much ${silent.join(' and ')} ${silent.length === 1 ? 'has' : 'have'}`,
+    }
   return null
 }
 

@@ -115,21 +115,23 @@ export function electionProblems({ election, primary, machines, durability }: Po
   if (machines.length < FAILOVER_MACHINES || election === UNKNOWN || primary === UNKNOWN || primary === null)
     return []
   if (election !== null && election.node === primary && election.voters.length > 0) return []
-  return [`no standby may take over from ${primary}: none is known to have every acknowledged commit`]
+  return [`no standby can replace ${primary}: none is known to have every acknowledged commit`]
 }
 
 export function postgresqlNotes({ machines, consul, election }: PostgresqlReport): string[] {
   const notes: string[] = []
   if (consul.answers && machines.length < FAILOVER_MACHINES) {
     const count = machines.length === 1 ? 'one machine' : 'two machines'
-    notes.push(`no failover is possible with ${count}; it takes ${FAILOVER_MACHINES}`)
+    notes.push(`no failover is possible with ${count}; at least ${FAILOVER_MACHINES} are needed`)
   }
   if (election === UNKNOWN || election === null || election.voters.length === 0) return notes
   const others = machines.map(({ name }) => name).filter((name) => name !== election.node)
   const missing = others.filter((name) => !election.voters.includes(name))
   if (missing.length > 0) {
-    const until = missing.length === 1 ? 'it has' : 'they have'
-    notes.push(`${missing.join(' and ')} may not take over until ${until} every acknowledged commit`)
+    const they = missing.length === 1 ? 'it' : 'they'
+    notes.push(
+      `${missing.join(' and ')} cannot be promoted yet, because ${they} may lack acknowledged commits`,
+    )
   }
   return notes
 }
@@ -150,7 +152,9 @@ function roleProblems({ name, postgresql }: PostgresqlStatusMachine, report: Pos
   const problems: string[] = []
   if (postgresql.paused) {
     const why = sayShortages(postgresql.paused) || 'replay is paused'
-    problems.push(`PostgreSQL on ${name} does not replay, and a promotion has to end that first: ${why}`)
+    problems.push(
+      `PostgreSQL on ${name} does not replay WAL (${why}); a promotion would have to resume replay first`,
+    )
   }
   if (!postgresql.streaming) return [...problems, `PostgreSQL on ${name} does not stream from the primary`]
   if (primary === null || primary === UNKNOWN || !published || published === UNKNOWN) return problems

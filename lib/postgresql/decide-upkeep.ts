@@ -68,7 +68,11 @@ export function decideUpkeep(facts: UpkeepFacts): UpkeepPlan {
     return { do: 'lost', why: 'this machine does not hold the lock, or Consul does not answer' }
   // Before anything is decided from the rule in effect: a reload or a restart would bring the other one into effect.
   if (facts.fileDiffers && !cannotBeMet(commit))
-    return { do: 'restore', why: 'the configuration file holds another rule than the one in effect', commit }
+    return {
+      do: 'restore',
+      why: 'the configuration file has a different rule from the one in effect',
+      commit,
+    }
   const alone = facts.withoutStandbyMs > ALONE_AFTER_MS
   const { members, mode, election, saysWaits } = underLock
   const rules = decideDurability({
@@ -84,13 +88,17 @@ export function decideUpkeep(facts: UpkeepFacts): UpkeepPlan {
   if ((!starved || alone) && complete && failed !== 'late')
     return { do: 'done', why: durability.why, complete: true }
   if (elapsedMs > UPKEEP_MS && (alone || !starved))
-    return { do: 'done', why: `the standbys have had ${UPKEEP_MS / 1000} s`, complete: false }
+    return { do: 'done', why: whyIncomplete(complete), complete: false }
   return { do: 'wait', why: durability.why, afterMs: failed === 'late' ? TRY_AGAIN_MS : LOOK_AGAIN_MS }
 }
+
+/** Why the run ends before all is done. @param caughtUp the standbys are not what is missing: PostgreSQL is. */
+const whyIncomplete = (caughtUp: boolean): string =>
+  `${caughtUp ? 'PostgreSQL did not take over the new rule' : 'the standbys did not catch up'} within ${UPKEEP_MS / 1000} s; the next run goes on`
 
 /** What a primary of an older release has published does not say that commits wait. It is said only when it was seen. */
 function sayWaits({ commit, proven }: UpkeepFacts, election: ElectionRule): UpkeepChange | null {
   if (commit.count === 0 || election.voters.length === 0) return null
-  const why = 'commits wait, which is not published yet'
+  const why = 'commits wait for standbys, but Consul does not say so yet'
   return proven ? { do: 'elect', why, election } : { do: 'commit', why, commit }
 }

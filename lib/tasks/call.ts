@@ -18,9 +18,9 @@ import { subjectOf } from './subject.ts'
 
 /** systemd answers in milliseconds; a busy one in seconds. */
 const SYSTEMD_MS = 10_000
-/** Between two looks at a unit whose end was not told. */
+/** Between two looks at a unit whose end was not reported. */
 const LOOK_AGAIN_MS = 500
-const KILLED = 'the command was killed, because its lock was not confirmed in time, or by somebody'
+const KILLED = 'the command was killed: its lock was not confirmed in time, or somebody killed it'
 
 /** Runs a command under its lock, in a unit of its own. @returns how that has ended; the command's own exit code where it was run. */
 export async function runUnderLock(command: LockCommand | RunOnceCommand): Promise<RunResult> {

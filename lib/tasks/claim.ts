@@ -75,7 +75,8 @@ export async function claim(
     const freeMs = entry?.session === null ? nowMs - free.sinceMs : 0
     const plan = subject.decide(entry, { freeMs, delayed, waitedMs: nowMs - startedMs })
     if (plan.do === 'refuse' || plan.do === 'settled') return giveUp(plan)
-    if (ended()) return giveUp({ do: 'refuse', why: 'it was ended before it began', exitCode: EXIT.retry })
+    if (ended())
+      return giveUp({ do: 'refuse', why: 'it was stopped before the command started', exitCode: EXIT.retry })
     if (plan.do === 'take') {
       quietUntilMs = nowMs + plan.quietMs
       session ??= await patiently(() => makeSession(consul, subject))

@@ -33,11 +33,11 @@ export type ClaimPlan =
 /** May this run take the lock? */
 export function decideLock({ name, ...facts }: LockFacts): ClaimPlan {
   const { entry, waitedMs, timeoutMs } = facts
-  if (entry === null) return take(facts, 'nobody has held it')
+  if (entry === null) return take(facts, 'it has never been held')
   const { node, since, held } = entry.value
   if (entry.session === null)
     return take(facts, held ? `${node} was lost while it held the lock ${name}` : 'the lock is free')
-  const why = `the lock ${name} is held by ${node} since ${since}`
+  const why = `${node} has held the lock ${name} since ${since}`
   return waitedMs < timeoutMs ? { do: 'wait', why } : { do: 'refuse', why, exitCode: EXIT.retry }
 }
 
@@ -49,7 +49,7 @@ export function decideOnce({ retryUnknown, ...facts }: OnceFacts): ClaimPlan {
   if (state !== 'started')
     return { do: 'settled', why: `${state} on ${node} at ${ended}: it is not run again`, exitCode }
   if (entry.session !== null)
-    return { do: 'refuse', why: `it runs on ${node} since ${since}`, exitCode: EXIT.retry }
+    return { do: 'refuse', why: `it has been running on ${node} since ${since}`, exitCode: EXIT.retry }
   if (retryUnknown) return take(facts, `its outcome on ${node} is unknown`)
   return {
     do: 'refuse',
@@ -64,14 +64,18 @@ function take(
   why: string,
 ): ClaimPlan {
   if (delayed && waitedMs >= timeoutMs)
-    return { do: 'refuse', why: `${why}, and Consul keeps it free for a while`, exitCode: EXIT.retry }
+    return {
+      do: 'refuse',
+      why: `${why}, but Consul does not hand the lock out yet; try again in a moment`,
+      exitCode: EXIT.retry,
+    }
   if (entry === null) return { do: 'take', why, modifyIndex: 0, quietMs: 0 }
   const { value, modifyIndex } = entry
   // A value is written after the transaction that its epoch is from: a lower ModifyIndex is that of another Consul.
   if (modifyIndex < value.epoch)
     return {
       do: 'refuse',
-      why: `its key in Consul was put back from another Consul (epoch ${value.epoch}, now ${modifyIndex}), and epochs would repeat; delete the key once nothing remembers them`,
+      why: `its key was restored from another Consul (it has epoch ${value.epoch}, but was written here at index ${modifyIndex}), so epochs would repeat; delete the key once nothing relies on the old epochs`,
       exitCode: EXIT.config,
     }
   const isLost = 'held' in value ? value.held : value.state === 'started'

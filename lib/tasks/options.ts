@@ -45,8 +45,7 @@ export function parseLockCommand(argv: readonly string[]): LockCommand {
     },
   })
   const [name, extra] = positionals
-  if (name === undefined)
-    throw usageError(`say which lock: ${command} NAME -- COMMAND; see ${command} --help`)
+  if (name === undefined) throw usageError(`name the lock: ${command} NAME -- COMMAND; see ${command} --help`)
   if (extra !== undefined)
     throw usageError(`unexpected argument ${extra}; COMMAND follows --; see ${command} --help`)
   return {
@@ -70,11 +69,11 @@ export function parseOnceCommand(argv: readonly string[]): RunOnceCommand | Once
   })
   const [name, key, extra] = positionals
   if (name === undefined || key === undefined)
-    throw usageError(`say which task: ${command} NAME KEY -- COMMAND; see ${command} --help`)
+    throw usageError(`name the task: ${command} NAME KEY -- COMMAND; see ${command} --help`)
   if (extra !== undefined)
     throw usageError(`unexpected argument ${extra}; COMMAND follows --; see ${command} --help`)
   if (name === 'status')
-    throw usageError(`status is no name for a task, because ${command} status lists them`)
+    throw usageError(`a task cannot be named status, because ${command} status lists tasks`)
   return {
     kind: 'once',
     name: checkName(name),
@@ -92,7 +91,8 @@ function parseStatus(args: string[]): OnceStatusCommand {
     options: { json: { type: 'boolean', default: false } },
   })
   const [name, key = null, extra] = positionals
-  if (name === undefined) throw usageError(`say whose: ${command} status NAME [KEY]; see ${command} --help`)
+  if (name === undefined)
+    throw usageError(`name the tasks to show: ${command} status NAME [KEY]; see ${command} --help`)
   if (extra !== undefined) throw usageError(`unexpected argument ${extra}; see ${command} --help`)
   return {
     kind: 'status',
@@ -114,13 +114,13 @@ function splitCommand(command: string, argv: readonly string[]): { args: string[
 function checkName(name: string): string {
   if (/^[a-z0-9][a-z0-9._-]{0,62}$/.test(name)) return name
   throw usageError(
-    `a name has up to 63 of a-z, 0-9, ".", "_" and "-", and begins with a letter or digit, not ${JSON.stringify(name.slice(0, 80))}`,
+    `a name consists of up to 63 characters from a-z, 0-9, ".", "_" and "-", and begins with a letter or digit; it cannot be ${JSON.stringify(name.slice(0, 80))}`,
   )
 }
 
 function checkKey(key: string): string {
   const bytes = Buffer.byteLength(key)
-  if (bytes === 0) throw usageError('a key is not empty')
+  if (bytes === 0) throw usageError('the key must not be empty')
   if (bytes > LONGEST_KEY)
     throw usageError(`a key has up to ${LONGEST_KEY} bytes, not ${bytes}; use a digest of it`)
   return key

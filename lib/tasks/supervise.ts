@@ -20,7 +20,6 @@ const NOTIFY = '/usr/bin/systemd-notify'
 const QUIET_MS = 100
 /** Between two questions to a Consul that does not answer: the watchdog leaves time for several. */
 const ASK_AGAIN_MS = 500
-const LEFT = 'what the command has left running does not end'
 const ENDING = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
 
 /** The main process of the unit in which a command runs: holds the key, confirms it to systemd's watchdog, and gives it back. */
@@ -85,7 +84,7 @@ async function superviseRequest(runId: string, { command, cwd, umask, env }: Run
     phase = 'after'
     // As it was taken: who held it before may still run something.
     await giveBack(consul, subject, entry.value, session)
-    return { exitCode: EXIT.retry, message: 'it was ended before it began' }
+    return { exitCode: EXIT.retry, message: 'it was stopped before the command started' }
   }
   phase = 'running'
   const result = await runCommand(command.argv, { ...env, UNDERSTUDY_LOCK_EPOCH: String(epoch) })
@@ -97,11 +96,19 @@ async function superviseRequest(runId: string, { command, cwd, umask, env }: Run
   const isGone = await killOthers(processes)
   if (isLost) return new Promise(() => {})
   phase = 'after'
-  if (!isGone) return { ...result, message: `${LEFT}, and the key is not given back` }
+  if (!isGone)
+    return {
+      ...result,
+      message: 'processes that the command left behind do not end, so the lock is not released',
+    }
   // The watchdog may end this process from here on.
   writeResult(runId, result)
   if (await giveBack(consul, subject, value, session)) dropOutcome(runId)
-  else result.message ??= 'the command has ended, but Consul does not take that: it is told later'
+  else
+    result.message ??=
+      command.kind === 'once'
+        ? 'the command has ended, but Consul has not confirmed that; this machine keeps the outcome and reports it later'
+        : 'the command has ended, but Consul has not confirmed that; the lock becomes free by itself'
   return result
 }
 

@@ -155,7 +155,7 @@ const cases: readonly Case[] = [
     // Consul keeps this as the output of its check, and writes it to its catalogue when it changes.
     stderr: /^$/,
     stdout:
-      /^Consul does not answer, failover is suspended\nnot running: understudy-repmgrd.*\nthis machine is configured by an earlier build, .*$/,
+      /^Consul does not answer, failover is suspended\nthese units do not run: understudy-repmgrd.*; see systemctl status\nthis machine is configured by an earlier build, .*$/,
     // It looks again once, unless a busy host has kept the first look waiting.
     asked: [fence, upgrade],
     asksAgain: true,
@@ -165,7 +165,8 @@ const cases: readonly Case[] = [
     handler: 'check',
     args: ['--dry-run'],
     exitCode: 0,
-    stdout: /"why":"Consul does not answer, failover is suspended; not running: understudy-repmgrd/,
+    stdout:
+      /"why":"Consul does not answer, failover is suspended; these units do not run: understudy-repmgrd/,
     deadlineMs: 12_000,
   },
 ]

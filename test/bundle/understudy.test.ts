@@ -268,14 +268,14 @@ describe('understudy files, folders and rejoin: wrong arguments', () => {
 
 const taskErrors: readonly (readonly [args: readonly string[], error: RegExp])[] = [
   [['lock'], /^understudy lock: say what to run, after --/],
-  [['lock', 'a b', '--', 'true'], /a name has up to 63 of a-z.*not "a b"$/],
+  [['lock', 'a b', '--', 'true'], /a name consists of up to 63 characters from a-z.*cannot be "a b"$/],
   [['lock', 'a', '--ttl', '5', '--', 'true'], /--ttl takes a number of seconds from 15 to 60, not "5"$/],
-  [['once', 'a', '--', 'true'], /^understudy once: say which task/],
+  [['once', 'a', '--', 'true'], /^understudy once: name the task/],
   [
     ['once', 'a', 'x'.repeat(10_000), '--', 'true'],
     /a key has up to 1024 bytes, not 10000; use a digest of it$/,
   ],
-  [['once', 'status'], /say whose: understudy once status NAME \[KEY\]/],
+  [['once', 'status'], /name the tasks to show: understudy once status NAME \[KEY\]/],
 ]
 
 describe('understudy lock and once: wrong arguments', () => {

@@ -36,7 +36,9 @@ describe('a made-up component', () => {
     assert.ok(lines.some(({ name }) => name === 'lamp'))
     const units = lines.find(({ name }) => name === 'units')
     const states = new Map([['lamp.service', 'failed']])
-    assert.deepEqual(units?.decide({ states }).problems, ['not running: lamp.service'])
+    assert.deepEqual(units?.decide({ states }).problems, [
+      'these units do not run: lamp.service; see systemctl status',
+    ])
   })
 
   test('the periodic check repairs and reports it', async () => {

@@ -56,7 +56,7 @@ describe('seats', () => {
     [
       'the machine has changed its address',
       { ...applicant('n2'), address: '10.77.0.99' },
-      /joined with the address 10\.77\.0\.12, but now has 10\.77\.0\.99/,
+      /joined with the address 10\.77\.0\.12, but now has 10\.77\.0\.99; give it its old address back$/,
     ],
     [
       'another member has the address',

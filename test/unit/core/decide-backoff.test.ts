@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { dueAtMs, type Failure } from '../../../lib/core/decide-backoff.ts'
+import { dueAtMs, type Failure, failedAttempts } from '../../../lib/core/decide-backoff.ts'
 import { NOW } from '../support/documents.ts'
 
 const LAST_MS = Date.parse(NOW)
@@ -42,3 +42,9 @@ describe('when a work that has failed may be tried again', () => {
     )
   })
 })
+
+for (const [count, text] of [
+  [1, '1 attempt to rejoin has failed'],
+  [2, '2 attempts to rejoin have failed'],
+] as const)
+  test(`${count}: ${text}`, () => assert.equal(failedAttempts(failed(count), 'to rejoin'), text))

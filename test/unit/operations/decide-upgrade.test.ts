@@ -55,6 +55,9 @@ describe('upgrade: what the check says', () => {
       problems({ configured: null }).join(),
       /^this machine is configured by an earlier build, and .* installed$/,
     )
-    assert.match(problems({ configured: null, failure }).join(), /has failed 2 times: no leader$/)
+    assert.match(
+      problems({ configured: null, failure }).join(),
+      / installed, but 2 attempts to configure it have failed: no leader$/,
+    )
   })
 })

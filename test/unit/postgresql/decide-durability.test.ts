@@ -54,23 +54,27 @@ const base: DurabilityFacts = {
 }
 
 const cases: readonly Case<DurabilityFacts, DurabilityPlan>[] = [
-  ['All is well', {}, { do: 'nothing', why: 'count: n2, n3' }],
-  ['A standby that counts is busy: it stays', { level: ['n3'] }, { do: 'nothing', why: 'count: n2, n3' }],
-  ['Both are busy', { level: [] }, { do: 'nothing', why: 'count: n2, n3' }],
+  ['All is well', {}, { do: 'nothing', why: 'count towards a commit: n2, n3' }],
+  [
+    'A standby that counts is busy: it stays',
+    { level: ['n3'] },
+    { do: 'nothing', why: 'count towards a commit: n2, n3' },
+  ],
+  ['Both are busy', { level: [] }, { do: 'nothing', why: 'count towards a commit: n2, n3' }],
   [
     'The order of names is no difference',
     { commit: commit('1 of n3 n2') },
-    { do: 'nothing', why: 'count: n2, n3' },
+    { do: 'nothing', why: 'count towards a commit: n2, n3' },
   ],
   [
     'The standbys have gone a moment ago',
     { streaming: [], level: [] },
-    { do: 'nothing', why: 'no standby that has caught up streams yet' },
+    { do: 'nothing', why: 'no streaming standby has caught up yet' },
   ],
   [
     'Just promoted: a standby that streams and is not level counts for nothing yet',
     { election: NOBODY, streaming: ['n3'], level: [] },
-    { do: 'nothing', why: 'no standby that has caught up streams yet' },
+    { do: 'nothing', why: 'no streaming standby has caught up yet' },
   ],
   [
     'Just promoted, strict: the same',
@@ -80,7 +84,7 @@ const cases: readonly Case<DurabilityFacts, DurabilityPlan>[] = [
   [
     'A new standby is not level: commits do not wait for it',
     { commit: commit('1 of n2'), election: election('1 of n2'), level: ['n2'] },
-    { do: 'nothing', why: 'count: n2' },
+    { do: 'nothing', why: 'count towards a commit: n2' },
   ],
   [
     'The one that is left to elect has not caught up',
@@ -102,11 +106,15 @@ const cases: readonly Case<DurabilityFacts, DurabilityPlan>[] = [
     { streaming: [], level: [], alone: true, proven: false },
     { do: 'elect', why: 'goes on alone', election: NOBODY },
   ],
-  ['There is nothing to do, so nothing to prove', { proven: false }, { do: 'nothing', why: 'count: n2, n3' }],
+  [
+    'There is nothing to do, so nothing to prove',
+    { proven: false },
+    { do: 'nothing', why: 'count towards a commit: n2, n3' },
+  ],
   [
     'A stranger that streams is no member',
     { streaming: ['n2', 'n3', 'n9'], level: ['n2', 'n3', 'n9'] },
-    { do: 'nothing', why: 'count: n2, n3' },
+    { do: 'nothing', why: 'count towards a commit: n2, n3' },
   ],
 ]
 
@@ -126,9 +134,14 @@ const HELD = ['hold', '2 of n2 n3'] as const
 const ASYNC = ['none', '1 of n2 n3'] as const
 
 const quorum: readonly Walk[] = [
-  ['A standby is lost', FULL, only('n3'), ['commit 1 of n3', 'elect 1 of n3', 'count: n3']],
-  ['It comes back', ['1 of n3', '1 of n3'], {}, ['elect 2 of n2 n3', 'commit 1 of n2 n3', 'count: n2, n3']],
-  ['Both are lost', FULL, only(), ['no standby that has caught up streams yet']],
+  ['A standby is lost', FULL, only('n3'), ['commit 1 of n3', 'elect 1 of n3', 'count towards a commit: n3']],
+  [
+    'It comes back',
+    ['1 of n3', '1 of n3'],
+    {},
+    ['elect 2 of n2 n3', 'commit 1 of n2 n3', 'count towards a commit: n2, n3'],
+  ],
+  ['Both are lost', FULL, only(), ['no streaming standby has caught up yet']],
   ['Alone after the delay', FULL, aloneNow, ['elect nobody', 'commit none', 'goes on alone']],
   [
     'Alone after one was lost before',
@@ -136,26 +149,26 @@ const quorum: readonly Walk[] = [
     aloneNow,
     ['elect nobody', 'commit none', 'goes on alone'],
   ],
-  ['One is back', ALONE, only('n2'), ['commit 1 of n2', 'elect 1 of n2', 'count: n2']],
-  ['Both are back', ALONE, {}, ['commit 1 of n2 n3', 'elect 2 of n2 n3', 'count: n2, n3']],
+  ['One is back', ALONE, only('n2'), ['commit 1 of n2', 'elect 1 of n2', 'count towards a commit: n2']],
+  ['Both are back', ALONE, {}, ['commit 1 of n2 n3', 'elect 2 of n2 n3', 'count towards a commit: n2, n3']],
+  ['One is back and busy', ALONE, { ...only('n2'), level: [] }, ['no streaming standby has caught up yet']],
   [
-    'One is back and busy',
-    ALONE,
-    { ...only('n2'), level: [] },
-    ['no standby that has caught up streams yet'],
+    'Just promoted, all follow',
+    ['1 of n2 n3', 'nobody'],
+    {},
+    ['elect 2 of n2 n3', 'count towards a commit: n2, n3'],
   ],
-  ['Just promoted, all follow', ['1 of n2 n3', 'nobody'], {}, ['elect 2 of n2 n3', 'count: n2, n3']],
   [
     'Just promoted, one follows',
     ['1 of n2 n3', 'nobody'],
     only('n3'),
-    ['commit 1 of n3', 'elect 1 of n3', 'count: n3'],
+    ['commit 1 of n3', 'elect 1 of n3', 'count towards a commit: n3'],
   ],
   [
     'Just promoted, nobody follows yet',
     ['1 of n2 n3', 'nobody'],
     only(),
-    ['no standby that has caught up streams yet'],
+    ['no streaming standby has caught up yet'],
   ],
   [
     'Just promoted, nobody ever follows',
@@ -167,31 +180,31 @@ const quorum: readonly Walk[] = [
     'One standby in the place of another: a bridge',
     ['1 of n2', '1 of n2'],
     only('n3'),
-    ['elect 2 of n2 n3', 'commit 1 of n3', 'elect 1 of n3', 'count: n3'],
+    ['elect 2 of n2 n3', 'commit 1 of n3', 'elect 1 of n3', 'count towards a commit: n3'],
   ],
   [
     'The run died on the bridge, and the old standby is back',
     ['1 of n2', '2 of n2 n3'],
     {},
-    ['commit 1 of n2 n3', 'count: n2, n3'],
+    ['commit 1 of n2 n3', 'count towards a commit: n2, n3'],
   ],
   [
     'Two standbys in the place of two others',
     ['1 of n2 n3', '2 of n2 n3'],
     { members: NAMES, ...only('n4', 'n5') },
-    ['elect 4 of n2 n3 n4 n5', 'commit 1 of n4 n5', 'elect 2 of n4 n5', 'count: n4, n5'],
+    ['elect 4 of n2 n3 n4 n5', 'commit 1 of n4 n5', 'elect 2 of n4 n5', 'count towards a commit: n4, n5'],
   ],
   [
     'A fourth member has joined',
     FULL,
     { members: NAMES.slice(0, 4), ...only('n2', 'n3', 'n4') },
-    ['commit 2 of n2 n3 n4', 'elect 2 of n2 n3 n4', 'count: n2, n3, n4'],
+    ['commit 2 of n2 n3 n4', 'elect 2 of n2 n3 n4', 'count towards a commit: n2, n3, n4'],
   ],
   [
     'A fourth member has left',
     ['2 of n2 n3 n4', '2 of n2 n3 n4'],
     {},
-    ['elect 2 of n2 n3', 'commit 1 of n2 n3', 'count: n2, n3'],
+    ['elect 2 of n2 n3', 'commit 1 of n2 n3', 'count towards a commit: n2, n3'],
   ],
   [
     'The third member has left',
@@ -241,21 +254,26 @@ const quorum: readonly Walk[] = [
     { members: ['n1', 'n2'], streaming: ['n2'], level: [] },
     ['elect nobody', 'in a cluster of 2'],
   ],
-  ['A run died while commits were held', HELD, {}, ['commit 1 of n2 n3', 'count: n2, n3']],
+  ['A run died while commits were held', HELD, {}, ['commit 1 of n2 n3', 'count towards a commit: n2, n3']],
   [
     'The same, and the standbys are busy: they are not waited for',
     HELD,
     { level: [] },
-    ['commit 1 of n2 n3', 'count: n2, n3'],
+    ['commit 1 of n2 n3', 'count towards a commit: n2, n3'],
   ],
-  ['The same, and one is lost', HELD, only('n3'), ['commit 1 of n3', 'elect 1 of n3', 'count: n3']],
-  ['The same, and both are lost', HELD, only(), ['no standby that has caught up streams yet']],
+  [
+    'The same, and one is lost',
+    HELD,
+    only('n3'),
+    ['commit 1 of n3', 'elect 1 of n3', 'count towards a commit: n3'],
+  ],
+  ['The same, and both are lost', HELD, only(), ['no streaming standby has caught up yet']],
   ['The same for long', HELD, aloneNow, ['elect nobody', 'commit none', 'goes on alone']],
   [
     'A run died while commits were held, just promoted',
     ['hold', 'nobody'],
     {},
-    ['commit 1 of n2 n3', 'elect 2 of n2 n3', 'count: n2, n3'],
+    ['commit 1 of n2 n3', 'elect 2 of n2 n3', 'count towards a commit: n2, n3'],
   ],
   [
     'A run died while commits were held, and the cluster has got small',
@@ -267,19 +285,19 @@ const quorum: readonly Walk[] = [
     'Commits did not wait until now',
     ASYNC,
     {},
-    ['elect nobody', 'commit 1 of n2 n3', 'elect 2 of n2 n3', 'count: n2, n3'],
+    ['elect nobody', 'commit 1 of n2 n3', 'elect 2 of n2 n3', 'count towards a commit: n2, n3'],
   ],
   [
     'Commits did not wait until now, one streams',
     ASYNC,
     only('n3'),
-    ['elect nobody', 'commit 1 of n3', 'elect 1 of n3', 'count: n3'],
+    ['elect nobody', 'commit 1 of n3', 'elect 1 of n3', 'count towards a commit: n3'],
   ],
   ['Commits did not wait until now, nobody streams', ASYNC, aloneNow, ['elect nobody', 'goes on alone']],
 ]
 
 const strict: readonly Walk[] = [
-  ['A standby is lost', FULL, only('n3'), ['commit 1 of n3', 'elect 1 of n3', 'count: n3']],
+  ['A standby is lost', FULL, only('n3'), ['commit 1 of n3', 'elect 1 of n3', 'count towards a commit: n3']],
   ['Both are lost', FULL, only(), ['so writes wait for one (strict)']],
   ['Both are lost for long: it never relaxes', FULL, aloneNow, ['so writes wait for one (strict)']],
   ['The last one is lost for long', ['1 of n3', '1 of n3'], aloneNow, ['so writes wait for one (strict)']],
@@ -287,7 +305,7 @@ const strict: readonly Walk[] = [
     'Another one is back than was lost',
     ['1 of n3', '1 of n3'],
     only('n2'),
-    ['elect 2 of n2 n3', 'commit 1 of n2', 'elect 1 of n2', 'count: n2'],
+    ['elect 2 of n2 n3', 'commit 1 of n2', 'elect 1 of n2', 'count towards a commit: n2'],
   ],
   [
     'Just promoted, nobody ever follows',
@@ -317,7 +335,7 @@ const strict: readonly Walk[] = [
     'Two members, commits did not wait until now',
     ['none', '1 of n2'],
     { members: ['n1', 'n2'], ...only('n2') },
-    ['commit 1 of n2', 'count: n2'],
+    ['commit 1 of n2', 'count towards a commit: n2'],
   ],
   [
     'Two members, the standby is lost',

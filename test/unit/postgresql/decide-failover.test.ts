@@ -290,7 +290,7 @@ const receiverCases: Cases = [
   [
     'Nobody but the primary may be promoted: we stay with it',
     { ...answers, sync: rule(1), local: streaming(3, 500n), waitedMs: TAKE_BACK_MS },
-    { do: 'wait', why: 'this machine is no voter' },
+    { do: 'wait', why: 'this machine is not a voter' },
   ],
   [
     'It answers as a primary of an earlier timeline than was published: a primary all the same',
@@ -336,7 +336,7 @@ const replayCases: Cases = [
   [
     'We have not replayed everything, and another voter has: it is preferred',
     { ...first, local: lags },
-    { do: 'wait', why: 'n3 is equally good and preferred' },
+    { do: 'wait', why: 'n3 is an equally good candidate and is preferred' },
   ],
   [
     'The same, and it does not take the lock',
@@ -361,7 +361,7 @@ const replayCases: Cases = [
   [
     'PostgreSQL did not become the primary, and another voter has not taken the lock yet',
     { ...first, promotionFailed: true },
-    { do: 'wait', why: 'n3 is equally good and preferred' },
+    { do: 'wait', why: 'n3 is an equally good candidate and is preferred' },
   ],
   [
     'PostgreSQL does not become the primary, and the other voter cannot take the lock',
@@ -556,7 +556,7 @@ const alivePeers: Cases = [
 describe('failover: other members that are alive, but do not say what they are', () =>
   table(decideFailover, base, alivePeers))
 
-const mayLack = 'no voter: it may lack acknowledged commits'
+const mayLack = 'not a voter: it may lack acknowledged commits'
 const permission: Cases = [
   ['Consul does not say who may be promoted', { sync: UNKNOWN }, { do: 'wait', why: 'no consistent answer' }],
   [
@@ -772,12 +772,12 @@ const rivals: Cases = [
   [
     'Another member has been promoted and not been published yet',
     { leader: lock('n3', null, 8), peers: [promoted] },
-    { do: 'wait', why: 'n3 runs as a primary already' },
+    { do: 'wait', why: 'n3 already runs as a primary' },
   ],
   [
     'Another member has been promoted and not been published yet: also where it need not be seen',
     { leader: lock('n3', null, 8), ...twoOfThree, peers: [promoted, peer(n4)] },
-    { do: 'wait', why: 'n3 runs as a primary already' },
+    { do: 'wait', why: 'n3 already runs as a primary' },
   ],
   [
     'Another member runs as a primary while we hold the lock: it can publish nothing any more',
@@ -842,7 +842,7 @@ const ties: Cases = [
   [
     'We lead Consul: an equally good member goes first, whatever its priority',
     { self: us },
-    { do: 'wait', why: 'n3 is equally good and preferred' },
+    { do: 'wait', why: 'n3 is an equally good candidate and is preferred' },
   ],
   [
     'An equally good member leads Consul: we go first, whatever its priority',
@@ -857,12 +857,12 @@ const ties: Cases = [
   [
     'An equally good member with a higher priority goes first',
     { peers: [peer({ vipPriority: 100 })] },
-    { do: 'wait', why: 'n3 is equally good and preferred' },
+    { do: 'wait', why: 'n3 is an equally good candidate and is preferred' },
   ],
   [
     'The preferred one gets only so much time: one moment before',
     { peers: [peer({ vipPriority: 100 })], waitedMs: GIVE_WAY_MS - 1 },
-    { do: 'wait', why: 'n3 is equally good and preferred' },
+    { do: 'wait', why: 'n3 is an equally good candidate and is preferred' },
   ],
   [
     'The preferred one gets only so much time: over',

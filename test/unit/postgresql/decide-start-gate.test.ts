@@ -76,7 +76,7 @@ const cases: readonly Case<StartGateFacts, StartGatePlan>[] = [
   [
     'It has failed to start a moment ago',
     failing(1, 4000),
-    { do: 'wait', why: 'PostgreSQL has failed to start 1 time, and it is too early for the next one' },
+    { do: 'wait', why: 'PostgreSQL has failed to start 1 time, and it is too early for the next attempt' },
   ],
   [
     'It has failed too often: it is rejoined',
@@ -137,9 +137,14 @@ const cases: readonly Case<StartGateFacts, StartGatePlan>[] = [
     { do: 'lock', why: 'the lock is free', modifyIndex: 107 },
   ],
   [
-    'A member has not said yet how far it came',
+    'Members have not said yet how much they have',
     { evidence: evidence([3, 500n], [consulHas(3, 400n)], ['n2', 'n3']), waitedMs: SILENT_MEMBER_MS - 1 },
-    { do: 'wait', why: 'how far n2 and n3 came' },
+    { do: 'wait', why: 'how much n2 and n3 have' },
+  ],
+  [
+    'One member has not said yet how much it has',
+    { evidence: evidence([3, 500n], [consulHas(3, 400n)], ['n3']), waitedMs: SILENT_MEMBER_MS - 1 },
+    { do: 'wait', why: 'how much n3 has' },
   ],
   [
     'The members have had their time: what Consul has recorded decides',
@@ -154,9 +159,9 @@ const cases: readonly Case<StartGateFacts, StartGatePlan>[] = [
   [
     'Consul does not say what is confirmed',
     { evidence: UNKNOWN, waitedMs: SILENT_MEMBER_MS },
-    { do: 'wait', why: 'not known whether this data has everything' },
+    { do: 'wait', why: 'not known yet whether this data contains everything' },
   ],
-  ['It was not asked', { evidence: null }, { do: 'wait', why: 'not known whether this data' }],
+  ['It was not asked', { evidence: null }, { do: 'wait', why: 'not known yet whether this data' }],
   [
     'It holds its lock still, and its data was compared since the boot: a restart in place',
     { leadership: leadOfN1, ownSessions: ['session-n1'], compared: true, evidence: null },
@@ -179,7 +184,7 @@ const cases: readonly Case<StartGateFacts, StartGatePlan>[] = [
   [
     'It holds a lock from before the boot, and nothing was asked',
     { leadership: leadOfN1, ownSessions: ['session-n1'], evidence: null },
-    { do: 'wait', why: 'not known whether this data' },
+    { do: 'wait', why: 'not known yet whether this data' },
   ],
   [
     'Another member has just taken the lock',

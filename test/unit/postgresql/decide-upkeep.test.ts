@@ -52,22 +52,26 @@ const alone = { ...nobody, withoutStandbyMs: ALONE_AFTER_MS + 1 }
 const again = { afterMs: 250 } as const
 
 const cases: readonly Case<UpkeepFacts, UpkeepPlan>[] = [
-  ['Everything is in order', {}, { do: 'done', why: 'these standbys count: n2, n3', complete: true }],
+  [
+    'Everything is in order',
+    {},
+    { do: 'done', why: 'these standbys count towards a commit: n2, n3', complete: true },
+  ],
   ['The lock is not ours', { underLock: null }, { do: 'lost', why: 'does not hold the lock' }],
   [
     'A standby has gone: the commit rule first',
     n3Lost,
-    { do: 'commit', why: 'count: n2', commit: { standbys: ['n2'], count: 1 } },
+    { do: 'commit', why: 'count towards a commit: n2', commit: { standbys: ['n2'], count: 1 } },
   ],
   [
     'The election rule follows',
     { ...n3Lost, commit: { standbys: ['n2'], count: 1 } },
-    { do: 'elect', why: 'count: n2', election: { voters: ['n2'], need: 1 } },
+    { do: 'elect', why: 'count towards a commit: n2', election: { voters: ['n2'], need: 1 } },
   ],
   [
     'A change was refused: look again before another one',
     { ...n3Lost, failed: 'refused' },
-    { do: 'wait', why: 'count: n2', ...again },
+    { do: 'wait', why: 'count towards a commit: n2', ...again },
   ],
   [
     'The file holds another rule: the one in effect is written again',
@@ -93,12 +97,12 @@ const cases: readonly Case<UpkeepFacts, UpkeepPlan>[] = [
   [
     'A run was killed while commits were held: it goes on at once',
     { commit: HOLD, proven: false },
-    { do: 'commit', why: 'count: n2, n3', commit: base.commit },
+    { do: 'commit', why: 'count towards a commit: n2, n3', commit: base.commit },
   ],
   [
     'The same with the next rule in the file already: nobody wants to hold commits for ever',
     { commit: HOLD, proven: false, fileDiffers: true },
-    { do: 'commit', why: 'count: n2, n3', commit: base.commit },
+    { do: 'commit', why: 'count towards a commit: n2, n3', commit: base.commit },
   ],
   [
     'A rule that is only set: no voters beside it before it is proven to be in effect',
@@ -108,40 +112,57 @@ const cases: readonly Case<UpkeepFacts, UpkeepPlan>[] = [
   [
     'It is proven',
     { underLock: { ...consul, election: NOBODY } },
-    { do: 'elect', why: 'count: n2, n3', election: consul.election },
+    { do: 'elect', why: 'count towards a commit: n2, n3', election: consul.election },
   ],
   [
     'PostgreSQL was late: not at once again, as clients are held',
     { ...n3Lost, failed: 'late' },
-    { do: 'wait', why: 'count: n2', afterMs: 5000 },
+    { do: 'wait', why: 'count towards a commit: n2', afterMs: 5000 },
   ],
   [
     'PostgreSQL was late again and again: a run ends',
     { ...n3Lost, failed: 'late', elapsedMs: UPKEEP_MS + 1 },
-    { do: 'done', why: 'have had 20 s', complete: false },
+    { do: 'done', why: 'the standbys did not catch up within 20 s; the next run goes on', complete: false },
   ],
-  ['A healthy member does not count yet', n2Only, { do: 'wait', why: 'count: n2', ...again }],
+  [
+    'PostgreSQL was late, though every standby has caught up: a run ends',
+    { failed: 'late', elapsedMs: UPKEEP_MS + 1 },
+    {
+      do: 'done',
+      why: 'PostgreSQL did not take over the new rule within 20 s; the next run goes on',
+      complete: false,
+    },
+  ],
+  [
+    'A healthy member does not count yet',
+    n2Only,
+    { do: 'wait', why: 'count towards a commit: n2', ...again },
+  ],
   [
     'A member that is not healthy is not waited for',
     n3Unhealthy,
-    { do: 'done', why: 'count: n2', complete: true },
+    { do: 'done', why: 'count towards a commit: n2', complete: true },
   ],
-  ['A healthy member that counts is busy', { level: ['n2'] }, { do: 'wait', why: 'count: n2, n3', ...again }],
+  [
+    'A healthy member that counts is busy',
+    { level: ['n2'] },
+    { do: 'wait', why: 'count towards a commit: n2, n3', ...again },
+  ],
   [
     'A healthy member does not count for long: one moment before the end',
     { ...n2Only, elapsedMs: UPKEEP_MS },
-    { do: 'wait', why: 'count: n2', ...again },
+    { do: 'wait', why: 'count towards a commit: n2', ...again },
   ],
   [
     'A healthy member does not count for long',
     { ...n2Only, elapsedMs: UPKEEP_MS + 1 },
-    { do: 'done', why: 'have had 20 s', complete: false },
+    { do: 'done', why: 'the standbys did not catch up within 20 s; the next run goes on', complete: false },
   ],
-  ['No standby streams, as of now', nobody, { do: 'wait', why: 'no standby', ...again }],
+  ['No standby streams, as of now', nobody, { do: 'wait', why: 'no streaming standby', ...again }],
   [
     'No standby streams: one moment before the primary may go on alone',
     { ...nobody, withoutStandbyMs: ALONE_AFTER_MS },
-    { do: 'wait', why: 'no standby', ...again },
+    { do: 'wait', why: 'no streaming standby', ...again },
   ],
   [
     'No standby streams for long: nobody may be promoted',
@@ -174,7 +195,7 @@ const cases: readonly Case<UpkeepFacts, UpkeepPlan>[] = [
   [
     'Commits wait for nobody who streams, for longer than a run: it goes on until it may go on alone',
     { ...nobody, elapsedMs: UPKEEP_MS + 1, withoutStandbyMs: ALONE_AFTER_MS },
-    { do: 'wait', why: 'no standby', ...again },
+    { do: 'wait', why: 'no streaming standby', ...again },
   ],
   [
     'Commits wait for nobody who streams, though no other member is healthy',
@@ -185,12 +206,12 @@ const cases: readonly Case<UpkeepFacts, UpkeepPlan>[] = [
         members: consul.members.map((one) => ({ ...one, healthy: one.node === 'n1' })),
       },
     },
-    { do: 'wait', why: 'no standby', ...again },
+    { do: 'wait', why: 'no streaming standby', ...again },
   ],
   [
     'Mode strict never goes on alone, but a run ends',
     { ...alone, underLock: { ...consul, mode: 'strict' }, elapsedMs: UPKEEP_MS + 1 },
-    { do: 'done', why: 'have had 20 s', complete: false },
+    { do: 'done', why: 'the standbys did not catch up within 20 s; the next run goes on', complete: false },
   ],
   [
     'Commits do not wait, and nobody streams for long: a run ends',
@@ -200,7 +221,7 @@ const cases: readonly Case<UpkeepFacts, UpkeepPlan>[] = [
       underLock: { ...consul, mode: 'async', election: { voters: BOTH, need: 1 } },
       elapsedMs: UPKEEP_MS + 1,
     },
-    { do: 'done', why: 'have had 20 s', complete: false },
+    { do: 'done', why: 'the standbys did not catch up within 20 s; the next run goes on', complete: false },
   ],
 ]
 describe('upkeep', () => table(decideUpkeep, base, cases))

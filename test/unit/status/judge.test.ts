@@ -81,13 +81,15 @@ const cases: readonly Case[] = [
       postgresql: { ...streaming, paused: [{ name: 'max_worker_processes', value: 8, needed: 32 }] },
     }),
     [
-      'PostgreSQL on n2 does not replay, and a promotion has to end that first: max_worker_processes is 8 here and 32 on the primary',
+      'PostgreSQL on n2 does not replay WAL (max_worker_processes is 8 here and 32 on the primary); a promotion would have to resume replay first',
     ],
   ],
   [
     'A standby whose replay the operator has paused',
     withSecond({ postgresql: { ...streaming, paused: [] } }),
-    ['PostgreSQL on n2 does not replay, and a promotion has to end that first: replay is paused'],
+    [
+      'PostgreSQL on n2 does not replay WAL (replay is paused); a promotion would have to resume replay first',
+    ],
   ],
   ['Only gossip is cut', withSecond({ consul: 'failed', checks: UNKNOWN }), ['Consul cannot reach n2']],
   [
@@ -130,7 +132,7 @@ const cases: readonly Case[] = [
   [
     'The lock cannot be read',
     { lock: UNKNOWN, primary: UNKNOWN },
-    ['who holds the lock of the primary cannot be read'],
+    ['Consul does not say who holds the lock of the primary'],
   ],
   [
     'The primary has left',
@@ -166,17 +168,17 @@ const cases: readonly Case[] = [
   [
     'A new primary has yet to learn whom to name',
     { election: { node: 'n1', voters: [], need: 1 } },
-    ['no standby may take over from n1: none is known to have every acknowledged commit'],
+    ['no standby can replace n1: none is known to have every acknowledged commit'],
   ],
   [
     'No primary has written who may take over',
     { election: null },
-    ['no standby may take over from n1: none is known to have every acknowledged commit'],
+    ['no standby can replace n1: none is known to have every acknowledged commit'],
   ],
   [
     'What a former primary has written names nobody now',
     { election: { node: 'n2', voters: ['n1', 'n3'], need: 2 } },
-    ['no standby may take over from n1: none is known to have every acknowledged commit'],
+    ['no standby can replace n1: none is known to have every acknowledged commit'],
   ],
   [
     'With two machines nobody is expected to take over',
@@ -395,8 +397,8 @@ describe('judge', () => {
 
   for (const [machines, notes] of [
     [[first(), standby(2), standby(3)], []],
-    [[first(), standby(2)], ['no failover is possible with two machines; it takes 3']],
-    [[first()], ['no failover is possible with one machine; it takes 3']],
+    [[first(), standby(2)], ['no failover is possible with two machines; at least 3 are needed']],
+    [[first()], ['no failover is possible with one machine; at least 3 are needed']],
   ] as const) {
     test(`${machines.length} machines are healthy, with ${notes.length} notes`, () => {
       const verdict = judge({ ...healthy, machines: [...machines] })
@@ -414,7 +416,7 @@ describe('judge', () => {
     [
       'One that may not take over yet is a note',
       { node: 'n1', voters: ['n3'], need: 1 },
-      ['n2 may not take over until it has every acknowledged commit'],
+      ['n2 cannot be promoted yet, because it may lack acknowledged commits'],
     ],
     ['That nobody may is a problem, and no note', { node: 'n1', voters: [], need: 1 }, []],
     ['Nothing is said where it cannot be read', UNKNOWN, []],
@@ -474,7 +476,7 @@ describe('judge: what machines lack of the folders', () => {
     const machines = [first({ files }), standby(2, { files })]
     assert.deepEqual(judge({ ...healthy, machines, joining: ['n4'] }).notes, [
       'n4 runs a Consul server but has not joined (yet)',
-      'no failover is possible with two machines; it takes 3',
+      'no failover is possible with two machines; at least 3 are needed',
       'n1 lacks 2 files (1 KiB) of the folder resources',
       'n2 lacks 2 files (1 KiB) of the folder resources',
     ])

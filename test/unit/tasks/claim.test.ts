@@ -83,7 +83,7 @@ describe('claims on a real Consul', { skip: noConsul }, () => {
     assert.ok(quietUntilMs - performance.now() > 14_000)
   })
 
-  test('a key that was put back from another Consul is refused', async () => {
+  test('a key that was restored from another Consul is refused', async () => {
     const subject = lockOf('restored')
     const { session, entry } = await take(subject)
     await end(subject, { session, entry, askedMs: 0, quietUntilMs: 0 })

@@ -19,7 +19,7 @@ describe('understudy lock', () => {
     [['a'], /say what to run, after --/],
     [['a', '--'], /say what to run, after --/],
     [['a', '--', ''], /say what to run, after --/],
-    [['--', 'true'], /say which lock/],
+    [['--', 'true'], /name the lock/],
     [['a', 'b', '--', 'true'], /unexpected argument b; COMMAND follows --/],
     [['a', '--surprise', '--', 'true'], /Unknown option '--surprise'/],
     [
@@ -30,15 +30,15 @@ describe('understudy lock', () => {
     [['a', '--timeout=', '--', 'true'], /--timeout takes/],
     [['a', '--ttl', '14', '--', 'true'], /--ttl takes a number of seconds from 15 to 60, not "14"/],
     [['a', '--ttl', '61', '--', 'true'], /--ttl takes/],
-    [['', '--', 'true'], /a name has up to 63/],
-    [['.a', '--', 'true'], /a name has/],
-    [['a/b', '--', 'true'], /a name has/],
-    [['..', '--', 'true'], /a name has/],
-    [['A', '--', 'true'], /a name has/],
-    [['ä', '--', 'true'], /a name has/],
-    [['a\n', '--', 'true'], /a name has/],
-    [['a'.repeat(64), '--', 'true'], /a name has/],
-    [['x'.repeat(10_000), '--', 'true'], /a name has/],
+    [['', '--', 'true'], /a name consists of up to 63/],
+    [['.a', '--', 'true'], /a name consists/],
+    [['a/b', '--', 'true'], /a name consists/],
+    [['..', '--', 'true'], /a name consists/],
+    [['A', '--', 'true'], /a name consists/],
+    [['ä', '--', 'true'], /a name consists/],
+    [['a\n', '--', 'true'], /a name consists/],
+    [['a'.repeat(64), '--', 'true'], /a name consists/],
+    [['x'.repeat(10_000), '--', 'true'], /a name consists/],
   ]
   for (const [argv, error] of errors)
     test(`wrong: ${argv.join(' ').slice(0, 60)}`, () =>
@@ -68,16 +68,16 @@ describe('understudy once', () => {
     })
   })
   const errors: readonly (readonly [argv: string[], error: RegExp])[] = [
-    [['a', '--', 'true'], /say which task/],
+    [['a', '--', 'true'], /name the task/],
     [['a', 'k', 'l', '--', 'true'], /unexpected argument l/],
     [['a', 'k'], /say what to run, after --/],
-    [['a', '', '--', 'true'], /a key is not empty/],
+    [['a', '', '--', 'true'], /the key must not be empty/],
     [['a', 'x'.repeat(10_000), '--', 'true'], /a key has up to 1024 bytes, not 10000; use a digest of it/],
     [['a', 'ü'.repeat(513), '--', 'true'], /not 1026;/],
-    [['a b', 'k', '--', 'true'], /a name has/],
-    [['--retry-unknown', 'status', 'k', '--', 'true'], /status is no name/],
-    [['status'], /say whose/],
-    [['status', 'A'], /a name has/],
+    [['a b', 'k', '--', 'true'], /a name consists/],
+    [['--retry-unknown', 'status', 'k', '--', 'true'], /a task cannot be named status/],
+    [['status'], /name the tasks to show/],
+    [['status', 'A'], /a name consists/],
     [['status', 'a', 'x'.repeat(10_000)], /a key has/],
     [['status', 'a', 'k', 'l'], /unexpected argument l/],
   ]
