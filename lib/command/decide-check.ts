@@ -16,5 +16,9 @@ export function decideCommandCheck({
         `the virtual IP command has failed ${failure.count} times since ${failure.since}: ${failure.reason}`,
       ],
     }
-  return { do: what, why, problems: what === 'nothing' ? [] : [`the virtual IP command is due: ${why}`] }
+  return {
+    do: what,
+    why,
+    problems: what === 'nothing' ? [] : [`the virtual IP command has to be called: ${why}`],
+  }
 }

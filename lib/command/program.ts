@@ -12,15 +12,15 @@ export function whyUnsafe(program: string): string | null {
   } catch {
     return 'is not there'
   }
-  if (!statSync(path).isFile()) return 'is no file'
+  if (!statSync(path).isFile()) return 'is not a file'
   if ((statSync(path).mode & 0o001) === 0) return 'is not executable by everybody (chmod 755)'
   for (const start of [program, path]) {
     for (let part = start; ; part = dirname(part)) {
       const { uid, mode } = lstatSync(part)
-      if (uid !== 0) return `can be changed by somebody else than root: ${part} does not belong to root`
+      if (uid !== 0) return `can be changed by somebody other than root: ${part} does not belong to root`
       // The mode of a link means nothing.
       if ((mode & 0o022) !== 0 && !lstatSync(part).isSymbolicLink())
-        return `can be changed by somebody else than root: others may write ${part}`
+        return `can be changed by somebody other than root: other users can write to ${part}`
       if (part === dirname(part)) break
     }
   }

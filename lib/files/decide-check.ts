@@ -92,7 +92,7 @@ export function filesProblems(report: FilesReport | null, folders: readonly Fold
 
 function ownProblem(label: string, { state, why }: Copy): string[] {
   if (why === undefined) return []
-  return [state === 'stopped' ? `the folder ${label} is stopped: ${why}` : `the folder ${label}: ${why}`]
+  return [state === 'stopped' ? `the folder ${label} is stopped: ${why}` : `in the folder ${label}: ${why}`]
 }
 
 export interface FilesCheckFacts {

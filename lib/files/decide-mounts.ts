@@ -84,7 +84,7 @@ export function mountedInside(path: string, points: readonly string[]): string[]
 /** Why a folder must stand still on this machine, or null. What cannot be seen would count as deleted. */
 export function mountProblem(label: string, { mounted, missing }: FolderMounts): string | null {
   if (mounted.length > 0)
-    return `the folder ${label} is stopped: ${named(mounted)} inside it, which is not replicated; unmount it, or mount it elsewhere`
+    return `the folder ${label} is stopped, because ${named(mounted)} inside it and what is mounted is not replicated; unmount it, or mount it elsewhere`
   if (missing.length > 0)
     return `the folder ${label} is stopped: the file system at ${missing.map(printable).join(' and ')} inside it is gone and an empty directory is in its place; put its files back there, or remove the directory if they may be deleted on the others`
   return null

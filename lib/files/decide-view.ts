@@ -43,7 +43,7 @@ export function decideView({ mountinfo, config, markers }: ViewFacts): ViewPlan 
   if (strangers.length > 0)
     return {
       do: 'pause',
-      why: `other directories than before: ${strangers.map(({ path }) => path).join(' and ')}`,
+      why: `these folders are no longer the directories that they were: ${strangers.map(({ path }) => path).join(' and ')}`,
       config: withPaused(
         config,
         strangers.map(({ id }) => id),

@@ -316,7 +316,7 @@ function nameOf(change: Change): string {
     case 'remember-markers':
       return `remember the markers of ${Object.keys(change.markers).join(' and ') || 'no folder'}`
     case 'read-anew':
-      return `read ${change.path} anew, as it is another directory than before`
+      return `read ${change.path} again from scratch, because it is not the directory that it was`
     case 'restart':
       return 'start Syncthing again, as what is mounted at or above a folder has changed'
     case 'ignores':

@@ -105,7 +105,7 @@ const elsewhereProblem = (
   view: readonly Mount[] | null,
 ): string | null =>
   view !== null && isElsewhere(path, mounts, view)
-    ? `the folder ${label} is stopped: what is mounted at or above ${printable(path)} has changed, and Syncthing is to look again; try again in half a minute`
+    ? `the folder ${label} is stopped: what is mounted at or above ${printable(path)} has changed, and Syncthing is being restarted; try again in half a minute`
     : null
 
 const pausedProblem = (label: string, paused: boolean): string | null =>

@@ -51,7 +51,7 @@ export function decideLogPeers({ node, seats, uploads, alive, setUp }: LogPeersF
   )
   const reasons = [
     begin.length > 0 ? `the log is to be sent to ${begin.map((peer) => peer.node).join(', ')}` : '',
-    end.length > 0 ? `${end.join(', ')} is no member any more` : '',
+    end.length > 0 ? `${end.join(', ')} is no longer a member` : '',
     restart.length > 0 ? `the connection to ${restart.join(', ')} is dead` : '',
   ].filter((reason) => reason !== '')
   if (reasons.length > 0) return { do: 'send', why: reasons.join('; '), begin, end, restart }

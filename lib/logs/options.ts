@@ -44,7 +44,7 @@ export function hostNamesOf(machine: string, known: readonly string[]): string[]
   if (found.length > 0) return found
   const names = [...new Set(known.map((host) => host.split('.')[0] ?? host))].sort()
   throw usageError(
-    `this machine has no log of ${machine}; it has those of ${names.join(', ') || 'no machine at all'}`,
+    `this machine has no log of ${machine}; it has logs of ${names.join(', ') || 'no machine'}`,
   )
 }
 

@@ -24,7 +24,7 @@ export async function applyUpgrade(plan: UpgradePlan, context: Context): Promise
     recordFailure(paths.upgradeFailed, explain(error), Date.now())
     throw error
   }
-  await recordHistory(context, 'upgraded', `is configured by understudy ${version}`)
+  await recordHistory(context, 'upgraded', `this machine is now configured by understudy ${version}`)
 }
 
 /** This member as a join sees it that has looked at the machine. */

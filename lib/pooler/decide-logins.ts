@@ -10,7 +10,7 @@ export interface LoginFacts {
 export function decideLogins({ found }: LoginFacts): CheckPlan {
   const problems = [...found]
     .filter(([, there]) => there === false)
-    .map(([database]) => `PgBouncer cannot ask database ${database} who may log in`)
+    .map(([database]) => `PgBouncer cannot look up logins in the database ${database}`)
   if (problems[0] === undefined) return { do: 'nothing', why: 'PgBouncer can ask for logins', problems }
   return { do: 'start', why: problems[0], problems }
 }

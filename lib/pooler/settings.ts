@@ -61,7 +61,7 @@ export function renderSettings(settings: Readonly<Record<string, string>>): stri
 /** Why this cannot be a database behind PgBouncer, in one sentence; null if it can. */
 export function databaseProblem(name: string): string | null {
   if (!/^[A-Za-z0-9_.-]{1,63}$/.test(name))
-    return `PgBouncer takes names of databases of up to 63 letters, digits, "_", "." and "-", unlike "${name}"`
+    return `a database name for PgBouncer consists of up to 63 letters, digits, "_", "." and "-"; "${name}" does not`
   if (['pgbouncer', 'repmgr', 'template0', 'template1'].includes(name))
     return `${name} cannot be a database behind PgBouncer; choose another name`
   return null

@@ -80,7 +80,7 @@ async function makeMember(plan: RejoinPlan, context: Context): Promise<void> {
   await recordHistory(
     context,
     'rejoined',
-    `follows ${plan.primary.node} again (${how}, ${Math.round(performance.now() - started)} ms)`,
+    `this machine follows ${plan.primary.node} again (${how}, ${Math.round(performance.now() - started)} ms)`,
   )
 }
 

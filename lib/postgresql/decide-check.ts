@@ -1,6 +1,6 @@
 import { currentPrimary } from '../consul/leadership.ts'
 import type { CheckPlan } from '../core/component.ts'
-import type { Failure } from '../core/decide-backoff.ts'
+import { type Failure, failedAttempts } from '../core/decide-backoff.ts'
 import { UNKNOWN } from '../core/unknown.ts'
 import { mayNeedFollow, type Replication } from './decide-follow.ts'
 import { FAILED_STARTS } from './decide-starts.ts'
@@ -66,18 +66,18 @@ export function decideRejoinCheck({
   copying: string | null
 }): CheckPlan {
   if (copying !== null) {
-    const why = `this machine copies ${copying.trim()}`
+    const why = `this machine is copying ${copying.trim()}`
     return { do: 'nothing', why, problems: [why] }
   }
   if (failure === null) return { do: 'nothing', why: 'the last rejoin did not fail', problems: [] }
-  const why = `rejoin has failed ${failure.count} times since ${failure.since}: ${failure.reason}`
+  const why = `${failedAttempts(failure, 'to rejoin')} since ${failure.since}: ${failure.reason}`
   return { do: 'nothing', why, problems: [why] }
 }
 
 /** A standby that fails to start. @param facts.failed how many starts have failed, one after the other, the running one included. */
 export function decideStartsCheck({ failed, runs }: { failed: number; runs: boolean }): CheckPlan {
   if (runs || failed < 2) return { do: 'nothing', why: 'PostgreSQL starts', problems: [] }
-  const why = `PostgreSQL has failed to start ${failed} times; after ${FAILED_STARTS} this standby is cloned anew`
+  const why = `PostgreSQL has failed to start ${failed} times; after ${FAILED_STARTS} failed starts this standby is cloned again`
   return { do: 'nothing', why, problems: [why] }
 }
 

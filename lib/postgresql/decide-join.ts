@@ -189,7 +189,7 @@ export function checkRoles({ user, password, roles, ...facts }: RoleFacts): void
   throw refuse(
     password === null
       ? `the role ${user} exists with a password that its clients know; give it with --password-file FILE, or choose another role with --user`
-      : `the role ${user} exists with another password than the one given; correct the file, or choose another role with --user`,
+      : `the role ${user} exists, but its password is not the one given; correct the file, or choose another role with --user`,
   )
 }
 

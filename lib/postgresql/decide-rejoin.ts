@@ -96,7 +96,10 @@ export function decideRejoin(facts: RejoinFacts): RejoinPlan {
     if (lineage === 'behind')
       return { do: 'clone', why: `${primary.node} no longer has the WAL that this standby needs`, primary }
     if (facts.crowded)
-      return { do: 'discard', why: 'the disk is getting full, and an earlier copy has kept what it replaced' }
+      return {
+        do: 'discard',
+        why: 'the disk is getting full, and the data that an earlier clone replaced is still there',
+      }
     return { do: 'nothing', why: 'PostgreSQL runs as a standby' }
   }
   if (down && standbySignal) return decideStopped(facts, primary)

@@ -13,7 +13,7 @@ export interface RestartFacts {
 export function decideRestartCheck({ pending, role, unit }: RestartFacts): CheckPlan {
   if (pending === UNKNOWN) return { do: 'nothing', why: 'PostgreSQL does not answer', problems: [] }
   if (pending.length === 0)
-    return { do: 'nothing', why: 'PostgreSQL has taken all its settings', problems: [] }
+    return { do: 'nothing', why: 'every setting of PostgreSQL is in effect', problems: [] }
   const first = role === 'primary' ? ', the standbys first' : ''
   const why = `PostgreSQL has to be restarted for ${pending.join(', ')}; run "systemctl restart ${unit}"${first}`
   return { do: 'nothing', why, problems: [why] }

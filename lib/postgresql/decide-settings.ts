@@ -59,7 +59,7 @@ function consequenceOf({ name, value, of }: SettingInEffect): string {
 
 function remedyFor({ name, file, of, restart, default: unset }: SettingInEffect): string {
   if (of !== undefined) return `run "alter ${of} reset ${name}"`
-  if (unset) return 'run the join of this machine again, which sets it'
+  if (unset) return 'run understudy join on this machine again, which sets it'
   const apply = `${restart ? 'restart' : 'reload'} PostgreSQL`
   if (file?.endsWith('/postgresql.auto.conf')) return `run "alter system reset ${name}" and ${apply}`
   return `remove it from ${file ?? "PostgreSQL's command line"} and ${apply}`

@@ -59,6 +59,6 @@ function strangeness(stream: Stream, { node, repmgrId, address }: StreamingMembe
   if (stream.user !== 'repmgr') return `${something}, but as the user ${stream.user}`
   // It tells its position only in its first reply, a moment after it has connected.
   if (stream.streaming && stream.replayed === null && stream.flushed !== null)
-    return `${something} and is no database: it replays nothing`
+    return `${something}, but is not a database: it replays nothing`
   return null
 }

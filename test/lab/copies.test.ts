@@ -140,7 +140,9 @@ test('a standby whose files are damaged is cloned anew by itself, and what it ha
   for (const index of PLACES.keys()) await sqlAsPostgres(lab, primary, `drop tablespace space${index}`)
   await sh(standby, `systemctl stop postgresql@17-main; rm ${DATA}/global/pg_control; touch ${DATA}/damaged`)
   await sh(standby, 'systemctl start --no-block postgresql@17-main')
-  await untilStatus(/PostgreSQL has failed to start \d times; after 5 this standby is cloned anew/)
+  await untilStatus(
+    /PostgreSQL has failed to start \d times; after 5 failed starts this standby is cloned again/,
+  )
   await waitFor(
     `${standby} is cloned anew`,
     300_000,

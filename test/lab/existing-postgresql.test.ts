@@ -157,7 +157,7 @@ test('the first machine keeps its settings, slots, rules, roles and passwords', 
     'n1',
     [...argv, '--password-file', '/root/password'],
     78,
-    /another password than the one given/,
+    /its password is not the one given/,
   )
   await sh('n1', 'echo known >/root/password')
   await mustJoin(lab, 'n1', undefined, [...argv.slice(4), '--password-file', '/root/password'])

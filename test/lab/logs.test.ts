@@ -116,7 +116,7 @@ test('who may read: root and the group systemd-journal; wrong arguments are one 
   assert.match((await as('reader', '--machine=n2')).stdout, / n2 /)
   const unknown = await logs('n1', '--machine=n9')
   assert.equal(unknown.exitCode, 64)
-  assert.equal(unknown.stderr, 'understudy logs: this machine has no log of n9; it has those of n1, n2, n3')
+  assert.equal(unknown.stderr, 'understudy logs: this machine has no log of n9; it has logs of n1, n2, n3')
   const when = await logs('n1', '--since=whenever')
   assert.equal(when.exitCode, 64)
   assert.match(when.stderr, /^understudy logs: --since takes a time such as /)

@@ -46,7 +46,11 @@ for (const suite of suites)
       await untilInSync(lab, both)
       const mounted = `mount -t tmpfs tmpfs ${ARCHIVE}; echo own > ${ARCHIVE}/own`
       assert.equal(await isDeletedAfter(mounted, 'resources', 'archive/1'), 'false')
-      await untilCheckSays(lab, 'n1', /archive is mounted inside it, which is not replicated; unmount it/)
+      await untilCheckSays(
+        lab,
+        'n1',
+        /archive is mounted inside it and what is mounted is not replicated; unmount it/,
+      )
       await sh('n1', `systemd-run --quiet --unit=user --working-directory=${ARCHIVE} sleep infinity`)
       await sh('n1', `umount --lazy ${ARCHIVE}; systemctl stop user`)
       await untilCheckSays(lab, 'n1', null)

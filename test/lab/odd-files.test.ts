@@ -50,7 +50,11 @@ test('a disk that is mounted inside a folder, and missing at the next start, del
     /the folder resources is stopped: \/opt\/manager\/resources\/archive is mounted/,
   )
   assert.equal((await files(lab, 'n1', ['put', '/etc/hostname', `${ARCHIVE}/x`])).exitCode, 69)
-  await untilCheckSays(lab, 'n1', /archive is mounted inside it, which is not replicated; unmount it/)
+  await untilCheckSays(
+    lab,
+    'n1',
+    /archive is mounted inside it and what is mounted is not replicated; unmount it/,
+  )
   assert.equal(await isPaused('n1'), 'true')
   assert.equal(await inArchive('n2'), '1 2 3')
   // It is not confirmed by a machine that does not take part; the others go on.
@@ -169,7 +173,7 @@ test('a name in decomposed Unicode stays what its writer chose, is not confirmed
   await untilCheckSays(
     lab,
     'n1',
-    /the folder resources: .*item is not in the correct UTF8 normalization form/,
+    /in the folder resources: .*item is not in the correct UTF8 normalization form/,
   )
   assert.equal(await sh('n1', `cd ${RESOURCES}; ls -d Pr* Gr*`), `Gro\u0308\u00dfe\n${nfd}`)
   await sh('n1', `cd ${RESOURCES}; rm -r Pru* Gro*`)
@@ -205,7 +209,7 @@ test('what cannot be replicated is named by the check, on one line, and put and 
   )
   // Syncthing's watcher passes over a name that is not UTF-8: a scan finds it, the hourly one or this.
   assert.equal((await files(lab, 'n1', ['wait', '--folder', 'resources', '--timeout', '10'])).exitCode, 1)
-  await untilCheckSays(lab, 'n1', /the folder resources: bad.\\nname: .*UTF8/)
+  await untilCheckSays(lab, 'n1', /in the folder resources: bad.\\nname: .*UTF8/)
   await untilCheckSays(
     lab,
     'n1',

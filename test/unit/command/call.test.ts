@@ -46,12 +46,12 @@ describe('the virtual IP command', () => {
 describe('who may change the virtual IP command', rootOnly, () => {
   test('nobody but root', () => assert.equal(whyUnsafe(program('good', '')), null))
   test('it is not there', () => assert.equal(whyUnsafe(`${directory}/absent`), 'is not there'))
-  test('it is a directory', () => assert.equal(whyUnsafe(directory), 'is no file'))
+  test('it is a directory', () => assert.equal(whyUnsafe(directory), 'is not a file'))
   test('only root may run it', () =>
     assert.match(whyUnsafe(program('closed', '', 0o700)) ?? '', /not executable by everybody \(chmod 755\)/))
   for (const mode of [0o775, 0o757])
     test(`others may write it: ${mode.toString(8)}`, () =>
-      assert.match(whyUnsafe(program('open', '', mode)) ?? '', /others may write .*\/open$/))
+      assert.match(whyUnsafe(program('open', '', mode)) ?? '', /other users can write to .*\/open$/))
   test('it belongs to somebody else', () => {
     const path = program('foreign', '')
     chownSync(path, 65534, 65534)
@@ -60,7 +60,10 @@ describe('who may change the virtual IP command', rootOnly, () => {
   test('others may write the directory above it', () => {
     mkdirSync(`${directory}/open-directory`)
     chmodSync(`${directory}/open-directory`, 0o777)
-    assert.match(whyUnsafe(program('open-directory/x', '')) ?? '', /others may write .*\/open-directory$/)
+    assert.match(
+      whyUnsafe(program('open-directory/x', '')) ?? '',
+      /other users can write to .*\/open-directory$/,
+    )
   })
   test('a link does not hide that', () => {
     symlinkSync(program('open-directory/y', ''), `${directory}/link`)

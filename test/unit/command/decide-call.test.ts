@@ -76,7 +76,7 @@ test('the periodic check names a command that fails, and one that is due', () =>
   assert.deepEqual(decideCommandCheck({ ...base, done: null, failure: null }), {
     do: 'call',
     why,
-    problems: ['the virtual IP command is due: n1 is the primary'],
+    problems: ['the virtual IP command has to be called: n1 is the primary'],
   })
   assert.deepEqual(decideCommandCheck({ ...base, done: null, failure }).problems, [
     'the virtual IP command has failed 3 times since 2026-01-01T00:00:00Z: no route',

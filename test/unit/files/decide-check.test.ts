@@ -154,19 +154,19 @@ describe('files-check: what a person has to correct', () => {
       'A file cannot be written',
       report,
       withHere({ state: 'failing', files: 1, bytes: 700, why: 'a/b: permission denied' }),
-      ['the folder resources: a/b: permission denied'],
+      ['in the folder resources: a/b: permission denied'],
     ],
     [
       'A file cannot be read, and there is no report since the boot',
       null,
       withHere({ state: 'failing', files: 0, bytes: 0, why: 'a/b: permission denied' }),
-      ['the folder resources: a/b: permission denied'],
+      ['in the folder resources: a/b: permission denied'],
     ],
     [
       'Changes are not watched, although all is there',
       report,
       withHere({ ...inSync, why: 'changes are not watched: too many files' }),
-      ['the folder resources: changes are not watched: too many files'],
+      ['in the folder resources: changes are not watched: too many files'],
     ],
     ['To be behind is no problem', report, withHere({ state: 'behind', files: 3, bytes: 700 }), []],
     [
@@ -196,7 +196,7 @@ describe('files-check: what a person has to correct', () => {
       [
         'no room',
         'the folder resources is stopped: x',
-        'the folder other: y',
+        'in the folder other: y',
         'the folder resources has 2 conflict files',
       ],
     ],

@@ -129,7 +129,7 @@ const inside = (mounted: readonly string[], missing: readonly string[] = []) => 
 const pauses: Change = { what: 'change-folder', id: 'files-1', values: { paused: true } }
 const pausedConfig = { ...config, folders: [{ ...sharedAs('files', FILES), paused: true }] }
 const IS_MOUNTED =
-  'the folder files is stopped: /srv/files/disk is mounted inside it, which is not replicated; unmount it, or mount it elsewhere'
+  'the folder files is stopped, because /srv/files/disk is mounted inside it and what is mounted is not replicated; unmount it, or mount it elsewhere'
 const IS_GONE =
   'the folder files is stopped: the file system at /srv/files/disk inside it is gone and an empty directory is in its place; put its files back there, or remove the directory if they may be deleted on the others'
 
@@ -254,12 +254,12 @@ const strangers: readonly Case<SyncthingFacts, SyncthingPlan>[] = [
   [
     'Another directory is in the place of a folder, which stands still: it is read anew',
     { markers: strange, syncthing: pausedConfig },
-    configure('read /srv/files anew', [readAnew]),
+    configure('read /srv/files again from scratch', [readAnew]),
   ],
   [
     'The folder does not stand still: Syncthing forgets only one that does',
     { markers: strange },
-    configure('change paused of files-1, read /srv/files anew', [pauses, readAnew]),
+    configure('change paused of files-1, read /srv/files again from scratch', [pauses, readAnew]),
   ],
   [
     'It was read anew: it goes on',

@@ -73,7 +73,7 @@ const cases: readonly Case<LogPeersFacts, LogPeersPlan>[] = [
   [
     'a member that has left',
     { seats: seatsOf(1, 2) },
-    { do: 'send', why: 'n3 is no member any more', ...none, end: ['n3'] },
+    { do: 'send', why: 'n3 is no longer a member', ...none, end: ['n3'] },
   ],
   [
     'n2 is alive, and has nothing of the last minute',
@@ -95,7 +95,7 @@ const cases: readonly Case<LogPeersFacts, LogPeersPlan>[] = [
     { seats: seatsOf(1, 2, 4), uploads: { n2: upload(2, STALLED_MS + 1), n3: upload(3) } },
     {
       do: 'send',
-      why: 'the log is to be sent to n4; n3 is no member any more; the connection to n2 is dead',
+      why: 'the log is to be sent to n4; n3 is no longer a member; the connection to n2 is dead',
       begin: [to(4)],
       end: ['n3'],
       restart: ['n2'],

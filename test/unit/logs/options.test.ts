@@ -36,7 +36,7 @@ describe('understudy logs', () => {
     assert.deepEqual(hostNamesOf('n1', known), ['n1.example.org', 'n1'])
     assert.deepEqual(hostNamesOf('n1.example.org', known), ['n1.example.org'])
     assert.throws(() => hostNamesOf('n3', known), {
-      message: 'this machine has no log of n3; it has those of n1, n10, n2',
+      message: 'this machine has no log of n3; it has logs of n1, n10, n2',
       exitCode: 64,
     })
   })

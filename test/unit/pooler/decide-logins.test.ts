@@ -5,7 +5,7 @@ import { decideLogins, type LoginFacts } from '../../../lib/pooler/decide-logins
 import { type Case, table } from '../support/table.ts'
 
 const base: LoginFacts = { found: new Map([['manager', true]]) }
-const why = 'PgBouncer cannot ask database orders who may log in'
+const why = 'PgBouncer cannot look up logins in the database orders'
 const can = { do: 'nothing', why: 'PgBouncer can ask for logins', problems: [] } as const
 const cases: readonly Case<LoginFacts, CheckPlan>[] = [
   ['All is well', {}, can],

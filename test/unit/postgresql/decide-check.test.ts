@@ -148,7 +148,7 @@ const failure = {
   last: '2026-03-01T11:00:00.000Z',
   reason: 'no space left',
 }
-const failed = 'rejoin has failed 3 times since 2026-03-01T10:00:00.000Z: no space left'
+const failed = '3 attempts to rejoin have failed since 2026-03-01T10:00:00.000Z: no space left'
 describe('the check of rejoin', () =>
   table<Parameters<typeof decideRejoinCheck>[0], CheckPlan>(
     decideRejoinCheck,
@@ -160,14 +160,15 @@ describe('the check of rejoin', () =>
         'A copy is being made, after one that failed',
         { failure, copying: 'n1: 1 GiB of 4 GiB (25 %)\n' },
         {
-          ...{ do: 'nothing', why: 'this machine copies n1: 1 GiB of 4 GiB (25 %)' },
-          problems: ['this machine copies n1: 1 GiB of 4 GiB (25 %)'],
+          ...{ do: 'nothing', why: 'this machine is copying n1: 1 GiB of 4 GiB (25 %)' },
+          problems: ['this machine is copying n1: 1 GiB of 4 GiB (25 %)'],
         },
       ],
     ],
   ))
 
-const doesNotStart = 'PostgreSQL has failed to start 3 times; after 5 this standby is cloned anew'
+const doesNotStart =
+  'PostgreSQL has failed to start 3 times; after 5 failed starts this standby is cloned again'
 describe('the check of starts', () =>
   table<Parameters<typeof decideStartsCheck>[0], CheckPlan>(decideStartsCheck, { failed: 3, runs: false }, [
     ['Starts fail', {}, { do: 'nothing', why: doesNotStart, problems: [doesNotStart] }],

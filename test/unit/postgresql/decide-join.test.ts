@@ -184,7 +184,7 @@ describe('join: roles that exist', () => {
   for (const [caption, change] of good) test(caption, () => checkRoles({ ...base, ...change }))
   const bad: readonly (readonly [caption: string, change: Partial<RoleFacts>, message: RegExp])[] = [
     ['a password', { roles: app(MD5) }, /role app exists with a password .* --password-file FILE/],
-    ['another password', { roles: app(MD5), password: 'other' }, /another password than the one given/],
+    ['another password', { roles: app(MD5), password: 'other' }, /its password is not the one given/],
     ['no login', { roles: app(null, false) }, /role app exists and may not log in/],
     ['repmgr as a role', { roles: ours.slice(0, 1) }, /there is a role repmgr, and/],
     ['repmgr as a database', { repmgrDatabase: true }, /there is a database repmgr, and/],

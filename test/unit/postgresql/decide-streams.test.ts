@@ -39,7 +39,7 @@ const cases: readonly (readonly [caption: string, difference: Partial<Stream>, w
   [
     'a receiver that borrows slot and name and is no database',
     { replayed: null },
-    'something at 10.77.0.12 streams as n2 and is no database: it replays nothing',
+    'something at 10.77.0.12 streams as n2, but is not a database: it replays nothing',
   ],
 ]
 
