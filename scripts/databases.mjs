@@ -30,7 +30,7 @@ Exit codes:
   64  wrong arguments; nothing was changed
   78  not a member, or not root; nothing was changed
   69  Consul does not answer
-  75  other machines kept changing the same; try again
+  75  other machines kept changing the same settings; try again
 
 Examples:
   understudy databases add reports

@@ -15,10 +15,11 @@ const help = `understudy join: make this machine a member of a cluster
 Settings of the cluster, only for the first machine:
   --virtual-ip none  a cluster without a virtual IP, for a network without VRRP: it needs no keepalived
   --virtual-ip-command PROGRAM
-                     called on every member when the primary changes, as keepalived calls its notify script
+                     a program that every member calls when the primary changes, with the arguments of a keepalived
+                     notify script
   --network NETWORK  network of the members, such as 10.77.0.0/24 (default: that of the virtual IP; without one, that
                      of this machine's address)
-  --database NAME    database of the application (default: app); can be repeated: all are behind PgBouncer
+  --database NAME    database of the application (default: app); can be repeated; PgBouncer serves all of them
   --user NAME        owner of that database (default: app)
   --password-file FILE
                      the password of that user, in the first line: for a role that exists and keeps it
@@ -29,7 +30,7 @@ Settings of the cluster, only for the first machine:
                      strict: like quorum, and commits wait for as long as there is no standby
                      async: a commit never waits for a standby
 
-Settings of the cluster that a joining machine may have otherwise:
+Settings that a joining machine may override:
   --copy-rate RATE   copy the primary no faster than RATE a second, such as 50M (32k to 1024M; default: no limit): on
                      the first machine for every copy that the cluster makes, on another one for its own join
 

@@ -7,16 +7,16 @@ const help = `understudy lock: run a command on one machine of the cluster at a 
 
   understudy lock NAME [--timeout SECONDS] [--ttl SECONDS] -- COMMAND...
 
-COMMAND runs while this machine holds the lock NAME, with this directory, environment, input and output. Where the lock
-cannot be confirmed any more, COMMAND is killed before another machine can get the lock, with everything that it has
-started, in whatever session. When it ends, what it has left running is killed as well.
+COMMAND runs while this machine holds the lock NAME, with this directory, environment, input and output. If the lock can
+no longer be confirmed, COMMAND and everything it started are killed before another machine can get the lock. When
+COMMAND ends, whatever it left running is killed as well.
 
 UNDERSTUDY_LOCK_EPOCH in its environment is a number that grows with every holder: whatever COMMAND writes to should
-refuse a lower one than it has seen. A machine that was paused may go on for a moment when it thaws.
+refuse an epoch lower than the highest it has seen. A machine that was paused may go on for a moment when it thaws.
 
-  --timeout SECONDS  wait so long for the lock (default: 0, and up to 86400)
-  --ttl SECONDS      how long the lock stays free when its holder was lost, 15 to 60 (default: 15). A longer one also
-                     leaves COMMAND more time while Consul does not answer
+  --timeout SECONDS  wait up to SECONDS for the lock (default: 0, at most 86400)
+  --ttl SECONDS      how long nobody can take the lock after its holder was lost, 15 to 60 (default: 15). A longer one
+                     also leaves COMMAND more time while Consul does not answer
   --help             print this text
 
 It needs root. COMMAND becomes another user with runuser(1).
@@ -28,7 +28,7 @@ Exit codes:
   78   not a member, or not root; nothing was run
   127  COMMAND does not exist; nothing was run
   137  COMMAND was killed, because the lock was lost or could not be confirmed
-  Otherwise that of COMMAND; 128 and the number of the signal if one has ended it.
+  Otherwise the exit code of COMMAND, or 128 plus the number of the signal that ended it.
 
 Examples:
   understudy lock nightly -- /usr/local/bin/nightly-report

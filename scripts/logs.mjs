@@ -21,8 +21,8 @@ can be read when it is gone. What PostgreSQL writes into its log file is in the 
   --unit UNIT, -u      only this unit, such as postgresql@17-main or consul
   --since TIME, -S     from this time on, such as "10 min ago" or "2026-11-27 03:00" (default: the last 100 lines)
   --lines N, -n        the last N lines
-  --follow, -f         go on with new lines as they arrive
-  --json               one JSON object a line, as journalctl -o json prints it
+  --follow, -f         keep printing new lines as they arrive
+  --json               one JSON object per line, as journalctl -o json prints it
   --help               print this text
 
 Run it as root, or as a user of the group systemd-journal. journalctl -m reads the same journals with all of journalctl's

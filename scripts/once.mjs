@@ -13,18 +13,19 @@ const help = `understudy once: run a task at most once in the cluster
   understudy once NAME KEY [--retry-unknown] -- COMMAND...
   understudy once status NAME [KEY] [--json]               what became of the tasks of this name
 
-COMMAND runs if no machine has started a task with this NAME and KEY before. It ends as:
+COMMAND runs if no machine has started a task with this NAME and KEY before. Its outcome is one of:
 
   done     its exit code was 0
-  failed   its exit code was another
+  failed   its exit code was not 0
   unknown  its machine or its claim was lost while it ran: it may have done everything, nothing, or a part
 
-Neither is run again. An unknown one is, with --retry-unknown: look first what it has done. Everything else is as with
-understudy lock: directory, environment, input, output, UNDERSTUDY_LOCK_EPOCH, and that all of it is killed where its
-claim is lost.
+None of them is run again, except that --retry-unknown runs an unknown task again. First find out what it has done.
+Everything else is as with understudy lock: directory, environment, input, output, UNDERSTUDY_LOCK_EPOCH, and that all
+of it is killed if its claim is lost.
 
 NAME has up to 63 of a-z, 0-9, ".", "_" and "-"; KEY has up to 1024 bytes of anything. A task that is done or failed is
-forgotten after 30 days, or when there are more than 100000: after that it would be run again. An unknown one never is.
+forgotten after 30 days, or when there are more than 100000: after that it would be run again. An unknown task is never
+forgotten.
 
   --retry-unknown  run it again if its outcome is unknown
   --json           print the state as one JSON object

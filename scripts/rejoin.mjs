@@ -1,22 +1,22 @@
 #!/usr/bin/env zx
-// understudy rejoin: replaces the data of a standby by a new copy of the primary. The work itself is that of the handler `rejoin`.
+// understudy rejoin: replaces the data of this standby with a new copy of the primary. The work itself is that of the handler `rejoin`.
 import { parseArguments, runCommand } from '#lib/core/arguments'
 import { usageError } from '#lib/core/errors'
 import { requireRoot } from '#lib/core/root'
 import { requireSettings } from '#lib/core/settings'
 import { askForClone, followClone } from '#lib/postgresql/clone-by-hand'
 
-const help = `understudy rejoin: replace the data of this standby by a new copy of the primary
+const help = `understudy rejoin: replace the data of this standby with a new copy of the primary
 
   understudy rejoin --clone
 
   --clone   stop PostgreSQL on this machine, copy the primary, and start PostgreSQL as a standby of it
   --help    show this text
 
-Run it as root on a standby whose data is damaged, or no longer trusted. It asks no questions. It refuses on the primary,
-without a primary, and where the primary has less than what was confirmed. PostgreSQL does not run on this machine until
-the copy is complete. What it had is kept in main.outgoing, beside the data directory, until less than a fifth of the
-disk is free or the next copy is complete. With tablespaces it is removed when the copy is in place.
+Run it as root on a standby whose data is damaged, or no longer trusted. It asks no questions. It refuses if this
+machine is the primary, if there is no primary, or if the primary lacks confirmed commits. PostgreSQL does not run on
+this machine until the copy is complete. The old data is kept in main.outgoing, beside the data directory, until less
+than a fifth of the disk is free or the next copy is complete. With tablespaces it is removed when the copy is in place.
 
 The copy is made in the background: if this command is interrupted, it goes on, also after a power cut. A copy that fails
 is tried again by itself, and the check of this machine says why.
@@ -50,11 +50,11 @@ async function main(argv) {
     options: { clone: { type: 'boolean', default: false } },
   })
   if (!values.clone)
-    throw usageError('say --clone to replace the data of this machine; see understudy rejoin --help')
+    throw usageError('give --clone to replace the data of this machine; see understudy rejoin --help')
   requireRoot()
   const settings = requireSettings()
   const primary = await askForClone(settings)
-  stdout.write(`${settings.node} copies ${primary}.\n`)
+  stdout.write(`${settings.node} is copying ${primary}.\n`)
   try {
     await followClone(settings, tell)
   } finally {

@@ -20,12 +20,12 @@ const help = `understudy: one primary, the others ready to take over
   understudy join --virtual-ip ADDRESS/PREFIX     start a cluster on this machine
   understudy join --consul-join ADDRESS[,...]     join the cluster that ADDRESS is a member of
   understudy status [--json] [--watch]            show the cluster as this machine sees it
-  understudy rejoin --clone                       replace the data of this standby by a new copy of the primary
+  understudy rejoin --clone                       replace the data of this standby with a new copy of the primary
 
   understudy databases list|add|remove|set        choose what is behind PgBouncer, and its settings
   understudy folders list|add|remove              choose the directories that have the same files on every machine
   understudy files put|wait                       confirm that files have reached the other machines
-  understudy logs [--machine NAME] [--follow]     read the logs of every machine, also of one that is gone
+  understudy logs [--machine NAME] [--follow]     read the logs of every machine, even of one that is gone
 
   understudy lock NAME -- COMMAND                 run a command on one machine at a time
   understudy once NAME KEY -- COMMAND             run a task at most once in the cluster

@@ -247,7 +247,7 @@ const filesErrors: readonly (readonly [args: readonly string[], error: RegExp])[
     ['folders'],
     /^understudy folders: run understudy folders add, remove or list; see understudy folders --help$/,
   ],
-  [['rejoin'], /^understudy rejoin: say --clone to replace the data of this machine;/],
+  [['rejoin'], /^understudy rejoin: give --clone to replace the data of this machine;/],
   [['rejoin', '--clone', 'n2'], /Unexpected argument 'n2'/],
   [['rejoin', '--copy'], /Unknown option '--copy'/],
   [['folders', 'rename'], /run understudy folders add, remove or list, not rename;/],

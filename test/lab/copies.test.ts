@@ -89,7 +89,7 @@ test('a standby is replaced by hand by a copy of the primary, which is never rep
   const { primary, standby } = await roles()
   for (const [machine, args, code, says] of [
     [primary, ['--clone'], 78, /this machine is the primary/],
-    [standby, [], 64, /say --clone/],
+    [standby, [], 64, /give --clone/],
   ] as const) {
     const { exitCode, stderr } = await rejoinByHand(machine, ...args)
     assert.equal(exitCode, code, stderr)
