@@ -12,7 +12,7 @@ import { applyFilesGate, observeFilesGate } from '../lib/files/gate.ts'
 main({
   name: 'files-gate',
   help: `files-gate [--dry-run]
-Pauses the replicated folders in which something is mounted, or was when we looked last. Called by ExecStartPre in
+Pauses the replicated folders in which something is mounted, or was at the last look. Called by ExecStartPre in
 understudy-syncthing.service.`,
   timeoutMs: 30_000,
   unjoined: EXIT.ok,

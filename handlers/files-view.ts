@@ -12,8 +12,8 @@ import { applyView, observeView } from '../lib/files/view.ts'
 main({
   name: 'files-view',
   help: `files-view [--dry-run]
-Detaches from Syncthing's mount namespace all that its folders are not on, and pauses folders that are other directories
-than before. Called by files-start in understudy-syncthing.service.`,
+Unmounts everything from Syncthing's mount namespace that its folders do not need, and pauses folders whose directory
+was replaced. Called by files-start in understudy-syncthing.service.`,
   timeoutMs: 30_000,
   unjoined: EXIT.ok,
   parse: noArguments,

@@ -13,8 +13,8 @@ const { name, observe, decide, apply } = logPeers
 main({
   name,
   help: `log-peers [--dry-run]
-Has the log of this machine sent to every other member. Called by understudy-log-peers.service, which the watch on
-seats and the periodic check start.`,
+Sets up the sending of this machine's log to every other member. Called by understudy-log-peers.service, which the watch
+on seats and the periodic check start.`,
   timeoutMs: 60_000,
   parse: noArguments,
   observe,

@@ -2,7 +2,7 @@
 # https://www.postgresql.org/docs/current/protocol-message-formats.html
 use strict;
 
-# Who goes away while it is asked is no reason to die.
+# A peer that goes away while it is asked must not kill us.
 $SIG{PIPE} = 'IGNORE';
 
 # Not as constants of Perl, whose module takes as long to load as everything else here.

@@ -1,6 +1,7 @@
 #!/usr/bin/perl
-# Called by: Consul's service check `postgresql` every 1.5 s, as consul. The lock of the primary hangs on it. A login costs PostgreSQL more
-# than everything else here, so it is only tried where anything may be wrong (docs/adr/0045-what-was-in-order-is-asked-again.md).
+# Called by: Consul's service check `postgresql` every 1.5 s, as consul. The lock of the primary depends on its result. A login costs
+# PostgreSQL more than everything else here, so it is only tried where anything may be wrong
+# (docs/adr/0045-what-was-in-order-is-asked-again.md).
 # argv: the database's unit, its data directory, --port=N. stdout: constant while nothing changes.
 # Exit codes, as Consul understands them: 0 passing, 1 warning: it is being restarted in place, 2 critical.
 use strict;
@@ -34,9 +35,9 @@ my $free = free();
 end(2, "the disk of $data is full") if defined $free and $free < $ROOM;
 end(0, 'PostgreSQL accepts connections');
 
-# Is the postmaster asleep, as mostly, are its processes those of the last login, has it logged nothing since, and does nobody wait for it?
-# After a crash it has other processes, and at a shutdown fewer. What it is told to do it logs, unless its log is elsewhere. Where someone
-# waits, it may hang: repmgrd comes every second.
+# Is everything as at the last login? The postmaster sleeps, its processes are the same, it has logged nothing, and no connection waits.
+# After a crash it has other processes, and at a shutdown fewer. What it is told to do it logs, unless its log is elsewhere. Where a
+# connection waits, it may hang: repmgrd comes every second.
 sub is_as_seen {
   my ($since, $logged, @processes) = split ' ', text($seen);
   my ($postmaster, %started) = ($processes[0], @processes);

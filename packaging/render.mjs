@@ -151,7 +151,7 @@ ${all(components, ({ users }) => users)
   systemd-tmpfiles --create understudy.conf
   if [ -d /run/systemd/system ]; then
     systemctl daemon-reload
-    # A member is configured as this package wants it. Whether that ends well, the check of the machine says.
+    # Configures a member as this package needs. The periodic check reports whether that succeeded.
     systemctl start --no-block understudy-upgrade.service || true
   fi
 elif [ "$1" = triggered ] && [ -d /run/systemd/system ]; then

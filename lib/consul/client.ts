@@ -13,7 +13,7 @@ const TIMEOUT_MS = 2000
 /** Where every agent of ours answers, on loopback. */
 export const HTTP_PORT = 8500
 
-/** Whether `quick-check` may ask the same, must not, or has been told already. */
+/** How a request is remembered for `quick-check`: it may be repeated (ask), must not be (none), or was remembered already (kept). */
 type Question = 'ask' | 'none' | 'kept'
 
 /** A health check of the catalogue. */

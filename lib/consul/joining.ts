@@ -90,7 +90,7 @@ export interface Joining {
   readonly options: JoinOptions
   readonly machine: MachineFacts
   readonly placement: Placement
-  /** Leads into the cluster: for the steps this machine's own, for the looks of a joiner maybe a temporary one. */
+  /** Leads into the cluster. In the steps it is this machine's own agent; while a joiner looks, it may be a temporary one. */
   readonly consul: Consul
   /** What keeps the cluster's Consul apart from others; null on the first machine. */
   readonly realm: Realm | null

@@ -102,7 +102,10 @@ export const consul: Component<Context, Joining> = /* @__PURE__ */ describe(() =
       holds: 'how often and why the machine could not be configured after an upgrade of the package',
     },
     { path: consulPaths.members, holds: 'a link to the next' },
-    { path: consulPaths.memberList, holds: 'the addresses of the other members, which `check` keeps up' },
+    {
+      path: consulPaths.memberList,
+      holds: 'the addresses of the other members, which `check` keeps up to date',
+    },
     { path: paths.questions, holds: 'what the last run of `check` has asked, if nothing was to do' },
     { path: paths.answers, holds: 'the answers that `quick-check` compares with' },
     { path: '/run/understudy/check/silent-UNIT.json', holds: 'since when a daemon has not answered' },
@@ -123,7 +126,7 @@ export const consul: Component<Context, Joining> = /* @__PURE__ */ describe(() =
       name: 'quick-check',
       user: 'consul',
       calledBy: 'the check `understudy`, every 15 s',
-      does: 'runs `check`, unless all of its questions have the same answers as when nothing was to do',
+      does: 'runs `check`, unless its last run found nothing to do and all questions of that run still have the same answers',
     },
     {
       name: 'lead-changed',

@@ -11,7 +11,7 @@ export interface Realm {
   serverPort: number
 }
 
-/** Of a Consul that is told nothing, and of clusters from before they had a realm of their own. */
+/** Consul's defaults, and those of clusters founded before each had a realm of its own. */
 export const DEFAULT_REALM: Realm = { datacenter: 'dc1', serverPort: 8300 }
 
 /** The servers of a new cluster listen at one of these ports, which hardly anything else uses. */

@@ -29,7 +29,7 @@ function fail(command: string, error: unknown): never {
   process.exit(error instanceof UnderstudyError ? error.exitCode : EXIT.failed)
 }
 
-/** From now on a reader that has seen enough (head), or is lost, does not end the work halfway; any other failed write does. */
+/** From now on, a reader that goes away (head, a lost terminal) does not end the work; any other failed write does. */
 export function outliveReaders(command: string): void {
   for (const stream of [process.stdout, process.stderr])
     stream.on('error', (error) => {

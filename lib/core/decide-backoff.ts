@@ -1,4 +1,4 @@
-/** A work that has failed again and again. */
+/** An attempt that has failed, perhaps repeatedly. */
 export interface Failure {
   count: number
   /** ISO times of the first and the last of these failures. */

@@ -1,7 +1,7 @@
 import { EXIT, explain, UnderstudyError } from './errors.ts'
 import { UNKNOWN, type Unknown } from './unknown.ts'
 
-/** What came of one read: a value, or the reason why there is none. */
+/** The result of one read: a value, or the reason why there is none. */
 export type Reading<T> = { value: T } | { why: string }
 
 /** Reads within a deadline. Never throws: a status shows the rest, and says why this is missing. */

@@ -6,7 +6,7 @@ import { sinceBootMs } from './uptime.ts'
 
 /** Queueing a job takes some milliseconds; a busy systemd may take seconds. */
 const QUEUE_MS = 10_000
-/** The same for a question to systemd. */
+/** systemd answers a question in milliseconds; a busy one may take seconds. */
 const ASK_MS = 10_000
 
 /** Asks systemd to start or restart a unit and does not wait for it. A unit that runs already is not started again. */

@@ -231,7 +231,7 @@ function decideFolders(
         )
         continue
       }
-      // As paused as it is where it must stand still: that is not decided here.
+      // Whether the folder is paused is decided elsewhere; keep it as it is.
       const stands =
         problemInside(label, has.path, facts.mounts) !== null ||
         facts.elsewhere.has(has.path) ||

@@ -101,7 +101,10 @@ export const files: Component<Context, Joining> = /* @__PURE__ */ describe(() =>
     { path: filesPaths.away, holds: 'machines that the check found without a connection, and since when' },
     { path: filesPaths.home, holds: "Syncthing's keys, configuration and database" },
     { path: filesPaths.mounts, holds: 'mount points that `files` has found inside folders' },
-    { path: filesPaths.markers, holds: "when the folders' markers were made, to tell another directory by" },
+    {
+      path: filesPaths.markers,
+      holds: "when each folder's marker was made, to recognise a replaced directory",
+    },
     { path: filesPaths.view, holds: "what is mounted in Syncthing's namespace" },
   ],
   ports: [
@@ -125,7 +128,7 @@ export const files: Component<Context, Joining> = /* @__PURE__ */ describe(() =>
       name: 'files-view',
       user: 'root',
       calledBy: '`files-start` in understudy-syncthing.service',
-      does: "detaches from Syncthing's mount namespace all that its folders are not on, and pauses those that are other directories than before",
+      does: "unmounts everything from Syncthing's mount namespace that its folders do not need, and pauses folders whose directory was replaced",
     },
     {
       name: 'files-start',

@@ -49,7 +49,7 @@ export const logs: Component<Context, Joining> = /* @__PURE__ */ describe(() => 
       name: 'log-peers',
       user: 'root',
       calledBy: 'understudy-log-peers.service; join',
-      does: 'has the log of this machine sent to every other member',
+      does: "sets up the sending of this machine's log to every other member",
     },
   ],
   daemons: [logsUnits.receiver, logsUnits.postgresql, logsUnits.limit],

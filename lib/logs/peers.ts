@@ -4,7 +4,7 @@ import { applyLogPeers } from './apply-peers.ts'
 import { decideLogPeers, type LogPeersFacts, type LogPeersPlan } from './decide-peers.ts'
 import { observeLogPeers } from './observe-peers.ts'
 
-/** Has the log of this machine sent to every other member. */
+/** Sets up the sending of this machine's log to every other member. */
 export const logPeers: Reconciler<Context, LogPeersFacts, LogPeersPlan> = {
   name: 'log-peers',
   observe: observeLogPeers,

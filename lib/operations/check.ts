@@ -83,8 +83,8 @@ async function reportOwn(lines: readonly CheckLine<Context>[], context: Context)
 }
 
 /**
- * As `database-check` does every 1.5 s: where a hung disk stops that one, the watchdog must not end the agent. Neither empties nor
- * makes the file, which belongs to the user consul whoever runs this.
+ * `database-check` does the same every 1.5 s. If a hung disk stops it, the watchdog must not kill the agent. The file keeps its owner,
+ * consul, whoever runs this.
  */
 function writeHeartbeat(): void {
   try {

@@ -68,7 +68,7 @@ tcp_keepalive = 1
 tcp_keepidle = 1
 tcp_keepintvl = 1
 tcp_keepcnt = 2
-;; A client that reads slowly is no dead one, but this would end both. Who waits for a dead primary is ended when there is another.
+;; A client that reads slowly is not dead, but this would disconnect both kinds. Who waits for a dead primary is ended when there is another.
 tcp_user_timeout = 0
 ignore_startup_parameters = extra_float_digits
 ${tracks ? TRACKED : ''}

@@ -11,9 +11,9 @@ import { setAndReload } from './setting.ts'
 export const TAKE_OVER_MS = 1000
 /** How long standbys are made to answer, so that commits are let go: it takes milliseconds, and later they answer by themselves. */
 const RELEASE_MS = 200
-/** How often is looked meanwhile: clients are held all the time. */
+/** Between two looks meanwhile: short, because clients are held all the time. */
 const LOOK_AGAIN_MS = 2
-/** Longer than all of the above together. */
+/** The deadline of the second session: longer than taking a setting over, letting commits go and looking again take together. */
 const PROBE_MS = 10_000
 
 /** Writes WAL, and needs no table. */

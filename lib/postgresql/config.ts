@@ -68,7 +68,7 @@ wal_retrieve_retry_interval = '100ms'
 tcp_keepalives_idle = 1
 tcp_keepalives_interval = 1
 tcp_keepalives_count = 3
-# A client that reads slowly is no dead one, but this would end both. Members set it on their own side.
+# A client that reads slowly is not dead, but this would disconnect both kinds. Members set it on their own side.
 tcp_user_timeout = 0
 `
 }
@@ -98,7 +98,7 @@ export const includeLines = (): string[] => ["include_if_exists = 'conf.d/unders
 
 /**
  * Lines for the beginning of pg_hba.conf: local handlers log in as their system user, our roles and the application's with a password.
- * They name roles, so that nobody else's rule is in their shadow.
+ * They name roles, so that they hide no rule of the operator.
  */
 export const hbaLines = (network: string, user: string): string[] => [
   'local all postgres peer',

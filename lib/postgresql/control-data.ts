@@ -2,7 +2,7 @@ import { stdoutOf } from '../core/exec.ts'
 import { execQuick } from '../core/exec-quick.ts'
 import { postgresqlPaths } from './manifest.ts'
 
-/** A small file, which a disk that hangs must not let a start wait for for ever. */
+/** It reads a small file; without a deadline, a disk that hangs would block the start for ever. */
 const READ_MS = 10_000
 
 /** What pg_controldata prints in English of the data directory. It works on a stopped server. @throws where it cannot be read. */

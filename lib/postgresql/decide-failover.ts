@@ -32,7 +32,7 @@ export interface Testimony {
   primaryDatabase: ProbedDatabase | Unknown
   /** How long it has not answered; 0 if it has. */
   silentMs: number
-  /** It has told this run before that it is alive. */
+  /** It has answered during this run. */
   hasAnswered: boolean
 }
 
@@ -114,8 +114,8 @@ const STOP_OTHERS_MS = 2000
 export const TAKE_BACK_MS = 5000
 
 /**
- * The same for a primary that serves without its lock: its commits wait for standbys, its database answers, and no check of it has
- * failed. Its Consul agent is away, for example as it is upgraded, which may take a minute, and has to take the lock again.
+ * How long a primary that serves without its lock has to take it back: its commits wait for standbys, its database answers, and no
+ * check of it has failed. Its Consul agent is away, for example during an upgrade, which may take a minute.
  */
 export const AGENT_AWAY_MS = 90_000
 
@@ -126,8 +126,8 @@ export const AGENT_AWAY_MS = 90_000
 export const SILENT_MS = 500
 
 /**
- * The same for one that has answered this run, and before anything else is done too. Its machine is busy, and the lock would be taken
- * and given back again and again.
+ * How long a primary that has answered in this run must have been silent: before a promotion, and before anything else is done too.
+ * Its machine is busy, and the lock would be taken and given back again and again.
  */
 export const SILENT_AGAIN_MS = 2000
 

@@ -29,7 +29,7 @@ export interface Finding extends Position {
   who: string
 }
 
-/** How long a start waits for the other members to say what they have: as long as a machine of a whole site that boots is later. */
+/** How long a start waits for the other members to say what they have: machines of a site that boot together differ by about this much. */
 export const SILENT_MEMBER_MS = 10_000
 
 export interface StartGateFacts {

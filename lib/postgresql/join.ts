@@ -77,7 +77,7 @@ async function copy(joining: Joining, tell: (progress: string) => void): Promise
 
 async function stream(joining: Joining): Promise<void> {
   const postgres = await systemUser('postgres')
-  // Before PostgreSQL starts: the start gate lets a machine without them start as whatever it likes.
+  // Before PostgreSQL starts: without settings, the start gate would let it start in any role.
   writeSettings(joining)
   await applyConfiguration(postgresqlOf(joining), clusterOf(joining).config.durability, postgres)
   if (!isPrimary(joining)) await waitForStreaming(postgresqlOf(joining).port, postgres)

@@ -228,7 +228,7 @@ export const postgresql: Component<Context, Joining> = /* @__PURE__ */ describe(
       name: 'silent-primary',
       user: 'consul',
       calledBy: '`leader-released`',
-      does: 'asks the published primary, before all else of a failover is started',
+      does: 'asks the published primary while the failover is still being started',
     },
     {
       name: 'database-changed',

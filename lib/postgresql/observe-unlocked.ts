@@ -4,7 +4,10 @@ import { orUnknown, UNKNOWN } from '../core/unknown.ts'
 import { NO_PASSWORD, probe, remoteDatabase } from './database.ts'
 import { postgresqlKeys } from './manifest.ts'
 
-/** How long the primary may take to answer. Where it is gone, clients are held back so much later, before anybody else can lead. */
+/**
+ * How long the primary may take to answer. If it is gone, clients are held back this much later, which is still before another machine
+ * can become the primary.
+ */
 const ANSWER_MS = 300
 
 /**

@@ -41,7 +41,7 @@ export async function observeUpkeep(
   const underLock = await readUnderLock(context)
   if (underLock === null) return { holder: null, commit: NO_WAIT, fileDiffers: false, ...NO_STANDBYS }
   const rule = await readCommitRule(own)
-  // A document that is lost is no leave: commits go on waiting as in a cluster that has this machine.
+  // A lost document does not mean that the member has left: commits keep waiting as before.
   const listed = underLock.members.map(({ node }) => node)
   const registered = await readRegistered(own)
   const unlisted = registered.filter(({ node }) => !listed.includes(node))

@@ -1,8 +1,8 @@
 /** How long a request to Consul may take: T. A local agent answers in milliseconds, through an election in some seconds. */
 export const REQUEST_MS = 2000
-/** What is left of a run is killed so long after systemd has asked it to end: K. A clean end of a process takes milliseconds. */
+/** How long after asking it to end systemd kills what is left of a run (K). A clean end of a process takes milliseconds. */
 export const KILL_MS = 2000
-/** For what the sum does not have: a late ping, a busy systemd, clocks that do not run equally fast. */
+/** Spare time for what T + W + K leaves out: a late ping, a busy systemd, clocks that do not run equally fast. */
 const MARGIN_MS = 5000
 /** Consul takes no shorter time to live of a session. */
 const SHORTEST_SESSION_S = 10

@@ -23,7 +23,7 @@ export interface Subject<T extends Lock | TaskRecord = Lock | TaskRecord> {
   ended(taken: T, epoch: number, exitCode: number): T
 }
 
-/** So much longer than Consul delays a key is waited for it: its times are no more exact than some seconds. */
+/** How much longer than Consul's own delay a key is waited for: Consul's times are accurate only to some seconds. */
 const DELAYED_MS = 10_000
 
 export const digestOf = (key: string): string => createHash('sha256').update(key).digest('hex')
