@@ -8,8 +8,9 @@ use strict;
 
 BEGIN { require '/usr/lib/understudy/ask.pl' }
 
-# A busy machine answers later than a look waits, or accepts connections again a moment later: before it fails, it is asked twice.
+# How long a login may take. A busy machine answers later than that: before the check fails, it is asked twice.
 my $LOOK_S = 1;
+# Between the two logins: a busy machine may accept connections again a moment later.
 my $LOOK_AGAIN_S = 0.5;
 # How long a login tells that another one would succeed, while PostgreSQL's processes are as they were.
 my $TRUST_S = 15;

@@ -7,9 +7,9 @@ use strict;
 
 BEGIN { require '/usr/lib/understudy/ask.pl' }
 
-# Longer than all answers take on a busy machine. Whatever does not answer by then, `check` looks at.
+# Longer than all answers take on a busy machine. `check` looks at whatever does not answer by then.
 my $QUICK_S = 2;
-# The answers tell everything; this is for what nobody has thought of.
+# How long the same answers are enough: they tell everything, and this is for what nobody has thought of.
 my $TRUST_S = 600;
 my ($CONSUL, $SYNCTHING) = (8500, 8384);
 

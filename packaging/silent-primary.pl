@@ -7,7 +7,7 @@ use strict;
 
 BEGIN { require '/usr/lib/understudy/ask.pl' }
 
-# As long as the note counts.
+# How long it waits for an answer: as long as its note counts.
 my $WAIT_S = 2;
 my $note = '/run/understudy/check/asked-primary';
 

@@ -57,7 +57,7 @@ const seconds = (/** @type {number} */ since) => `${((performance.now() - since)
 const { stdout } = process
 const paint = paintFor(stdout)
 
-/** Without a terminal a long step says so often how far it is. */
+/** How often a long step says how far it is, without a terminal. */
 const TELL_MS = 30_000
 
 /** Shows how far a step is. @param {string} label */

@@ -50,7 +50,7 @@ Examples:
   understudy once status report --json | jq '.tasks[] | select(.state == "unknown")'
 `
 
-/** Up to a hundred thousand of them, some ten megabytes. */
+/** How long Consul may take for the list: up to a hundred thousand tasks, some ten megabytes. */
 const LIST_MS = 20_000
 
 /** @param {import('#lib/tasks/options').OnceStatusCommand} command */

@@ -31,7 +31,7 @@ Examples:
 `
 
 const { stdout } = process
-/** Without a terminal it says so often how far it is. */
+/** How often it says how far the copy is, without a terminal. */
 const TELL_MS = 30_000
 let toldMs = Number.NEGATIVE_INFINITY
 

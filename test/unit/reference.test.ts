@@ -22,6 +22,15 @@ describe('the reference', () => {
     }
   })
 
+  test('its waiting times are also those of the commands and of the Perl scripts', () => {
+    const values = new Map(waitingTimes().map(({ name, value, file }) => [`${file} ${name}`, value]))
+    assert.equal(values.get('scripts/join.mjs TELL_MS'), '30 s')
+    assert.equal(values.get('scripts/folders.mjs LOOK_AGAIN_MS'), '300 ms')
+    assert.equal(values.get('packaging/database-check.pl LOOK_AGAIN_S'), '500 ms')
+    assert.equal(values.get('packaging/quick-check.pl TRUST_S'), '10 min')
+    assert.ok(![...values.keys()].some((name) => name.includes('demo')), 'the demo waits for nobody')
+  })
+
   test('it has every handler, and no other', () => {
     const built = readdirSync(new URL('../../handlers', import.meta.url)).map((file) =>
       file.replace(/\.ts$/, ''),
