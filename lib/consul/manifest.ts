@@ -131,7 +131,7 @@ export const consul: Component<Context, Joining> = /* @__PURE__ */ describe(() =
     {
       name: 'lead-changed',
       user: 'consul',
-      calledBy: 'watches, see below; `leader-released`',
+      calledBy: 'watches (see below); `leader-released`',
       does: 'makes this machine follow the primary',
     },
     {

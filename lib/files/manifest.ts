@@ -139,7 +139,7 @@ export const files: Component<Context, Joining> = /* @__PURE__ */ describe(() =>
     {
       name: 'files-changed',
       user: 'consul',
-      calledBy: 'watch on `syncthing/`',
+      calledBy: 'the watch on `syncthing/`',
       does: 'starts understudy-files.service',
     },
   ],

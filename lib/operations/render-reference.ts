@@ -2,14 +2,17 @@ import type { Component } from '../core/component.ts'
 
 type Documented = Pick<Component<never>, 'handlers' | 'keysAbout' | 'ports' | 'filesAbout'>
 
-/** The tables of docs/reference/README.md, from the manifests of the components, by the name of their marker. */
+/** The generated parts of docs/reference/README.md, from the manifests of the components, by the name of their marker. */
 export const renderReference = (components: readonly Documented[]): Record<string, string> => ({
-  handlers: table(
-    ['handler', 'user', 'called by', 'does'],
-    components.flatMap(({ handlers }) =>
-      handlers.map(({ name, user, calledBy, does }) => [code(name), user, calledBy, does]),
-    ),
-  ),
+  // A list: a table would be too wide.
+  handlers: components
+    .flatMap(({ handlers }) =>
+      handlers.map(
+        ({ name, user, calledBy, does }) =>
+          `- **${code(name)}** (${user}; called by ${calledBy.replaceAll('; ', ', ')}): ${does}.`,
+      ),
+    )
+    .join('\n'),
   keys: table(
     ['key', 'what it holds', 'written by'],
     components.flatMap(({ keysAbout }) =>

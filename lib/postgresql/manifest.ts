@@ -221,7 +221,7 @@ export const postgresql: Component<Context, Joining> = /* @__PURE__ */ describe(
     {
       name: 'leader-released',
       user: 'consul',
-      calledBy: 'watch on `postgresql/leader`',
+      calledBy: 'the watch on `postgresql/leader`',
       does: 'starts the failover unit if the lock is free',
     },
     {
@@ -233,7 +233,7 @@ export const postgresql: Component<Context, Joining> = /* @__PURE__ */ describe(
     {
       name: 'database-changed',
       user: 'consul',
-      calledBy: 'watch on the service `postgresql`',
+      calledBy: 'the watch on the service `postgresql`',
       does: 'starts the failover unit',
     },
     {

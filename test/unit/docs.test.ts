@@ -1,6 +1,6 @@
 /** docs/design/fencing.md against the code: every number in its table of settings is the one that is in effect. */
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { renderConsulAgent } from '../../lib/consul/config.ts'
 import { DEFAULT_REALM } from '../../lib/consul/realm.ts'
@@ -107,6 +107,19 @@ test('the formula for a silent machine gives what the page says', () => {
   const { probe_interval: probe = 0, suspicion_mult: suspicion = 0 } = inEffect
   assert.equal((2 + 1) * probe + suspicion * probe, 1800)
   assert.match(page, /= 1\.8 s/)
+})
+
+test('no table is wider than 160 columns', () => {
+  const top = new URL('../../', import.meta.url)
+  const pages = (readdirSync(new URL('docs', top), { recursive: true }) as string[])
+    .filter((file) => file.endsWith('.md'))
+    .map((file) => `docs/${file}`)
+  for (const file of ['README.md', ...pages])
+    for (const [index, line] of readFileSync(new URL(file, top), 'utf8').split('\n').entries())
+      assert.ok(
+        !line.startsWith('|') || line.length <= 160,
+        `${file}:${index + 1} has ${line.length} columns`,
+      )
 })
 
 test('every scenario in the failure matrix exists, and every scenario is in it', async () => {

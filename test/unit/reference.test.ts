@@ -31,6 +31,17 @@ describe('the reference', () => {
     assert.ok(![...values.keys()].some((name) => name.includes('demo')), 'the demo waits for nobody')
   })
 
+  test('its handlers are a list, as their cells are too long for a table', () => {
+    const handler = {
+      name: 'lamp',
+      user: 'consul',
+      calledBy: 'the watch on `lamp/`; join',
+      does: 'changes the bulb',
+    }
+    const { handlers } = renderReference([{ handlers: [handler], keysAbout: [], ports: [], filesAbout: [] }])
+    assert.equal(handlers, '- **`lamp`** (consul; called by the watch on `lamp/`, join): changes the bulb.')
+  })
+
   test('it has every handler, and no other', () => {
     const built = readdirSync(new URL('../../handlers', import.meta.url)).map((file) =>
       file.replace(/\.ts$/, ''),
