@@ -2,6 +2,7 @@
 // understudy join: makes this machine a member. Run as root; running it again changes nothing, or finishes what is left.
 import { runCommand } from '#lib/core/arguments'
 import { paintFor } from '#lib/core/paint'
+import { progressOn } from '#lib/core/progress'
 import { requireSettings } from '#lib/core/settings'
 import { planJoin } from '#lib/operations/join'
 import { parseJoinOptions } from '#lib/operations/options'
@@ -57,20 +58,6 @@ const seconds = (/** @type {number} */ since) => `${((performance.now() - since)
 const { stdout } = process
 const paint = paintFor(stdout)
 
-/** How often a long step says how far it is, without a terminal. */
-const TELL_MS = 30_000
-
-/** Shows how far a step is. @param {string} label */
-function tell(label) {
-  let toldMs = Number.NEGATIVE_INFINITY
-  return (/** @type {string} */ progress) => {
-    if (stdout.isTTY) return void stdout.write(`\r\x1b[K${label}: ${progress}`)
-    if (performance.now() - toldMs < TELL_MS) return
-    toldMs = performance.now()
-    stdout.write(`${label}: ${progress}\n`)
-  }
-}
-
 /** @param {string[]} argv */
 async function main(argv) {
   const options = parseJoinOptions(argv)
@@ -86,7 +73,7 @@ async function main(argv) {
     // On a terminal the line is there while the step runs; elsewhere it is printed once, when the step is done.
     if (stdout.isTTY) stdout.write(`${label} ...`)
     try {
-      await run(tell(label))
+      await run(progressOn(stdout, label))
     } catch (error) {
       stdout.write(`${stdout.isTTY ? '\r' : ''}${label}: ${paint.bad('failed')}\n`)
       throw error

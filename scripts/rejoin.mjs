@@ -2,6 +2,7 @@
 // understudy rejoin: replaces the data of this standby with a new copy of the primary. The work itself is that of the handler `rejoin`.
 import { parseArguments, runCommand } from '#lib/core/arguments'
 import { usageError } from '#lib/core/errors'
+import { progressOn } from '#lib/core/progress'
 import { requireRoot } from '#lib/core/root'
 import { requireSettings } from '#lib/core/settings'
 import { askForClone, followClone } from '#lib/postgresql/clone-by-hand'
@@ -31,18 +32,6 @@ Examples:
 `
 
 const { stdout } = process
-/** How often it says how far the copy is, without a terminal. */
-const TELL_MS = 30_000
-let toldMs = Number.NEGATIVE_INFINITY
-
-/** @param {string} progress */
-function tell(progress) {
-  if (stdout.isTTY) return void stdout.write(`\r\x1b[K${progress}`)
-  if (performance.now() - toldMs < TELL_MS) return
-  toldMs = performance.now()
-  stdout.write(`${progress}\n`)
-}
-
 /** @param {string[]} argv */
 async function main(argv) {
   const { values } = parseArguments('understudy rejoin', {
@@ -56,7 +45,7 @@ async function main(argv) {
   const primary = await askForClone(settings)
   stdout.write(`${settings.node} is copying ${primary}.\n`)
   try {
-    await followClone(settings, tell)
+    await followClone(settings, progressOn(stdout))
   } finally {
     if (stdout.isTTY) stdout.write('\r\x1b[K')
   }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmdirSync, statfsSync } from 'node:fs'
 import { join } from 'node:path'
-import { isDeepStrictEqual } from 'node:util'
+import { changeDocument } from '../consul/change-document.ts'
 import type { Consul } from '../consul/client.ts'
 import { EXIT, UnderstudyError, usageError } from '../core/errors.ts'
 import { labelFor, labelProblem, overlapProblem, pathProblem, readFolders } from './decide-folders.ts'
@@ -98,27 +98,11 @@ export function withoutFolder(
   return { document: { schema: 1, folders }, label }
 }
 
-/** Others are at most a few machines: so many lost races in a row are no accident. */
-const ATTEMPTS = 20
-
-/** Changes the document by compare-and-set, and again if somebody else was quicker. @returns the change that was made. */
-export async function changeFolders<C extends { document: FoldersDocument }>(
+/** Changes the list of folders, see {@link changeDocument}. @returns the change that was made. */
+export const changeFolders = <C extends { document: FoldersDocument }>(
   consul: Consul,
   change: (document: FoldersDocument) => C,
-): Promise<C> {
-  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const entry = await consul.get(filesKeys.folders)
-    if (entry === null)
-      throw new UnderstudyError(
-        EXIT.data,
-        "Consul's key syncthing/folders is missing; nothing can be changed until it is restored",
-      )
-    const changed = change(entry.value)
-    if (isDeepStrictEqual(changed.document, entry.value)) return changed
-    if (await consul.compareAndSet(filesKeys.folders, changed.document, entry)) return changed
-  }
-  throw new UnderstudyError(EXIT.retry, 'other machines kept changing the list of folders; try again')
-}
+): Promise<C> => changeDocument(consul, filesKeys.folders, { what: 'the list of folders' }, change)
 
 /** The part of a folder's id that makes it a new one. */
 export const uniquePart = (): string => randomBytes(3).toString('hex')

@@ -1,7 +1,7 @@
-import { isDeepStrictEqual } from 'node:util'
+import { changeDocument } from '../consul/change-document.ts'
 import type { Consul } from '../consul/client.ts'
 import { consulKeys, type Pooled } from '../consul/manifest.ts'
-import { EXIT, UnderstudyError, usageError } from '../core/errors.ts'
+import { usageError } from '../core/errors.ts'
 import { databaseProblem, settingProblem } from './settings.ts'
 
 const NOTHING: Pooled = { schema: 1, databases: [], settings: {} }
@@ -31,17 +31,8 @@ export function withSettings(pooled: Pooled, changes: Readonly<Record<string, st
   return { ...pooled, settings: Object.fromEntries([...kept, ...chosen]) }
 }
 
-/** Others are at most a few machines: so many lost races in a row are no accident. */
-const ATTEMPTS = 20
-
-/** Changes the document by compare-and-set, and again if somebody else was quicker. */
+/** Changes what is behind PgBouncer, see {@link changeDocument}. */
 export async function changePooled(consul: Consul, change: (pooled: Pooled) => Pooled): Promise<void> {
-  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const entry = await consul.get(consulKeys.pooled)
-    const before = entry?.value ?? NOTHING
-    const after = change(before)
-    if (isDeepStrictEqual(after, before)) return
-    if (await consul.compareAndSet(consulKeys.pooled, after, entry)) return
-  }
-  throw new UnderstudyError(EXIT.retry, 'other machines kept changing the settings of PgBouncer; try again')
+  const about = { what: 'the settings of PgBouncer', empty: NOTHING }
+  await changeDocument(consul, consulKeys.pooled, about, (pooled) => ({ document: change(pooled) }))
 }

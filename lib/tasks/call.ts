@@ -13,7 +13,7 @@ import { lookForRefusal } from './claim.ts'
 import { KILL_MS, timingOf } from './decide-timing.ts'
 import { taskPaths, taskUnits } from './manifest.ts'
 import { type LockCommand, type RunOnceCommand, SHELL } from './options.ts'
-import { dropRequest, type RunResult, takeResult, writeRequest } from './request.ts'
+import { dropRequest, ENDING_SIGNALS, type RunResult, takeResult, writeRequest } from './request.ts'
 import { subjectOf } from './subject.ts'
 
 /** systemd answers in milliseconds; a busy one in seconds. */
@@ -95,7 +95,7 @@ async function runUnit(unit: string, description: string, runId: string, watchdo
     // A terminal's Ctrl-C is for the command, not for who waits for it.
     { stdio: 'inherit', detached: true },
   )
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  for (const signal of ENDING_SIGNALS)
     process.on(signal, () => {
       execQuick('/usr/bin/systemctl', ['kill', `--signal=${signal}`, unit], SYSTEMD_MS).catch(() => {})
     })

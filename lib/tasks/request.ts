@@ -3,6 +3,9 @@ import { readNote, replaceFile } from '../core/atomic-files.ts'
 import { taskPaths } from './manifest.ts'
 import type { LockCommand, RunOnceCommand } from './options.ts'
 
+/** Signals that end a command, and so the run that it is in. */
+export const ENDING_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
 /** What a transient unit is to run, as its caller would have run it. */
 export interface RunRequest {
   command: LockCommand | RunOnceCommand

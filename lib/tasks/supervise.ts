@@ -12,7 +12,7 @@ import { REQUEST_MS, type Timing, timingOf } from './decide-timing.ts'
 import type { Lock, TaskRecord } from './manifest.ts'
 import { SHELL } from './options.ts'
 import { dropOutcome, keepOutcome } from './outbox.ts'
-import { type RunRequest, type RunResult, takeRequest, writeResult } from './request.ts'
+import { ENDING_SIGNALS, type RunRequest, type RunResult, takeRequest, writeResult } from './request.ts'
 import { digestOf, type Subject, subjectOf } from './subject.ts'
 
 const NOTIFY = '/usr/bin/systemd-notify'
@@ -20,7 +20,6 @@ const NOTIFY = '/usr/bin/systemd-notify'
 const QUIET_MS = 100
 /** Between two questions to a Consul that does not answer: the watchdog leaves time for several. */
 const ASK_AGAIN_MS = 500
-const ENDING = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
 
 /** The main process of the unit in which a command runs: holds the key, confirms it to systemd's watchdog, and gives it back. */
 export async function supervise(runId: string): Promise<number> {
@@ -46,7 +45,7 @@ async function superviseRequest(runId: string, { command, cwd, umask, env }: Run
   process.chdir(cwd)
   // Systemd sends these to the command as well: it decides whether it ends.
   let ended = false
-  for (const signal of ENDING) process.on(signal, () => (ended = true))
+  for (const signal of ENDING_SIGNALS) process.on(signal, () => (ended = true))
 
   const consul = new Consul({ prefix: kvPrefix, timeoutMs: REQUEST_MS })
   const holder = { node, run: runId, since: new Date().toISOString() }

@@ -24,7 +24,7 @@ describe('the reference', () => {
 
   test('its waiting times are also those of the commands and of the Perl scripts', () => {
     const values = new Map(waitingTimes().map(({ name, value, file }) => [`${file} ${name}`, value]))
-    assert.equal(values.get('scripts/join.mjs TELL_MS'), '30 s')
+    assert.equal(values.get('scripts/logs.mjs ASK_MS'), '30 s')
     assert.equal(values.get('scripts/folders.mjs LOOK_AGAIN_MS'), '300 ms')
     assert.equal(values.get('packaging/database-check.pl LOOK_AGAIN_S'), '500 ms')
     assert.equal(values.get('packaging/quick-check.pl TRUST_S'), '10 min')

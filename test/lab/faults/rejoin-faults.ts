@@ -12,7 +12,7 @@ import type { Stage } from './stage.ts'
 const PROMOTED_MS = 60_000
 /** A rejoin that has failed for want of a primary is tried again after some seconds. */
 const REJOIN_MS = 60_000
-const WAL_GONE_MS = 30_000
+const WAL_GONE_MS = 120_000
 /** The work that is interrupted takes longer than this with so much to copy. */
 const LATEST_MS = 200
 const ENDED = 9

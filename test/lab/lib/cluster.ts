@@ -206,7 +206,7 @@ export async function sqlAsPostgres(
   database = APP.database,
 ): Promise<string> {
   const argv = ['runuser', '-u', 'postgres', '--', 'psql', '-XAtq', '-d', database, '-c', text]
-  return (await lab.exec(machine, argv, { timeoutMs: 20_000 })).stdout.trim()
+  return (await lab.exec(machine, argv, { timeoutMs: 60_000 })).stdout.trim()
 }
 
 /** The machines that have the virtual IP on an interface. Machines that are off are not asked. */
