@@ -1,4 +1,5 @@
 import type { DurabilityMode } from '../consul/manifest.ts'
+import { UNKNOWN, type Unknown } from '../core/unknown.ts'
 
 /** A parameter as a configuration file or a server has it. */
 export interface Parameter {
@@ -96,6 +97,28 @@ export function theirParameters(
 ): Map<string, ConfiguredParameter> {
   return new Map(lines.filter(({ file }) => file !== ours).map((line) => [line.name, line]))
 }
+
+/**
+ * Whose settings a member merges into ours when it is configured anew. What it once got from a primary is nowhere but in our own file,
+ * so that counts where nobody else tells.
+ * @param primary unknown where it is away, and where it is this machine.
+ */
+export const settingsToMerge = ({
+  kept,
+  theirs,
+  primary,
+}: {
+  /** What our own file has. */
+  kept: readonly Parameter[]
+  /** What the operator has set beside us; unknown where PostgreSQL does not answer. */
+  theirs: readonly Parameter[] | Unknown
+  /** What is in effect there. */
+  primary: readonly Parameter[] | Unknown
+}): Parameter[] => [
+  ...(theirs === UNKNOWN || primary === UNKNOWN ? kept : []),
+  ...(theirs === UNKNOWN ? [] : theirs),
+  ...(primary === UNKNOWN ? [] : primary),
+]
 
 /** Merges several sources into our values. @returns those that become others. */
 export function mergeParameters(

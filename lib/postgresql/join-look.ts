@@ -1,4 +1,5 @@
 import { existsSync, lstatSync } from 'node:fs'
+import { readCluster } from '../consul/join-cluster.ts'
 import {
   type ClusterFacts,
   clusterOf,
@@ -11,7 +12,7 @@ import { readText } from '../core/atomic-files.ts'
 import { EXIT, explain, UnderstudyError } from '../core/errors.ts'
 import { run } from '../core/exec.ts'
 import { unitStates } from '../core/systemd.ts'
-import { UNKNOWN, unknownOnFailure } from '../core/unknown.ts'
+import { UNKNOWN, type Unknown, unknownOnFailure } from '../core/unknown.ts'
 import { type SystemUser, systemUser } from '../core/users.ts'
 import { withDatabase } from './client.ts'
 import { parametersIn, renderPostgresql } from './config.ts'
@@ -29,7 +30,13 @@ import {
   type OpeningFacts,
   parseClusters,
 } from './decide-join.ts'
-import { listItems, mergeParameters, type Parameter, theirParameters } from './decide-parameters.ts'
+import {
+  listItems,
+  mergeParameters,
+  type Parameter,
+  settingsToMerge,
+  theirParameters,
+} from './decide-parameters.ts'
 import { memberParameters } from './decide-settings.ts'
 import { postgresqlPaths, postgresqlUnits } from './manifest.ts'
 import { readParameters } from './observe-settings.ts'
@@ -61,7 +68,8 @@ export async function lookAtPostgresql(joining: Joining): Promise<void> {
   const theirs = await lookInside(joining, found, postgres, primary?.id ?? null)
   const mode = joining.options.as === 'first' ? joining.options.durability : cluster?.config.durability
   const ours = parametersIn(renderPostgresql(port, main.version))
-  const parameters = mergeParameters(ours, [...theirs, ...(primary?.parameters ?? [])], mode ?? 'quorum')
+  const merging = primary ? [...theirs, ...primary.parameters] : await mergeOnFirst(joining, main, theirs)
+  const parameters = mergeParameters(ours, merging, mode ?? 'quorum')
   checkLibraries(main.version, parameters.get('shared_preload_libraries') ?? '')
   joining.postgresql = { version: main.version, port, parameters }
   if (cluster?.primary)
@@ -119,18 +127,58 @@ async function askPrimary({ credentials }: ClusterFacts, primary: Primary): Prom
 
 /** What is set on a member. It may be down, or wait for its primary: then it has what an earlier join has merged. */
 async function setBefore(version: number, port: number, postgres: SystemUser): Promise<Parameter[]> {
-  const opening = await unknownOnFailure(readOpening(port, postgres))
-  if (opening !== UNKNOWN) return theirsOf(version, opening)
-  const before = parametersIn(readText(postgresqlPaths.config(version)) ?? '')
-  return [...before].map(([name, value]) => ({ name, value, unit: null }))
+  const theirs = await askOperators(version, port, postgres)
+  return theirs === UNKNOWN ? keptIn(version) : theirs
 }
+
+async function askOperators(
+  version: number,
+  port: number,
+  postgres: SystemUser,
+): Promise<Parameter[] | Unknown> {
+  const opening = await unknownOnFailure(readOpening(port, postgres))
+  return opening === UNKNOWN ? UNKNOWN : theirsOf(version, opening)
+}
+
+/** What our own file has. */
+const keptIn = (version: number): Parameter[] =>
+  [...parametersIn(readText(postgresqlPaths.config(version)) ?? '')].map(([name, value]) => ({
+    ...{ name, value, unit: null },
+  }))
 
 /** The PostgreSQL of a member whose package was upgraded, with what is set there and what the installed package wants. */
 export async function lookAgain(joining: Joining): Promise<LocalPostgresql> {
   const { version, port } = postgresqlOf(joining)
-  const theirs = await setBefore(version, port, await systemUser('postgres'))
+  const cluster = clusterOf(joining)
+  const theirs = await askOperators(version, port, await systemUser('postgres'))
+  const primary = await askOther(cluster, joining.machine.node)
+  const merging = settingsToMerge({ kept: keptIn(version), theirs, primary })
   const ours = parametersIn(renderPostgresql(port, version))
-  return { version, port, parameters: mergeParameters(ours, theirs, clusterOf(joining).config.durability) }
+  return { version, port, parameters: mergeParameters(ours, merging, cluster.config.durability) }
+}
+
+/**
+ * What the machine that founded the cluster merges. Where it is the primary it is only what the operator has set there, so that it can
+ * also be taken back; since a failover it may have settings from another primary.
+ */
+async function mergeOnFirst(
+  { machine, consul }: Joining,
+  { version }: InstalledCluster,
+  theirs: readonly Parameter[],
+): Promise<readonly Parameter[]> {
+  if (machine.settings === null) return theirs
+  const found = await unknownOnFailure(readCluster(consul))
+  const cluster = found === UNKNOWN ? null : found
+  if (cluster?.primary?.node === machine.node) return theirs
+  const primary = cluster === null ? UNKNOWN : await askOther(cluster, machine.node)
+  return settingsToMerge({ kept: keptIn(version), theirs, primary })
+}
+
+/** What is in effect on the primary, where that is another machine and answers. */
+async function askOther(cluster: ClusterFacts, node: string): Promise<Parameter[] | Unknown> {
+  if (cluster.primary === null || cluster.primary.node === node) return UNKNOWN
+  const primary = await unknownOnFailure(askPrimary(cluster, cluster.primary))
+  return primary === UNKNOWN ? UNKNOWN : primary.parameters
 }
 
 /**

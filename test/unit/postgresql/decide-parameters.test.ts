@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { DurabilityMode } from '../../../lib/consul/manifest.ts'
+import { UNKNOWN } from '../../../lib/core/unknown.ts'
 import { parametersIn, renderPostgresql } from '../../../lib/postgresql/config.ts'
 import {
   type ConfiguredParameter,
@@ -9,6 +10,7 @@ import {
   mergeParameters,
   overrulings,
   type Parameter,
+  settingsToMerge,
   theirParameters,
 } from '../../../lib/postgresql/decide-parameters.ts'
 
@@ -33,6 +35,7 @@ const cases: readonly (readonly [
 ])[] = [
   ['wal_level', ['logical'], 'logical'],
   ['wal_level', ['minimal'], undefined],
+  ['wal_level', ['logical', 'replica'], 'logical'],
   ['shared_preload_libraries', ['pg_stat_statements'], 'pg_stat_statements,repmgr'],
   ['shared_preload_libraries', ['timescaledb, repmgr'], 'timescaledb,repmgr'],
   ['shared_preload_libraries', [''], undefined],
@@ -54,6 +57,7 @@ const cases: readonly (readonly [
   ['max_slot_wal_keep_size', ['1GB'], '1GB'],
   ['max_slot_wal_keep_size', ['4096'], undefined],
   ['synchronous_commit', ['remote_apply'], 'remote_apply'],
+  ['synchronous_commit', ['remote_apply', 'on'], 'remote_apply'],
   ['synchronous_commit', ['off'], undefined],
   ['synchronous_commit', ['off'], 'off', 'async'],
   ['fsync', ['off'], undefined],
@@ -103,6 +107,31 @@ test('of the lines of the operator the last one of a name counts, and ours do no
     line('max_connections', '900', OURS),
   ]
   assert.equal(theirParameters(lines, OURS).get('max_connections')?.value, '500')
+})
+
+describe('a member that is configured anew keeps what it has from its primary', () => {
+  const cluster = [
+    set('wal_level', 'logical'),
+    set('shared_preload_libraries', 'pg_stat_statements,repmgr'),
+    set('max_connections', '500'),
+    set('max_slot_wal_keep_size', '-1'),
+  ]
+  const merged = new Map(cluster.map(({ name, value }) => [name, value]))
+  // A standby's own postgresql.conf, as Debian makes it.
+  const theirs = [set('max_connections', '100'), set('wal_level', 'replica')]
+  const all: readonly (readonly [caption: string, sources: Parameters<typeof settingsToMerge>[0]])[] = [
+    ['the primary answers', { kept: [], theirs, primary: cluster }],
+    ['the primary is away, or this machine', { kept: cluster, theirs, primary: UNKNOWN }],
+    ['its own PostgreSQL is away', { kept: [], theirs: UNKNOWN, primary: cluster }],
+    ['both are away', { kept: cluster, theirs: UNKNOWN, primary: UNKNOWN }],
+  ]
+  for (const [caption, sources] of all)
+    test(caption, () => assert.deepEqual(mergeParameters(ours, settingsToMerge(sources), 'quorum'), merged))
+  test('what the primary no longer has is not kept', () =>
+    assert.equal(
+      mergeParameters(ours, settingsToMerge({ kept: cluster, theirs, primary: [] }), 'quorum').size,
+      0,
+    ))
 })
 
 describe('what ALTER SYSTEM has set', () => {
