@@ -97,6 +97,13 @@ export function withManagedBlock(
 export const includeLines = (): string[] => ["include_if_exists = 'conf.d/understudy.conf'"]
 
 /**
+ * The operator's `password_encryption` decides what kind of secret a role gets, also the application's when its password is changed.
+ * `md5` is SCRAM for every role with a SCRAM secret: the server goes by the secret, so a client cannot choose the weaker one. See
+ * https://www.postgresql.org/docs/current/auth-password.html.
+ */
+const EITHER_SECRET = 'md5'
+
+/**
  * Lines for the beginning of pg_hba.conf: local handlers log in as their system user, our roles and the application's with a password.
  * They name roles, so that they hide no rule of the operator.
  */
@@ -104,11 +111,12 @@ export const hbaLines = (network: string, user: string): string[] => [
   'local all postgres peer',
   'local all understudy_monitor peer map=understudy',
   `host replication repmgr ${network} scram-sha-256`,
-  `host all repmgr,understudy_monitor,${LOOKUP_ROLE},"${user}" ${network} scram-sha-256`,
+  `host all repmgr,understudy_monitor,${LOOKUP_ROLE} ${network} scram-sha-256`,
+  `host all "${user}" ${network} ${EITHER_SECRET}`,
 ]
 
 /** Lines for the end of pg_hba.conf: whoever the operator's rules do not mention comes in by the PgBouncer of any member. */
-export const lastHbaLines = (network: string): string[] => [`host all all ${network} scram-sha-256`]
+export const lastHbaLines = (network: string): string[] => [`host all all ${network} ${EITHER_SECRET}`]
 
 /** Lines for pg_ident.conf: the system users that may log in as the monitoring role. */
 export const identLines = (): string[] => [

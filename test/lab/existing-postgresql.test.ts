@@ -194,6 +194,14 @@ test('the first machine keeps its settings, slots, rules, roles and passwords', 
   assert.equal(await login('legacy', 'x', 'postgres', 5432), 'legacy')
   assert.equal(await login('user', 'known', 'order', 5432), 'user')
   assert.equal(await login('user', 'known', 'order', 6432), 'user')
+  // What is made or changed in SQL becomes an MD5 secret here.
+  await sql('n1', `create role r2 login password 'new'`)
+  await sql('n1', `alter role "user" password 'other'`)
+  for (const port of [5432, 6432]) {
+    assert.equal(await login('r2', 'new', 'order', port), 'r2')
+    assert.equal(await login('user', 'other', 'order', port), 'user')
+  }
+  await sql('n1', `alter role "user" password 'known'`)
 })
 
 test('joining again does not restart the primary, and sets right what was changed', async () => {

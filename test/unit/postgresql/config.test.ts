@@ -32,7 +32,8 @@ test('pg_hba.conf: members by password, handlers by their system user; every map
     'local all postgres peer',
     'local all understudy_monitor peer map=understudy',
     'host replication repmgr 10.77.0.0/24 scram-sha-256',
-    'host all repmgr,understudy_monitor,understudy_pooler,"all" 10.77.0.0/24 scram-sha-256',
+    'host all repmgr,understudy_monitor,understudy_pooler 10.77.0.0/24 scram-sha-256',
+    'host all "all" 10.77.0.0/24 md5',
   ])
   assert.ok(identLines().every((line) => line.startsWith('understudy ')))
 })

@@ -1,12 +1,14 @@
 /** Our SQL, and what we read from its answers, on real servers of several releases. */
 import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { UNKNOWN } from '../../../lib/core/unknown.ts'
 import { waitFor } from '../../../lib/core/wait.ts'
 import { proveCommitsWait } from '../../../lib/postgresql/apply-commit-rule.ts'
 import { keepMetadata } from '../../../lib/postgresql/apply-upkeep.ts'
 import { STATE, type Target, withDatabase } from '../../../lib/postgresql/client.ts'
-import { renderPostgresql } from '../../../lib/postgresql/config.ts'
+import { hbaLines, lastHbaLines, renderPostgresql } from '../../../lib/postgresql/config.ts'
 import { renderSynchronous } from '../../../lib/postgresql/config-synchronous.ts'
 import { probe, readRole } from '../../../lib/postgresql/database.ts'
 import { unsafeOf } from '../../../lib/postgresql/decide-settings.ts'
@@ -160,6 +162,42 @@ for (const { name, bin } of releases)
       } finally {
         await member.remove()
       }
+    })
+
+    test('our rules let the application and everybody else in, with whatever kind of secret a password has', async (t) => {
+      const network = '10.77.0.0/24'
+      const overSocket = [...hbaLines(network, 'app'), ...lastHbaLines(network)]
+        .filter((line) => line.startsWith('host all '))
+        .map((line) => line.replace(/^host /, 'local ').replace(` ${network} `, ' '))
+      const rules = ['local all postgres trust', ...overSocket, '']
+      const member = await TestServer.start(bin)
+      t.after(() => member.remove())
+      writeFileSync(join(member.data, 'pg_hba.conf'), rules.join('\n'))
+      for (const encryption of ['md5', 'scram-sha-256']) {
+        await member.ask(`alter system set password_encryption = '${encryption}'`)
+        await member.ask('select pg_reload_conf()')
+        await waitFor('the reload', ASK_MS, async () => {
+          const [row] = await member.ask<{ now: string }>(
+            `select current_setting('password_encryption') as now`,
+          )
+          return row?.now === encryption || null
+        })
+        for (const user of ['app', 'other']) {
+          await member.ask(`drop role if exists ${user}`)
+          await member.ask(`create role ${user} login password 'known'`)
+          const logIn = (password: string) =>
+            withDatabase({ ...member.target, user, password }, ASK_MS, (own) => own.query('select 1'))
+          await logIn('known')
+          await assert.rejects(logIn('guessed'), `${user} with ${encryption}`)
+        }
+      }
+      // Our own roles have no other secrets than those that we give them.
+      await member.ask(`set password_encryption = 'md5'; create role repmgr login password 'known'`)
+      await assert.rejects(
+        withDatabase({ ...member.target, user: 'repmgr', password: 'known' }, ASK_MS, (own) =>
+          own.query('select 1'),
+        ),
+      )
     })
 
     test('the status', async () => {
