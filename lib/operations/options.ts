@@ -44,6 +44,7 @@ const RESERVED = [
   'template1',
   'pgbouncer',
   'understudy_monitor',
+  'understudy_pooler',
   'consul',
   'public',
   'none',

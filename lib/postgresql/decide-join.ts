@@ -116,6 +116,8 @@ export interface OpeningFacts {
   hbaFile: string
   identFile: string
   synchronous: string
+  /** It is in recovery. */
+  standby: boolean
   lines: readonly ConfiguredParameter[]
   /** Names of parameters that the command line sets, so that no file can. */
   commandLine: readonly string[]
@@ -124,10 +126,15 @@ export interface OpeningFacts {
 /** PostgreSQL's words for a parameter that waits for a restart: no fault of the file. */
 const NEEDS_RESTART = 'setting could not be applied'
 
+/** Why a standby that is no copy of the cluster's primary cannot join. */
+export const sayStandby = (version: number): string =>
+  `PostgreSQL ${version}/main is a standby of a server that is no member; join that machine first, or promote this one (pg_ctlcluster ${version} main promote)`
+
 /** @throws one sentence where the settings of main are not as a member can have them. @param ours names of the parameters that we set. */
 export function checkOpening(facts: OpeningFacts, version: number, ours: readonly string[]): void {
   const { lines, commandLine, synchronous } = facts
   const directory = `/etc/postgresql/${version}/main`
+  if (facts.standby) throw refuse(sayStandby(version))
   const places = [
     ['data_directory', facts.dataDirectory, `/var/lib/postgresql/${version}/main`],
     ['hba_file', facts.hbaFile, `${directory}/pg_hba.conf`],
@@ -151,23 +158,36 @@ export function checkOpening(facts: OpeningFacts, version: number, ours: readonl
     )
 }
 
+export interface FoundRole {
+  name: string
+  secret: string | null
+  login: boolean
+  superuser: boolean
+  replication: boolean
+  /** Its VALID UNTIL has passed. */
+  expired: boolean
+  /** Its CONNECTION LIMIT is not 0. */
+  mayConnect: boolean
+}
+
 export interface RoleFacts {
   /** The application's. */
   user: string
   /** Its password, if the operator gives it, or if an earlier join has kept it here. */
   password: string | null
   /** Those of ours that exist. */
-  roles: readonly { name: string; secret: string | null; login: boolean }[]
+  roles: readonly FoundRole[]
   /** There is a database named repmgr. */
   repmgrDatabase: boolean
+  /** Those of the application's that exist, and that it cannot connect to. */
+  closedDatabases: readonly string[]
   /** There is a configuration of repmgr that is not ours. */
   foreignRepmgr: boolean
 }
 
 /** @throws one sentence where a role or database that is there is used by somebody else. */
 export function checkRoles({ user, password, roles, ...facts }: RoleFacts): void {
-  const role = (name: string): RoleFacts['roles'][number] | undefined =>
-    roles.find((one) => one.name === name)
+  const role = (name: string): FoundRole | undefined => roles.find((one) => one.name === name)
   // Nobody else makes a role of that name: an earlier cluster of ours has left what is here.
   const wasMember = role('understudy_monitor') !== undefined
   const inUse = role('repmgr')
@@ -181,16 +201,32 @@ export function checkRoles({ user, password, roles, ...facts }: RoleFacts): void
     throw refuse(
       `${inUse}, and understudy needs a repmgr of its own; end the other use, drop that database and role, and remove /etc/repmgr.conf`,
     )
+  const [closed] = facts.closedDatabases
+  if (closed !== undefined)
+    throw refuse(
+      `the database ${closed} exists and takes no connections from ${user}; allow them (grant connect, alter database), or choose another one with --database`,
+    )
   const own = role(user)
   if (own === undefined) return
-  if (!own.login)
-    throw refuse(`the role ${user} exists and may not log in; alter it, or choose another one with --user`)
+  const obstacle = whyNoLogin(own)
+  if (obstacle !== null)
+    throw refuse(`the role ${user} exists and ${obstacle}; alter it, or choose another one with --user`)
   if (own.secret === null || (password !== null && isSecretOf(user, password, own.secret))) return
   throw refuse(
     password === null
       ? `the role ${user} exists with a password that its clients know; give it with --password-file FILE, or choose another role with --user`
       : `the role ${user} exists, but its password is not the one given; correct the file, or choose another role with --user`,
   )
+}
+
+/** Why a role cannot log in through PgBouncer: see the function that PgBouncer asks. */
+function whyNoLogin({ login, superuser, replication, expired, mayConnect }: FoundRole): string | null {
+  if (!login) return 'may not log in'
+  if (!mayConnect) return 'may have no connections (CONNECTION LIMIT 0)'
+  if (superuser) return 'is a superuser, which cannot log in through PgBouncer'
+  if (replication) return 'has REPLICATION, with which it cannot log in through PgBouncer'
+  if (expired) return 'has a password that is no longer valid (VALID UNTIL)'
+  return null
 }
 
 /** @throws where the clocks of this machine and of the primary are too far apart. */

@@ -29,6 +29,7 @@ import {
   type MainFacts,
   type OpeningFacts,
   parseClusters,
+  sayStandby,
 } from './decide-join.ts'
 import {
   listItems,
@@ -203,6 +204,8 @@ async function lookInside(
   if (machine.settings !== null || isCopy || isInterrupted) return setBefore(version, port, postgres)
   await startServer(version)
   const opening = await readOpening(port, postgres).catch((error: unknown) => {
+    // With hot_standby off it lets nobody in.
+    if (existsSync(`${data}/standby.signal`)) throw refuse(sayStandby(version))
     throw refuse(
       `PostgreSQL ${version}/main does not let the system user postgres in on port ${port}; begin ${postgresqlPaths.hba(version)} with the line "local all postgres peer" and reload PostgreSQL (${lastLine(explain(error))})`,
     )
@@ -210,10 +213,10 @@ async function lookInside(
   checkOpening(opening, version, memberParameters)
   if (options.as === 'first') {
     const repmgrConfig = readText(postgresqlPaths.repmgrConfig)
-    const { user } = options
+    const { user, database, moreDatabases } = options
     const password = options.password ?? knownPasswords(postgresqlPaths.appPassfile).get(user) ?? null
     checkRoles({
-      ...{ user, password, ...(await readRoles(port, postgres, user)) },
+      ...{ user, password, ...(await readRoles(port, postgres, user, [database, ...moreDatabases])) },
       foreignRepmgr: repmgrConfig !== null && !repmgrConfig.startsWith('# Written by understudy'),
     })
     // A role that is there keeps the password that an earlier join gave it.

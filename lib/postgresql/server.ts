@@ -17,7 +17,7 @@ import {
 } from './config.ts'
 import { SESSION_OPTIONS, sessionDefaultsOf } from './config-session.ts'
 import { readControlData } from './control-data.ts'
-import type { OpeningFacts, RoleFacts } from './decide-join.ts'
+import type { FoundRole, OpeningFacts, RoleFacts } from './decide-join.ts'
 import { type ConfiguredParameter, overrulings } from './decide-parameters.ts'
 import { type SettingInEffect, settingProblems, unsafeOf } from './decide-settings.ts'
 import { postgresqlPaths, postgresqlUnits } from './manifest.ts'
@@ -84,26 +84,38 @@ export async function readOpening(port: number, as: SystemUser): Promise<Opening
     port,
     `select current_setting('data_directory') as "dataDirectory", current_setting('hba_file') as "hbaFile",
        current_setting('ident_file') as "identFile", current_setting('synchronous_standby_names') as synchronous,
+       pg_is_in_recovery() as standby,
        (select coalesce(json_agg(name), '[]') from pg_settings where source = 'command line') as "commandLine"`,
   )
   if (!facts) throw new Error('the database did not say how it is configured')
   return { ...facts, lines: await readLines(port, as) }
 }
 
-/** The roles and the database of ours, and the application's role, as far as they exist. */
+/** Asks for the roles of ours and the application's. @returns rows of {@link FoundRole}. */
+export const rolesQuery = (user: string): string =>
+  `select rolname as name, rolpassword as secret, rolcanlogin as login, rolsuper as superuser,
+     rolreplication as replication, coalesce(rolvaliduntil <= now(), false) as expired, rolconnlimit <> 0 as "mayConnect"
+   from pg_authid where rolname in ('repmgr', 'understudy_monitor', ${sqlLiteral(user)})`
+
+/** Asks for those of these databases that the application's user, whether it exists or not, cannot connect to. */
+export const closedQuery = (databases: readonly string[], user: string): string =>
+  `select datname as name from pg_database
+   where datname in (${databases.map(sqlLiteral).join(', ')})
+     and not (datallowconn and datconnlimit <> 0 and has_database_privilege(
+       coalesce((select rolname from pg_roles where rolname = ${sqlLiteral(user)}), 'public'), oid, 'connect'))
+   order by 1`
+
+/** The roles and the database of ours, and those of the application, as far as they exist. */
 export async function readRoles(
   port: number,
   as: SystemUser,
   user: string,
-): Promise<Pick<RoleFacts, 'roles' | 'repmgrDatabase'>> {
-  const roles = await rows<RoleFacts['roles'][number]>(
-    as,
-    port,
-    `select rolname as name, rolpassword as secret, rolcanlogin as login from pg_authid
-     where rolname in ('repmgr', 'understudy_monitor', ${sqlLiteral(user)})`,
-  )
+  databases: readonly string[],
+): Promise<Pick<RoleFacts, 'roles' | 'repmgrDatabase' | 'closedDatabases'>> {
+  const roles = await rows<FoundRole>(as, port, rolesQuery(user))
+  const closed = await rows<{ name: string }>(as, port, closedQuery(databases, user))
   const found = await sql(as, port, 'postgres', `select 1 from pg_database where datname = 'repmgr'`)
-  return { roles, repmgrDatabase: found !== '' }
+  return { roles, repmgrDatabase: found !== '', closedDatabases: closed.map(({ name }) => name) }
 }
 
 /** Writes the settings of a member; the server reads them at its next start or reload. */

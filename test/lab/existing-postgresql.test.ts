@@ -123,6 +123,17 @@ test('the first machine: what stands in the way of a member is refused before an
       ],
       /there is a role repmgr/,
     ],
+    [
+      [stopped(`touch ${DATA}/standby.signal`), stopped(`rm ${DATA}/standby.signal`)],
+      /17\/main is a standby of a server that is no member/,
+    ],
+    [
+      [
+        `runuser -u postgres -- psql -qc "create role app superuser login password 'x'"`,
+        'runuser -u postgres -- dropuser app',
+      ],
+      /role app exists and is a superuser/,
+    ],
   ]
   for (const [change, says] of cases) await refusedWith('n1', first, change, says)
 })

@@ -113,6 +113,10 @@ const bad: readonly (readonly [line: string, message: RegExp])[] = [
   ],
   ['--virtual-ip 10.77.0.100/24 --user 1a', /--user takes a name/],
   ['--virtual-ip 10.77.0.100/24 --database repmgr', /--database does not take "repmgr"/],
+  [
+    '--virtual-ip 10.77.0.100/24 --user understudy_pooler',
+    /because the name is reserved; choose another name/,
+  ],
   ['--virtual-ip 10.77.0.100/24 --database pgbouncer', /because the name is reserved; choose another name/],
   ['--virtual-ip 10.77.0.100/24 --user pg_monitor', /--user does not take "pg_monitor"/],
   ['--consul-join n1', /IPv4 addresses of members, not "n1"/],

@@ -131,6 +131,7 @@ describe('join: what main says of its settings', () => {
     hbaFile: '/etc/postgresql/17/main/pg_hba.conf',
     identFile: '/etc/postgresql/17/main/pg_ident.conf',
     synchronous: '',
+    standby: false,
     lines: [line({}), line({ name: 'shared_buffers', error: 'setting could not be applied' })],
     commandLine: ['config_file', 'work_mem'],
   }
@@ -154,6 +155,7 @@ describe('join: what main says of its settings', () => {
       { commandLine: ['max_connections'] },
       /max_connections is set on PostgreSQL's command line/,
     ],
+    ['a standby', { standby: true }, /PostgreSQL 17\/main is a standby of a server that is no member; /],
     ['standbys of somebody else', { synchronous: '*' }, /synchronous_standby_names is "\*"/],
   ]
   for (const [caption, change, message] of bad)
@@ -166,13 +168,21 @@ describe('join: roles that exist', () => {
     password: null,
     roles: [],
     repmgrDatabase: false,
+    closedDatabases: [],
     foreignRepmgr: false,
   }
   const MD5 = `md5${createHash('md5').update('knownapp').digest('hex')}`
-  const app = (secret: string | null, login = true): RoleFacts['roles'] => [{ name: 'app', secret, login }]
+  const role = (name: string, change: Partial<RoleFacts['roles'][number]>): RoleFacts['roles'][number] => ({
+    ...{ name, secret: 'x', login: true, superuser: false, replication: false, expired: false },
+    ...{ mayConnect: true, ...change },
+  })
+  const app = (
+    secret: string | null,
+    change: Partial<RoleFacts['roles'][number]> = {},
+  ): RoleFacts['roles'] => [role('app', { secret, ...change })]
   const ours: RoleFacts['roles'] = [
-    { name: 'repmgr', secret: 'x', login: true },
-    { name: 'understudy_monitor', secret: 'x', login: true },
+    role('repmgr', { superuser: true, replication: true }),
+    role('understudy_monitor', {}),
   ]
   const good: readonly (readonly [caption: string, change: Partial<RoleFacts>])[] = [
     ['none', {}],
@@ -185,7 +195,29 @@ describe('join: roles that exist', () => {
   const bad: readonly (readonly [caption: string, change: Partial<RoleFacts>, message: RegExp])[] = [
     ['a password', { roles: app(MD5) }, /role app exists with a password .* --password-file FILE/],
     ['another password', { roles: app(MD5), password: 'other' }, /its password is not the one given/],
-    ['no login', { roles: app(null, false) }, /role app exists and may not log in/],
+    ['no login', { roles: app(null, { login: false }) }, /role app exists and may not log in/],
+    [
+      'no connections',
+      { roles: app(null, { mayConnect: false }) },
+      /role app exists and may have no connections/,
+    ],
+    [
+      'a superuser',
+      { roles: app(null, { superuser: true }) },
+      /role app exists and is a superuser, .* PgBouncer; .* --user/,
+    ],
+    ['replication', { roles: app(null, { replication: true }) }, /role app exists and has REPLICATION, /],
+    ['an expired password', { roles: app(null, { expired: true }) }, /role app exists .*VALID UNTIL/],
+    [
+      'a superuser, whatever its password',
+      { roles: app(scramSecret('app', 'known'), { superuser: true }), password: 'known' },
+      /is a superuser/,
+    ],
+    [
+      'a database without connections',
+      { closedDatabases: ['shop'] },
+      /database shop exists and takes no connections from app; .* --database/,
+    ],
     ['repmgr as a role', { roles: ours.slice(0, 1) }, /there is a role repmgr, and/],
     ['repmgr as a database', { repmgrDatabase: true }, /there is a database repmgr, and/],
     ["somebody's repmgr.conf", { foreignRepmgr: true }, /\/etc\/repmgr\.conf is not from understudy/],

@@ -11,12 +11,14 @@ import { STATE, type Target, withDatabase } from '../../../lib/postgresql/client
 import { hbaLines, lastHbaLines, renderPostgresql } from '../../../lib/postgresql/config.ts'
 import { renderSynchronous } from '../../../lib/postgresql/config-synchronous.ts'
 import { probe, readRole } from '../../../lib/postgresql/database.ts'
+import type { FoundRole } from '../../../lib/postgresql/decide-join.ts'
 import { unsafeOf } from '../../../lib/postgresql/decide-settings.ts'
 import { readHotStandby } from '../../../lib/postgresql/hot-standby.ts'
 import { readOffer } from '../../../lib/postgresql/observe-lineage.ts'
 import { readSettingsInEffect } from '../../../lib/postgresql/observe-settings.ts'
 import { askPostgresql } from '../../../lib/postgresql/observe-status.ts'
 import { readPending } from '../../../lib/postgresql/restart.ts'
+import { closedQuery, rolesQuery } from '../../../lib/postgresql/server.ts'
 import { setAndReload } from '../../../lib/postgresql/setting.ts'
 import { dropSlots, ensureSlot, evictStandbys } from '../../../lib/postgresql/slots.ts'
 import { releases, TestServer } from '../support/postgresql.ts'
@@ -198,6 +200,41 @@ for (const { name, bin } of releases)
           own.query('select 1'),
         ),
       )
+    })
+
+    test('what a join asks about the roles and databases of an application', async (t) => {
+      t.after(async () => {
+        await server.ask('drop database theirs')
+        await server.ask('drop role plain, boss, streams, late')
+      })
+      for (const make of [
+        'create role plain login connection limit 0',
+        `create role boss login superuser valid until 'infinity'`,
+        'create role streams login replication',
+        `create role late valid until '2020-01-01'`,
+        'create database theirs',
+        'revoke connect on database theirs from public',
+      ])
+        await server.ask(make)
+      const found = async (user: string) => {
+        const all = await server.ask<FoundRole>(rolesQuery(user))
+        return all.find(({ name }) => name === user)
+      }
+      const usual = { secret: null, login: true, superuser: false, replication: false, expired: false }
+      const role = { ...usual, mayConnect: true }
+      assert.deepEqual(await found('plain'), { ...role, name: 'plain', mayConnect: false })
+      assert.deepEqual(await found('boss'), { ...role, name: 'boss', superuser: true })
+      assert.deepEqual(await found('streams'), { ...role, name: 'streams', replication: true })
+      assert.deepEqual(await found('late'), { ...role, name: 'late', login: false, expired: true })
+      assert.equal(await found(`o'neill`), undefined)
+      const closed = async (user: string) =>
+        (
+          await server.ask<{ name: string }>(closedQuery(['theirs', 'postgres', 'template0', 'none'], user))
+        ).map(({ name }) => name)
+      assert.deepEqual(await closed('plain'), ['template0', 'theirs'])
+      assert.deepEqual(await closed('nobody'), ['template0', 'theirs'])
+      await server.ask('grant connect on database theirs to plain')
+      assert.deepEqual(await closed('plain'), ['template0'])
     })
 
     test('the status', async () => {
