@@ -5,11 +5,13 @@ import { unit } from '../core/systemd.ts'
 import type { SystemUser } from '../core/users.ts'
 import { type Target, withDatabase } from './client.ts'
 import { cloneStandby } from './clone.ts'
-import { inspectData } from './data-directory.ts'
+import { slotName } from './config.ts'
+import { inspectData, makeStandby } from './data-directory.ts'
 import { remoteDatabase } from './database.ts'
 import { postgresqlPaths, postgresqlUnits } from './manifest.ts'
 import { readCopySource, SIZES_MS, whyNotCopy } from './observe-room.ts'
 import { systemIdentifier } from './server.ts'
+import { renewSlot } from './slots.ts'
 
 /** A primary that works answers this in milliseconds. */
 const PRIMARY_MS = 5000
@@ -46,18 +48,35 @@ export async function lookAtCopy(
   if (refusal !== null) throw new UnderstudyError(EXIT.config, refusal.why)
 }
 
-/** Clones the primary, unless this machine has a copy of it already. @param rate see {@link cloneStandby}. */
+export interface CopyOptions {
+  /** The postgres system user. */
+  as: SystemUser
+  /** See {@link cloneStandby}. */
+  rate: string | null
+  /** Its own handlers see that it follows the primary. */
+  isMember: boolean
+  onProgress: (text: string) => void
+}
+
+/** Clones the primary. Where this machine has a copy of it already, that becomes a standby as a member has it. */
 export async function copyPrimary(
   settings: Settings,
   primary: Primary,
-  postgres: SystemUser,
-  rate: string | null,
-  onProgress: (text: string) => void,
+  { as, rate, isMember, onProgress }: CopyOptions,
 ): Promise<void> {
   const version = settings.postgresqlVersion
   process.env['PGPASSFILE'] = postgresqlPaths.monitorPassfile
   const target = remoteDatabase(primary.address, primary.port)
-  if (await hasCopy(settings.node, version, primary, target)) return
   const stop = (): Promise<void> => unit('stop', postgresqlUnits.server(version), STOP_MS)
-  await cloneStandby(settings, primary, { as: postgres, rate, keep: false, stop, onProgress })
+  if (!(await hasCopy(settings.node, version, primary, target)))
+    return cloneStandby(settings, primary, { as, rate, keep: false, stop, onProgress })
+  if (isMember || primary.node === settings.node) return
+  // It may be an operator's own standby, whose stream would not be counted.
+  await stop()
+  const upstream = { host: primary.address, port: primary.port }
+  process.env['PGPASSFILE'] = postgresqlPaths.repmgrPassfile
+  await withDatabase({ ...upstream, user: 'repmgr', database: 'repmgr' }, PRIMARY_MS, (connection) =>
+    renewSlot(connection, slotName(settings.repmgrId)),
+  )
+  makeStandby(postgresqlPaths.data(version), settings, upstream)
 }

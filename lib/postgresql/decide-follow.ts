@@ -1,5 +1,6 @@
 import { currentPrimary, type Leadership } from '../consul/leadership.ts'
 import { UNKNOWN, type Unknown } from '../core/unknown.ts'
+import { slotName } from './config.ts'
 import { type Shortage, sayShortages } from './decide-hot-standby.ts'
 import type { Lineage } from './decide-lineage.ts'
 import type { LocalDatabase } from './role.ts'
@@ -9,7 +10,7 @@ export interface Replication {
   node: string
   leadership: Leadership | Unknown
   local: LocalDatabase | Unknown
-  /** Host in primary_conninfo, or null; only a standby has one. */
+  /** Where it gets its WAL from as a member, see {@link upstreamOf}. */
   upstream: string | null
   streaming: boolean
 }
@@ -33,6 +34,30 @@ export type FollowPlan =
   | { do: 'restart'; why: string }
   /** This machine must be made a standby again. */
   | { do: 'rejoin'; why: string }
+
+/** How a standby is set to stream. */
+export interface StreamSettings {
+  /** primary_conninfo; empty where it streams from nobody. */
+  conninfo: string
+  /** primary_slot_name. */
+  slot: string
+}
+
+/**
+ * The host that a standby streams from as the member that it is: under its name, as repmgr, from its own slot. Nothing else is counted
+ * as a member's stream, see lib/postgresql/decide-streams.ts.
+ * @returns null where it streams in another way, such as an operator's own standby, or not at all.
+ */
+export function upstreamOf(
+  { conninfo, slot }: StreamSettings,
+  { node, repmgrId }: { node: string; repmgrId: number },
+): string | null {
+  const named = (name: string): string | null =>
+    new RegExp(`(?:^|\\s)${name}=(\\S+)`).exec(conninfo)?.[1] ?? null
+  const isMember =
+    named('application_name') === node && named('user') === 'repmgr' && slot === slotName(repmgrId)
+  return isMember ? named('host') : null
+}
 
 /** A standby streams from the primary; a former primary, or a standby that cannot continue, is rejoined. */
 export function decideFollow(facts: FollowFacts): FollowPlan {

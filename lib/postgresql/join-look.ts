@@ -201,7 +201,14 @@ async function lookInside(
     (existsSync(`${data}/standby.signal`) ||
       cluster?.seats.seats[machine.node]?.machineId === machine.machineId)
   const isInterrupted = primaryId !== null && kind === 'missing'
-  if (machine.settings !== null || isCopy || isInterrupted) return setBefore(version, port, postgres)
+  if (machine.settings !== null || isInterrupted) return setBefore(version, port, postgres)
+  if (isCopy) {
+    // It may be an operator's own standby. What names the standbys in a commit rule has come with the copy.
+    const found = await unknownOnFailure(readOpening(port, postgres))
+    if (found !== UNKNOWN)
+      checkOpening({ ...found, standby: false, synchronous: '' }, version, memberParameters)
+    return found === UNKNOWN ? keptIn(version) : theirsOf(version, found)
+  }
   await startServer(version)
   const opening = await readOpening(port, postgres).catch((error: unknown) => {
     // With hot_standby off it lets nobody in.

@@ -70,9 +70,13 @@ async function configureFirst(joining: Joining): Promise<void> {
 }
 
 async function copy(joining: Joining, tell: (progress: string) => void): Promise<void> {
-  const { options } = joining
-  const rate = options.copyRate ?? clusterOf(joining).config.copyRate ?? null
-  await copyPrimary(settingsOf(joining), primaryOf(joining), await systemUser('postgres'), rate, tell)
+  const { options, machine } = joining
+  await copyPrimary(settingsOf(joining), primaryOf(joining), {
+    as: await systemUser('postgres'),
+    rate: options.copyRate ?? clusterOf(joining).config.copyRate ?? null,
+    isMember: machine.settings !== null,
+    onProgress: tell,
+  })
 }
 
 async function stream(joining: Joining): Promise<void> {

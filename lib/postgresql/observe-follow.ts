@@ -5,7 +5,7 @@ import { orUnknown, UNKNOWN, type Unknown } from '../core/unknown.ts'
 import { type Connection, withDatabase } from './client.ts'
 import { inspectData } from './data-directory.ts'
 import { localDatabase, nobodyListens, readRole } from './database.ts'
-import type { FollowFacts, Replication } from './decide-follow.ts'
+import { type FollowFacts, type Replication, type StreamSettings, upstreamOf } from './decide-follow.ts'
 import type { Shortage } from './decide-hot-standby.ts'
 import { lineageOf } from './decide-lineage.ts'
 import { readOffer } from './observe-lineage.ts'
@@ -53,13 +53,13 @@ export async function observeReplication(
       nobodyListens(error) ? null : UNKNOWN,
     ),
   ])
-  const answered = database === UNKNOWN || database === null ? { upstream: null, streaming: false } : database
+  const answered = database === UNKNOWN || database === null ? null : database
   return {
     node: settings.node,
     leadership,
     local: database === UNKNOWN ? UNKNOWN : (database?.role ?? { role: 'down' }),
-    upstream: answered.upstream,
-    streaming: answered.streaming,
+    upstream: answered && upstreamOf(answered, settings),
+    streaming: answered?.streaming ?? false,
   }
 }
 
@@ -80,16 +80,13 @@ export async function observeLineage({
   return offer === UNKNOWN ? UNKNOWN : lineageOf(own, local.replayedLsn, offer)
 }
 
-/** Where a database gets its WAL from. */
+/** Where a database is set to get its WAL from, and whether it does. */
 export async function readUpstream(
   connection: Connection,
-): Promise<Pick<FollowFacts, 'upstream' | 'streaming'>> {
-  const [row] = await connection.query<{ conninfo: string; streaming: boolean }>(
-    `select current_setting('primary_conninfo') as conninfo,
+): Promise<StreamSettings & Pick<Replication, 'streaming'>> {
+  const [row] = await connection.query<StreamSettings & { streaming: boolean }>(
+    `select current_setting('primary_conninfo') as conninfo, current_setting('primary_slot_name') as slot,
        exists (select from pg_stat_wal_receiver where status = 'streaming') as streaming`,
   )
-  return {
-    upstream: /\bhost=(\S+)/.exec(row?.conninfo ?? '')?.[1] ?? null,
-    streaming: row?.streaming === true,
-  }
+  return row ?? { conninfo: '', slot: '', streaming: false }
 }

@@ -274,7 +274,30 @@ test('a joiner: data of a clone of the same template, another cluster on the por
 })
 
 test('joiners get what a standby must have, also when it grows later', async () => {
+  // The operator's own standby of n1 joins, too: under its name and from its slot nobody would count it.
+  await sql('n1', `create role repl login replication password 'r'`)
+  await sh(
+    'n1',
+    `echo 'host replication repl 10.77.0.0/24 md5' >>${CONFIG}/pg_hba.conf; systemctl reload postgresql@17-main`,
+  )
+  await sh(
+    'n3',
+    `printf 'max_connections = 500\nmax_worker_processes = 32\nmax_prepared_transactions = 50\nmax_wal_senders = 20\n' >${CONFIG}/conf.d/zz.conf
+     systemctl stop postgresql@17-main; rm -rf ${DATA}
+     runuser -u postgres -- pg_basebackup -D ${DATA} -R -C -S theirs -c fast -d 'host=${addressOf(lab, 'n1')} user=repl password=r'
+     runuser -u postgres -- touch ${DATA}/made-by-hand
+     systemctl start postgresql@17-main`,
+  )
   await Promise.all(['n2', 'n3'].map((machine) => mustJoin(lab, machine, 'n1')))
+  assert.match(
+    await sql(
+      'n1',
+      `select string_agg(concat_ws(' ', application_name, usename, slot_name), ', ' order by application_name)
+       from pg_stat_replication join pg_replication_slots on active_pid = pid`,
+    ),
+    /^n2 repmgr repmgr_slot_\d, n3 repmgr repmgr_slot_\d$/,
+  )
+  assert.equal(await sh('n3', `ls ${DATA}/made-by-hand`), `${DATA}/made-by-hand`, 'it was copied again')
   await untilHealthy(lab, 'n1')
   const now = (machine: string, setting: string): Promise<string> => sql(machine, `show ${setting}`)
   assert.equal(await now('n2', 'wal_level'), 'logical')

@@ -97,6 +97,11 @@ const cases: readonly Case<FollowFacts, FollowPlan>[] = [
   ['A standby is stopped', { local: down, lineage: null }, { do: 'nothing', why: 'start gate' }],
   ['The primary has changed', {}, toN2],
   ['The primary has changed, and we stream from the former one', { streaming: true, lineage: null }, toN2],
+  [
+    'We stream from the primary, but not as a member',
+    { upstream: null, streaming: true, lineage: null },
+    toN2,
+  ],
   ['Its WAL receiver has stopped for the election', { local: stopped, upstream: null }, toN2],
   ['The new primary does not say whether we can go on with it', { lineage: UNKNOWN }, toN2],
   [

@@ -14,6 +14,7 @@ import { probe, readRole } from '../../../lib/postgresql/database.ts'
 import type { FoundRole } from '../../../lib/postgresql/decide-join.ts'
 import { unsafeOf } from '../../../lib/postgresql/decide-settings.ts'
 import { readHotStandby } from '../../../lib/postgresql/hot-standby.ts'
+import { readUpstream } from '../../../lib/postgresql/observe-follow.ts'
 import { readOffer } from '../../../lib/postgresql/observe-lineage.ts'
 import { readSettingsInEffect } from '../../../lib/postgresql/observe-settings.ts'
 import { askPostgresql } from '../../../lib/postgresql/observe-status.ts'
@@ -235,6 +236,16 @@ for (const { name, bin } of releases)
       assert.deepEqual(await closed('nobody'), ['template0', 'theirs'])
       await server.ask('grant connect on database theirs to plain')
       assert.deepEqual(await closed('plain'), ['template0'])
+    })
+
+    test('how a standby streams', async () => {
+      const { conninfo, slot, streaming } = await withDatabase(
+        as('understudy_monitor', standby),
+        ASK_MS,
+        readUpstream,
+      )
+      assert.match(conninfo, /application_name=n2/)
+      assert.deepEqual({ slot, streaming }, { slot: '', streaming: true })
     })
 
     test('the status', async () => {
