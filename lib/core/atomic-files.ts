@@ -16,7 +16,8 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { dirname } from 'node:path'
+import { dirname, resolve } from 'node:path'
+import { EXIT, UnderstudyError } from './errors.ts'
 import { keepQuestion } from './questions.ts'
 
 export interface FileOptions {
@@ -84,6 +85,44 @@ export function replaceFile(
   }
   syncToDisk(dirname(path))
   return true
+}
+
+/** More links than Linux itself follows. */
+const MOST_LINKS = 40
+
+/**
+ * Where a file lies that may be a link.
+ * @throws where a link is not root's or our own: its owner could lead us to another file.
+ */
+export function followLinks(path: string): string {
+  let place = path
+  for (let links = 0; links < MOST_LINKS; links++) {
+    const found = lstatSync(place, { throwIfNoEntry: false })
+    if (!found?.isSymbolicLink()) return place
+    if (found.uid !== 0 && found.uid !== process.geteuid?.())
+      throw new UnderstudyError(
+        EXIT.config,
+        `${place} is a link of somebody else than root, who could lead it elsewhere; give it to root (chown -h root ${place}), or put the file there`,
+      )
+    place = resolve(dirname(place), readlinkSync(place))
+  }
+  throw new UnderstudyError(EXIT.config, `${path} is a link that leads nowhere; put the file there`)
+}
+
+/**
+ * Changes a file of somebody else as {@link replaceFile} does: where a link leads, and with the owner and mode that it has.
+ * @param options for a file that is missing.
+ * @returns whether anything changed.
+ */
+export function changeFile(
+  path: string,
+  change: (text: string) => string,
+  options: FileOptions = {},
+): boolean {
+  const place = followLinks(path)
+  const found = lstatSync(place, { throwIfNoEntry: false })
+  const kept = found && { uid: found.uid, gid: found.gid, mode: found.mode & 0o777 }
+  return replaceFile(place, change(readText(place) ?? ''), kept ?? options)
 }
 
 /** Makes what is in a file, or a rename in a directory, survive a power cut. */

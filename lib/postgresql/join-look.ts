@@ -8,7 +8,7 @@ import {
   postgresqlOf,
 } from '../consul/joining.ts'
 import type { Primary } from '../consul/manifest.ts'
-import { readText } from '../core/atomic-files.ts'
+import { followLinks, readText } from '../core/atomic-files.ts'
 import { EXIT, explain, UnderstudyError } from '../core/errors.ts'
 import { run } from '../core/exec.ts'
 import { unitStates } from '../core/systemd.ts'
@@ -64,6 +64,9 @@ export async function lookAtPostgresql(joining: Joining): Promise<void> {
   const port = choosePort(main, clusters, wanted)
   const found = await lookAtMain(main)
   checkMain(found)
+  // Those that are changed, and may be links.
+  for (const file of ['serverConfig', 'hba', 'ident'] as const)
+    followLinks(postgresqlPaths[file](main.version))
   const primary = cluster?.primary ? await askPrimary(cluster, cluster.primary) : null
   if (primary) checkClock(Date.now(), primary.ms)
   const theirs = await lookInside(joining, found, postgres, primary?.id ?? null)

@@ -1,6 +1,6 @@
 import type { LocalPostgresql } from '../consul/joining.ts'
 import type { Config, Credentials, DurabilityMode } from '../consul/manifest.ts'
-import { readText, replaceFile } from '../core/atomic-files.ts'
+import { changeFile, readText, replaceFile } from '../core/atomic-files.ts'
 import { run } from '../core/exec.ts'
 import { unit } from '../core/systemd.ts'
 import type { SystemUser } from '../core/users.ts'
@@ -126,14 +126,18 @@ export function configurePostgresql(
   as: SystemUser,
 ): void {
   const { config, serverConfig, hba, ident } = postgresqlPaths
-  const write = (file: string, mode: number, change: (text: string) => string): boolean =>
-    replaceFile(file, change(readText(file) ?? ''), { ...as, mode })
-  write(config(version), 0o644, () => renderPostgresql(port, version, parameters))
-  write(serverConfig(version), 0o644, (text) => withManagedBlock(text, includeLines(), 'last'))
-  write(hba(version), 0o640, (text) =>
-    withManagedBlock(withManagedBlock(text, hbaLines(network, user)), lastHbaLines(network), 'last'),
+  replaceFile(config(version), renderPostgresql(port, version, parameters), { ...as, mode: 0o644 })
+  changeFile(serverConfig(version), (text) => withManagedBlock(text, includeLines(), 'last'), {
+    ...as,
+    mode: 0o644,
+  })
+  changeFile(
+    hba(version),
+    (text) =>
+      withManagedBlock(withManagedBlock(text, hbaLines(network, user)), lastHbaLines(network), 'last'),
+    { ...as, mode: 0o640 },
   )
-  write(ident(version), 0o640, (text) => withManagedBlock(text, identLines()))
+  changeFile(ident(version), (text) => withManagedBlock(text, identLines()), { ...as, mode: 0o640 })
 }
 
 /**

@@ -147,6 +147,7 @@ test('the first machine keeps its settings, slots, rules, roles and passwords', 
      echo "max_worker_processes = 32" >>postgresql.conf
      printf "max_prepared_transactions = 50\nmax_wal_senders = 5\n" >conf.d/zz.conf
      printf 'host all all 10.77.0.0/24 md5\n' >>pg_hba.conf
+     mv postgresql.conf /srv/postgresql.conf; ln -s /srv/postgresql.conf .; chmod 600 /srv/postgresql.conf
      runuser -u postgres -- psql -qc "alter system set shared_preload_libraries = 'pg_stat_statements', 'auth_delay'" -c "alter system set default_transaction_isolation = 'serializable'" -c "alter system set password_encryption = 'md5'"
      ${RESTART}`,
   )
@@ -174,6 +175,8 @@ test('the first machine keeps its settings, slots, rules, roles and passwords', 
   await mustJoin(lab, 'n1', undefined, [...argv.slice(4), '--password-file', '/root/password'])
 
   const now = async (setting: string): Promise<string> => sql('n1', `show ${setting}`)
+  const file = `$(readlink ${CONFIG}/postgresql.conf) $(stat -c '%a %U' /srv/postgresql.conf)`
+  assert.equal(await sh('n1', `echo "${file}"`), '/srv/postgresql.conf 600 postgres')
   assert.equal(await now('wal_level'), 'logical')
   assert.equal(await now('shared_preload_libraries'), 'pg_stat_statements, auth_delay, repmgr')
   assert.equal(await now('max_connections'), '500')

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import {
+  chmodSync,
+  chownSync,
   existsSync,
+  lchownSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
@@ -16,7 +19,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, test } from 'node:test'
-import { makeOwned, readText, replaceFile } from '../../../lib/core/atomic-files.ts'
+import { changeFile, makeOwned, readText, replaceFile } from '../../../lib/core/atomic-files.ts'
 
 let directory = ''
 let path = ''
@@ -39,6 +42,58 @@ describe('readText', () => {
   })
   test('null where there is none', () => assert.equal(readText(path), null))
   test('anything else is an error', () => assert.throws(() => readText(directory), { code: 'EISDIR' }))
+})
+
+describe('changeFile', () => {
+  inDirectory()
+  const asRoot = { skip: process.getuid?.() !== 0 }
+  const add = (text: string): string => `${text}more\n`
+
+  test('makes a file that is missing', () => {
+    assert.equal(changeFile(path, add, { mode: 0o640 }), true)
+    assert.equal(readFileSync(path, 'utf8'), 'more\n')
+    assert.equal(modeOf(), 0o640)
+  })
+
+  test('keeps mode and owner of a file that is there', asRoot, () => {
+    writeFileSync(path, 'text\n')
+    chmodSync(path, 0o600)
+    chownSync(path, 1234, 1235)
+    assert.equal(changeFile(path, add, { uid: 0, gid: 0, mode: 0o644 }), true)
+    assert.equal(readFileSync(path, 'utf8'), 'text\nmore\n')
+    assert.equal(modeOf(), 0o600)
+    assert.deepEqual([statSync(path).uid, statSync(path).gid], [1234, 1235])
+    assert.equal(
+      changeFile(path, (text) => text),
+      false,
+    )
+  })
+
+  test('follows a link, and leaves it there', () => {
+    mkdirSync(join(directory, 'elsewhere'))
+    writeFileSync(join(directory, 'elsewhere', 'real'), 'text\n', { mode: 0o600 })
+    symlinkSync('real', join(directory, 'elsewhere', 'link'))
+    symlinkSync('elsewhere/link', path)
+    changeFile(path, add, { mode: 0o644 })
+    assert.ok(lstatSync(path).isSymbolicLink())
+    assert.ok(lstatSync(join(directory, 'elsewhere', 'link')).isSymbolicLink())
+    assert.equal(readFileSync(join(directory, 'elsewhere', 'real'), 'utf8'), 'text\nmore\n')
+    assert.equal(modeOf(), 0o600)
+    assert.deepEqual(readdirSync(join(directory, 'elsewhere')).sort(), ['link', 'real'])
+  })
+
+  test('refuses a link that somebody else may turn', asRoot, () => {
+    writeFileSync(join(directory, 'real'), 'text\n')
+    symlinkSync('real', path)
+    lchownSync(path, 1234, 1234)
+    assert.throws(() => changeFile(path, add), { exitCode: 78, message: /file is a link of somebody else/ })
+    assert.equal(readFileSync(path, 'utf8'), 'text\n')
+  })
+
+  test('refuses links in a circle', () => {
+    symlinkSync('file', path)
+    assert.throws(() => changeFile(path, add), { exitCode: 78, message: /file is a link that leads nowhere/ })
+  })
 })
 
 describe('replaceFile', () => {
