@@ -150,7 +150,10 @@ const keptIn = (version: number): Parameter[] =>
     ...{ name, value, unit: null },
   }))
 
-/** The PostgreSQL of a member whose package was upgraded, with what is set there and what the installed package wants. */
+/**
+ * The PostgreSQL of a member whose package was upgraded, with what is set there and what the installed package wants.
+ * @throws where it lacks a library of the primary.
+ */
 export async function lookAgain(joining: Joining): Promise<LocalPostgresql> {
   const { version, port } = postgresqlOf(joining)
   const cluster = clusterOf(joining)
@@ -158,7 +161,10 @@ export async function lookAgain(joining: Joining): Promise<LocalPostgresql> {
   const primary = await askOther(cluster, joining.machine.node)
   const merging = settingsToMerge({ kept: keptIn(version), theirs, primary })
   const ours = parametersIn(renderPostgresql(port, version))
-  return { version, port, parameters: mergeParameters(ours, merging, cluster.config.durability) }
+  const parameters = mergeParameters(ours, merging, cluster.config.durability)
+  // With a library that is not here PostgreSQL would not start again.
+  checkLibraries(version, parameters.get('shared_preload_libraries') ?? '')
+  return { version, port, parameters }
 }
 
 /**
