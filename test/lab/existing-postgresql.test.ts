@@ -307,13 +307,6 @@ test('joiners get what a standby must have, also when it grows later', async () 
   assert.equal(await now('n2', 'shared_preload_libraries'), 'pg_stat_statements, repmgr')
   assert.equal(await now('n2', 'max_connections'), '500')
   assert.equal(await now('n2', 'max_worker_processes'), '32')
-  const config = (): Promise<string> => sh('n2', `cat ${CONFIG}/conf.d/understudy.conf`)
-  const before = await config()
-  await sh('n2', 'rm /var/lib/understudy/configured; systemctl start understudy-upgrade')
-  await waitFor('n2 to be configured anew', REPAIR_MS, async () =>
-    (await sh('n2', 'test ! -e /var/lib/understudy/configured || echo yes')) === 'yes' ? true : null,
-  )
-  assert.equal(await config(), before, 'an upgrade of the package takes back what the primary has')
   await sql('n1', 'alter system set max_worker_processes = 40')
   await sh('n1', RESTART)
   for (const machine of ['n2', 'n3'])
@@ -324,6 +317,16 @@ test('joiners get what a standby must have, also when it grows later', async () 
         : null,
     )
   await untilHealthy(lab, 'n1')
+})
+
+test('an upgrade of the package on a joiner keeps what it has from the primary', async () => {
+  const config = (): Promise<string> => sh('n2', `cat ${CONFIG}/conf.d/understudy.conf`)
+  const before = await config()
+  await sh('n2', 'rm /var/lib/understudy/configured; systemctl start understudy-upgrade')
+  await waitFor('n2 to be configured anew', REPAIR_MS, async () =>
+    (await sh('n2', 'test ! -e /var/lib/understudy/configured || echo yes')) === 'yes' ? true : null,
+  )
+  assert.equal(await config(), before, 'an upgrade of the package takes back what the primary has')
 })
 
 test('the primary dies right after its settings have grown: somebody leads', async () => {
