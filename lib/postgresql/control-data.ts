@@ -1,5 +1,8 @@
+import { existsSync, realpathSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { stdoutOf } from '../core/exec.ts'
 import { execQuick } from '../core/exec-quick.ts'
+import { whyElsewhere } from './decide-directory.ts'
 import { postgresqlPaths } from './manifest.ts'
 
 /** It reads a small file; without a deadline, a disk that hangs would block the start for ever. */
@@ -18,4 +21,31 @@ export async function readConfigured(version: number, name: string): Promise<str
   const config = `config_file=${postgresqlPaths.serverConfig(version)}`
   const args = ['-C', name, '-D', postgresqlPaths.data(version), '-c', config]
   return stdoutOf(program, await execQuick(program, args, READ_MS))
+}
+
+/**
+ * The data directory that the next start will use, as its configuration names it; null where PostgreSQL does not start with that
+ * configuration. PostgreSQL refuses a directory for -D that is gone, so that is the one of the configuration.
+ */
+export async function readDataDirectory(program: string, config: string): Promise<string | null> {
+  const args = ['-C', 'data_directory', '-D', dirname(config), '-c', `config_file=${config}`]
+  const { exitCode, stdout } = await execQuick(program, args, READ_MS)
+  return exitCode === 0 ? stdout.trim() : null
+}
+
+/** Why PostgreSQL would start from other data than the member's, or null. @throws where that could not be read. */
+export async function observeElsewhere(version: number): Promise<string | null> {
+  const program = postgresqlPaths.bin(version, 'postgres')
+  const configured = await readDataDirectory(program, postgresqlPaths.serverConfig(version))
+  const place = postgresqlPaths.data(version)
+  return whyElsewhere(
+    configured !== null && realPlace(configured) === realPlace(place) ? place : configured,
+    place,
+  )
+}
+
+/** What is replaced is the directory's own name, so only the directories above it may be links. */
+function realPlace(directory: string): string {
+  const above = dirname(directory)
+  return join(existsSync(above) ? realpathSync(above) : above, basename(directory))
 }

@@ -1,4 +1,5 @@
 import { EXIT, UnderstudyError } from '../core/errors.ts'
+import { howToMove } from './decide-directory.ts'
 import type { ConfiguredParameter } from './decide-parameters.ts'
 import { isSecretOf } from './scram.ts'
 
@@ -89,7 +90,7 @@ export interface MainFacts {
 export function checkMain({ main, place, kind, mountsBelow, start, unitState }: MainFacts): void {
   const { version, owner, data, online } = main
   const called = `PostgreSQL ${version}/main`
-  const move = `stop it, move the data to ${place} itself (a disk of its own goes on /var/lib/postgresql), and set data_directory`
+  const move = howToMove(place)
   if (data !== place) throw refuse(`the data of ${called} is in ${data}, not in ${place}; ${move}`)
   if (kind === 'link' || kind === 'mount point')
     throw refuse(`${place} is a ${kind}, which a copy of the primary could not replace; ${move}`)

@@ -15,6 +15,8 @@ export interface RejoinFacts {
    * `unwanted`: an operator wants it to be replaced by a copy; `torn`: a rewind was interrupted; `missing`: there is none.
    */
   data: 'intact' | 'unpublished' | 'unwanted' | 'torn' | 'missing'
+  /** Why PostgreSQL would start from other data than this member's; null if it would not. */
+  elsewhere: string | null | Unknown
   /** standby.signal is there. */
   standbySignal: boolean
   /** dpkg is at work on PostgreSQL: its files may be of two versions, and it starts PostgreSQL itself when it has ended. */
@@ -77,6 +79,10 @@ export function decideRejoin(facts: RejoinFacts): RejoinPlan {
     }
   if (facts.replaced) return { do: 'wait', why: 'dpkg is replacing PostgreSQL' }
   if (leadership === UNKNOWN) return { do: 'wait', why: 'Consul does not answer' }
+  if (facts.elsewhere === UNKNOWN)
+    return { do: 'wait', why: 'it could not be read which data PostgreSQL would start from' }
+  // A former primary that runs is stopped first, wherever its data is.
+  if (facts.elsewhere !== null && !isPrimary(local)) return { do: 'wait', why: facts.elsewhere, failed: true }
   const down = local !== UNKNOWN && local.role === 'down'
   if (leadership.primary?.node === node) {
     // Fenced, and no other machine has taken over meanwhile. The start gate takes the lock.
@@ -106,6 +112,7 @@ export function decideRejoin(facts: RejoinFacts): RejoinPlan {
   return { do: 'rewind', why: `${primary.node} is the primary`, primary }
 }
 
+const isPrimary = (local: RejoinFacts['local']): boolean => local !== UNKNOWN && local.role === 'primary'
 const isWhole = (data: RejoinFacts['data']): boolean => data !== 'torn' && data !== 'missing'
 
 /** A standby that does not run: it is started, or replaced if it fails to start again and again. */

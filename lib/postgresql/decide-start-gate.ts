@@ -36,6 +36,8 @@ export interface StartGateFacts {
   /** The database that starts is the cluster's, not another one on this machine. */
   ours: boolean
   node: string
+  /** Why PostgreSQL would start from other data than this member's; null if it would not. */
+  elsewhere: string | null | Unknown
   /** standby.signal is there: PostgreSQL starts as a standby, whatever it was before. */
   standbySignal: boolean
   /** Of a standby: how its starts have ended; unknown if that could not be read, null of any other machine. */
@@ -74,6 +76,10 @@ export type StartGatePlan =
   | { do: 'lock'; why: string; modifyIndex: number }
 
 const NO_ANSWER = 'Consul does not say who is the primary'
+const WHERE: StartGatePlan = {
+  do: 'wait',
+  why: 'it could not be read which data PostgreSQL would start from',
+}
 const ACCEPT =
   'PostgreSQL starts here as the primary again when the newer data is back; see "Data that went back in time" in docs/operator/operations.md'
 const RESTORE = 'restore a snapshot of Consul (consul snapshot restore); PostgreSQL then starts by itself'
@@ -94,6 +100,7 @@ function decideStandby(starts: StartGateFacts['starts']): StartGatePlan {
 export function decideStartGate({
   ours,
   node,
+  elsewhere,
   standbySignal,
   starts,
   leadership,
@@ -104,8 +111,11 @@ export function decideStartGate({
   waitedMs,
 }: StartGateFacts): StartGatePlan {
   if (!ours) return { do: 'nothing', why: 'this database does not belong to the cluster' }
-  if (standbySignal) return decideStandby(starts)
+  // What lies in the member's own place says nothing then.
+  if (elsewhere !== null && elsewhere !== UNKNOWN) return { do: 'refuse', why: elsewhere }
+  if (standbySignal) return elsewhere === UNKNOWN ? WHERE : decideStandby(starts)
   if (leadership === UNKNOWN || ownSessions === UNKNOWN) return { do: 'wait', why: NO_ANSWER, withdraw: true }
+  if (elsewhere === UNKNOWN) return WHERE
   const { leader, primary } = leadership
   if (!primary) return decideUnpublished(node, leader, traces)
   if (primary.node !== node) return { do: 'refuse', why: `${primary.node} is the primary` }

@@ -3,7 +3,8 @@ import { dueAtMs } from '../core/decide-backoff.ts'
 import { isReplaced } from '../core/dpkg.ts'
 import { explain } from '../core/errors.ts'
 import { readFailure, recordFailure } from '../core/failure.ts'
-import { UNKNOWN } from '../core/unknown.ts'
+import { UNKNOWN, unknownOnFailure } from '../core/unknown.ts'
+import { observeElsewhere } from './control-data.ts'
 import { inspectData, isCrowded } from './data-directory.ts'
 import type { RejoinFacts } from './decide-rejoin.ts'
 import { FAILED_STARTS } from './decide-starts.ts'
@@ -28,23 +29,24 @@ export async function observeRejoin(context: Context): Promise<RejoinFacts> {
 
 const NOT_ASKED: Omit<RejoinFacts, 'node' | 'failure' | 'nowMs'> = {
   ...{ leadership: UNKNOWN, local: UNKNOWN, lineage: null, data: 'intact', standbySignal: false },
-  ...{ replaced: false, damage: null, primaryLacks: null, crowded: false },
+  ...{ elsewhere: null, replaced: false, damage: null, primaryLacks: null, crowded: false },
 }
 
 async function observeMachine(context: Context): Promise<Omit<RejoinFacts, 'failure' | 'nowMs'>> {
   const { settings } = context
   const seen = await observeReplication(context, 'postgres')
   const { node, leadership, local } = seen
-  const [lineage, replaced] = await Promise.all([
+  const [lineage, replaced, elsewhere] = await Promise.all([
     observeLineage(seen),
     isReplaced(`postgresql-${settings.postgresqlVersion}`),
+    unknownOnFailure(observeElsewhere(settings.postgresqlVersion)),
   ])
   const found = inspectData(settings.postgresqlVersion, local)
   const stopped = found.standbySignal && local !== UNKNOWN && local.role === 'down'
   const damage = stopped ? await observeDamage(settings) : null
   const isQuestion = found.data === 'unwanted' || (damage !== null && damage.failed >= FAILED_STARTS)
   return {
-    ...{ node, leadership, local, lineage, replaced, ...found, damage },
+    ...{ node, leadership, local, lineage, replaced, elsewhere, ...found, damage },
     primaryLacks: isQuestion ? await observePrimaryLacks(context, leadership) : null,
     crowded: isCrowded(settings.postgresqlVersion),
   }

@@ -6,6 +6,7 @@ import { readSessions } from '../consul/session.ts'
 import type { Run } from '../core/reconciler.ts'
 import { orUnknown, UNKNOWN, type Unknown, unknownOnFailure } from '../core/unknown.ts'
 import { isCompared } from './compared.ts'
+import { observeElsewhere } from './control-data.ts'
 import { inspectData } from './data-directory.ts'
 import { remoteDatabase } from './database.ts'
 import { positionOf } from './decide-confirmed.ts'
@@ -39,6 +40,7 @@ export async function observeStartGate(
   const waitedMs = elapsedMs
   if (!ours) {
     const notAsked = {
+      elsewhere: null,
       starts: null,
       leadership: UNKNOWN,
       ownSessions: UNKNOWN,
@@ -48,9 +50,10 @@ export async function observeStartGate(
     } as const
     return { ours, node, standbySignal: false, ...notAsked, waitedMs }
   }
-  const [leadership, sessions] = await Promise.all([
+  const [leadership, sessions, elsewhere] = await Promise.all([
     orUnknown(readLeadership(consul)),
     orUnknown(readSessions(consul, node)),
+    unknownOnFailure(observeElsewhere(postgresqlVersion)),
   ])
   const { standbySignal } = inspectData(postgresqlVersion, { role: 'down' })
   const compared = isCompared()
@@ -61,6 +64,7 @@ export async function observeStartGate(
   return {
     ours,
     node,
+    elsewhere,
     standbySignal,
     starts: standbySignal ? await unknownOnFailure(readOwnStarts(postgresqlVersion)) : null,
     leadership,

@@ -15,6 +15,7 @@ const base: RejoinFacts = {
   leadership: leadOfN2,
   local: { role: 'down' },
   data: 'intact',
+  elsewhere: null,
   standbySignal: false,
   replaced: false,
   lineage: null,
@@ -59,6 +60,26 @@ const cases: readonly Case<RejoinFacts, RejoinPlan>[] = [
     'A former primary that still runs',
     { local: { role: 'primary', timeline: 3 } },
     { do: 'rewind', why: 'n2', primary },
+  ],
+  [
+    'The data was moved: what lies in its old place says nothing',
+    { data: 'missing', elsewhere: 'data_directory is /srv/pgdata' },
+    { do: 'wait', why: 'data_directory is /srv/pgdata', failed: true },
+  ],
+  [
+    'The data of the published primary was moved',
+    { data: 'missing', elsewhere: 'data_directory is /srv/pgdata', leadership: leadOfN1 },
+    { do: 'wait', why: 'data_directory is /srv/pgdata', failed: true },
+  ],
+  [
+    'The data of a former primary that still runs was moved: it is stopped first',
+    { elsewhere: 'data_directory is /srv/pgdata', local: { role: 'primary', timeline: 3 } },
+    { do: 'rewind', why: 'n2', primary },
+  ],
+  [
+    'It could not be read where the data is',
+    { data: 'missing', elsewhere: UNKNOWN },
+    { do: 'wait', why: 'could not be read' },
   ],
   [
     'A rewind was interrupted',

@@ -19,6 +19,7 @@ import { type Case, table } from '../support/table.ts'
 const base: StartGateFacts = {
   ours: true,
   node: 'n1',
+  elsewhere: null,
   standbySignal: false,
   starts: null,
   leadership: lockReleased,
@@ -47,7 +48,30 @@ const failing = (failed: number, dueInMs: number): Partial<StartGateFacts> => ({
   starts: { failed, dueInMs, position: '0/1F4 0/0' },
 })
 
+const moved = 'data_directory of PostgreSQL is /srv/pgdata'
+
 const cases: readonly Case<StartGateFacts, StartGatePlan>[] = [
+  [
+    'The data was moved, and a copy lies in its old place: PostgreSQL would start as a primary',
+    { elsewhere: moved, ...failing(0, 0), leadership: leadOfN2 },
+    { do: 'refuse', why: moved },
+  ],
+  ['The data was moved, and nobody took over', { elsewhere: moved }, { do: 'refuse', why: moved }],
+  [
+    'The data was moved, and Consul does not answer',
+    { elsewhere: moved, leadership: UNKNOWN },
+    { do: 'refuse', why: moved },
+  ],
+  [
+    'It could not be read which data a standby would start from',
+    { elsewhere: UNKNOWN, ...failing(0, 0) },
+    { do: 'wait', why: 'could not be read' },
+  ],
+  [
+    'It could not be read which data a primary would start from',
+    { elsewhere: UNKNOWN },
+    { do: 'wait', why: 'could not be read' },
+  ],
   [
     'A standby starts for the first time, or again after it has come further',
     failing(0, 0),
@@ -287,6 +311,7 @@ describe('start gate', () => table(decideStartGate, base, cases))
 test('start gate: a published cluster lets nobody start as a primary but the published one, with its own lock', () => {
   const facts = fc.record({
     node: fc.constantFrom('n1', 'n2'),
+    elsewhere: fc.constantFrom(null, UNKNOWN, 'moved'),
     standbySignal: fc.constant(false),
     leadership: fc.oneof(
       fc.constant(UNKNOWN),

@@ -10,6 +10,7 @@ import { keepMetadata } from '../../../lib/postgresql/apply-upkeep.ts'
 import { STATE, type Target, withDatabase } from '../../../lib/postgresql/client.ts'
 import { hbaLines, lastHbaLines, renderPostgresql } from '../../../lib/postgresql/config.ts'
 import { renderSynchronous } from '../../../lib/postgresql/config-synchronous.ts'
+import { readDataDirectory } from '../../../lib/postgresql/control-data.ts'
 import { probe, readRole } from '../../../lib/postgresql/database.ts'
 import type { FoundRole } from '../../../lib/postgresql/decide-join.ts'
 import { unsafeOf } from '../../../lib/postgresql/decide-settings.ts'
@@ -130,6 +131,16 @@ for (const { name, bin } of releases)
       assert.equal((await role()).paused, undefined)
       await standby.connected((own) => setAndReload(own, { primary_conninfo: conninfo }))
       await waitFor('it to go on', ASK_MS, async () => !(await role()).receiverStopped || null, 20)
+    })
+
+    test('where the next start finds its data, as its configuration says', async () => {
+      const config = `${server.directory}/moved.conf`
+      const program = `${bin}/postgres`
+      writeFileSync(config, `data_directory = '${server.directory}/gone'\n`)
+      assert.equal(await readDataDirectory(program, config), `${server.directory}/gone`)
+      writeFileSync(config, 'data_directory = \nport = x\n')
+      assert.equal(await readDataDirectory(program, config), null)
+      await assert.rejects(readDataDirectory(`${bin}/no-postgres`, config))
     })
 
     test('a standby whose primary has larger settings now is paused', async () => {

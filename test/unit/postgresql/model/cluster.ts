@@ -259,6 +259,7 @@ export class Cluster {
     self.gate = decideStartGate({
       ours: true,
       node,
+      elsewhere: null,
       standbySignal,
       starts: null,
       leadership: away ? UNKNOWN : this.consul.leadership,
@@ -311,7 +312,15 @@ export class Cluster {
     const seen = { node, leadership, local, standbySignal, lineage } as const
     const rejoin = decideRejoin({
       ...{ ...seen, data: this.#isUnpublished(self) ? 'unpublished' : 'intact' },
-      ...{ failure: null, nowMs: 0, replaced: false, damage: null, primaryLacks: null, crowded: false },
+      ...{
+        failure: null,
+        nowMs: 0,
+        elsewhere: null,
+        replaced: false,
+        damage: null,
+        primaryLacks: null,
+        crowded: false,
+      },
     })
     const ours = leadership.primary?.node === node
     if (self.role === 'down' && (self.stopped || ours)) self.repair = rejoin

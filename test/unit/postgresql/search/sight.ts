@@ -77,7 +77,14 @@ const seenLeadership = (state: State, node: Node): Pick<FenceFacts, 'leadership'
 })
 
 export const startGateFacts = (state: State, node: Node): StartGateFacts => ({
-  ...{ ours: true, node, standbySignal: state.machines[node].standbySignal, starts: null, traces: null },
+  ...{
+    ours: true,
+    node,
+    elsewhere: null,
+    standbySignal: state.machines[node].standbySignal,
+    starts: null,
+    traces: null,
+  },
   ...seenLeadership(state, node),
   ...{ compared: false, evidence: evidenceFor(state, node), waitedMs: SILENT_MEMBER_MS },
 })
@@ -118,7 +125,7 @@ export function replicationFacts(state: State, node: Node): FollowFacts & Rejoin
     streaming: sender !== null,
     lineage: lineageTo(state, node),
     ...{ data: unpublished ? 'unpublished' : 'intact', failure: null, nowMs: 0 },
-    ...{ replaced: false, damage: null, primaryLacks: null, crowded: false },
+    ...{ elsewhere: null, replaced: false, damage: null, primaryLacks: null, crowded: false },
   }
 }
 
