@@ -12,8 +12,7 @@ import { stopHard, unit } from '../core/systemd.ts'
 import { restartRepmgrd } from './apply-follow.ts'
 import { type Target, withDatabase } from './client.ts'
 import { cloneStandby } from './clone.ts'
-import { renderConninfo } from './config-conninfo.ts'
-import { SESSION_OPTIONS } from './config-session.ts'
+import { COPY_OPTIONS, rewindArguments } from './config-copy.ts'
 import { dropOutgoing, makeStandby, markRewind, type Upstream, unmarkRewind } from './data-directory.ts'
 import { parseHistory } from './decide-lineage.ts'
 import type { RejoinPlan } from './decide-rejoin.ts'
@@ -89,25 +88,14 @@ async function rewind(settings: Settings, primary: Primary): Promise<void> {
   const upstream = { host: primary.address, port: primary.port }
   if (await isBeginning(version, upstream))
     return makeStandby(postgresqlPaths.data(version), settings, upstream)
-  const source = renderConninfo({
-    host: primary.address,
-    port: primary.port,
-    user: 'repmgr',
-    dbname: 'postgres',
-    passfile: postgresqlPaths.repmgrPassfile,
-  })
   const database = { host: primary.address, port: primary.port, user: 'repmgr', database: 'repmgr' }
   await readyForRewind(version, database)
   markRewind(version)
   await run(
     postgresqlPaths.bin(version, 'pg_rewind'),
-    [
-      `--target-pgdata=${postgresqlPaths.data(version)}`,
-      `--source-server=${source}`,
-      // Debian keeps the configuration elsewhere; the crash recovery before a rewind needs it.
-      `--config-file=${postgresqlPaths.configDirectory(version)}/postgresql.conf`,
-    ],
-    { timeoutMs: REWIND_MS, env: { PGOPTIONS: SESSION_OPTIONS } },
+    rewindArguments(version, upstream),
+    // The server would notice a silent machine as quickly, and end what is half done.
+    { timeoutMs: REWIND_MS, env: { PGOPTIONS: COPY_OPTIONS } },
   )
   makeStandby(postgresqlPaths.data(version), settings, upstream)
   unmarkRewind(version)

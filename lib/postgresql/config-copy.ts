@@ -52,6 +52,20 @@ export function copyArguments({ host, port, directory, slot, tablespaces, rate }
   ]
 }
 
+/** Arguments of pg_rewind. It copies as a clone does, and one that is ended half-way leaves nothing but a clone. */
+export function rewindArguments(version: number, primary: Pick<CopyRequest, 'host' | 'port'>): string[] {
+  const source = renderCopyConninfo({
+    ...{ host: primary.host, port: primary.port, user: 'repmgr', dbname: 'postgres' },
+    passfile: postgresqlPaths.repmgrPassfile,
+  })
+  return [
+    `--target-pgdata=${postgresqlPaths.data(version)}`,
+    `--source-server=${source}`,
+    // Debian keeps the configuration elsewhere; the crash recovery before a rewind needs it.
+    `--config-file=${postgresqlPaths.serverConfig(version)}`,
+  ]
+}
+
 const escaped = (path: string): string => path.replaceAll('=', '\\=')
 
 /** How far a copy is. */

@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { COPY_OPTIONS, copyArguments, parseProgress } from '../../../lib/postgresql/config-copy.ts'
+import {
+  COPY_OPTIONS,
+  copyArguments,
+  parseProgress,
+  rewindArguments,
+} from '../../../lib/postgresql/config-copy.ts'
 import { releases, TestServer } from '../support/postgresql.ts'
 
 const request = {
@@ -10,9 +15,11 @@ const request = {
 
 describe('a copy of the primary', () => {
   test('no time-out ends it that is made for noticing a silent machine', () => {
-    const conninfo = copyArguments(request).find((argument) => argument.startsWith('--dbname=')) ?? ''
-    assert.match(conninfo, /host=10\.77\.0\.11 .*keepalives_idle=10/)
-    assert.doesNotMatch(conninfo, /tcp_user_timeout/)
+    for (const argv of [copyArguments(request), rewindArguments(17, request)]) {
+      const conninfo = argv.find((argument) => /^--(dbname|source-server)=/.test(argument)) ?? ''
+      assert.match(conninfo, /host=10\.77\.0\.11 .*keepalives_idle=10/)
+      assert.doesNotMatch(conninfo, /tcp_user_timeout/)
+    }
     assert.match(COPY_OPTIONS, /-c wal_sender_timeout=5min -c tcp_user_timeout=0/)
   })
 
