@@ -10,17 +10,18 @@ our ($AF_UNIX, $AF_INET, $SOCK_STREAM, $PROTOCOL_3) = (1, 2, 1, 196608);
 
 # Connects and logs in. Gives the socket and what the server answers; nothing where none listens.
 sub log_in {
-  my ($directory, $port, $user, $database) = @_;
+  my ($directory, $port, $user, $database, $options) = @_;
   socket my $socket, $AF_UNIX, $SOCK_STREAM, 0 or return;
   connect $socket, pack 'S a*', $AF_UNIX, "$directory/.s.PGSQL.$port\0" or return;
-  syswrite $socket, startup($user, $database);
+  syswrite $socket, startup($user, $database, $options);
   return ($socket, answer($socket));
 }
 
-# The message that begins a session.
+# The message that begins a session. Its options win over what the server, the database or the role has as defaults.
 sub startup {
-  my ($user, $database) = @_;
-  my $startup = pack('N', $PROTOCOL_3) . "user\0$user\0database\0$database\0\0";
+  my ($user, $database, $options) = @_;
+  my $more = $options eq '' ? '' : "options\0$options\0";
+  my $startup = pack('N', $PROTOCOL_3) . "user\0$user\0database\0$database\0$more\0";
   return pack('N', 4 + length $startup) . $startup;
 }
 

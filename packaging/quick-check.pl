@@ -60,14 +60,17 @@ sub answer_to {
   }
   if ($kind eq 'database') {
     my ($socket, @messages) = log_in(@fields);
-    $$sockets{"@fields"} = $socket;
+    $$sockets{"@fields[0 .. 3]"} = $socket;
     my ($type, $body) = @{$messages[-1] // ['']};
     # An error names the code among what varies, such as the line of the source.
     return $type . ($type eq 'E' ? $body =~ /\0C(\w+)/ : '');
   }
   if ($kind eq 'sql') {
     my $statement = pop @fields;
-    return join '', map { $$_[0] =~ /[DE]/ ? "@$_" : '' } query($$sockets{"@fields"}, $statement);
+    my @messages = query($$sockets{"@fields"}, $statement);
+    # An error that stays the same would hide what changes, and so would the end of the session.
+    die if !@messages or $messages[-1][0] ne 'Z' or grep { $$_[0] eq 'E' } @messages;
+    return join '', map { $$_[0] eq 'D' ? "@$_" : '' } @messages;
   }
   if ($kind eq 'process') {
     my ($state, $start) = process(@fields);

@@ -3,7 +3,7 @@
 /**
  * One line each for `quick-check`, which asks the same again and compares the answers. The fields of a question follow its kind:
  * `consul` and `syncthing`: method, path, body (with NOW for the time), and of Syncthing what of its answer counts, as a pattern; `database`: directory of the
- * socket, port, user, database; `sql`: the same and the statement; `file`: path,
+ * socket, port, user, database, options of the session if there are any; `sql`: the first four and the statement; `file`: path,
  * and what of it does not count, as a pattern; `renew`: a path, its age in seconds, and a unit that is started when it is older; `unit`: name; `process`: id; `addresses`: none.
  */
 export type Kind =

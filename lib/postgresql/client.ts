@@ -100,7 +100,7 @@ export const STATE = `select pg_is_in_recovery(), pg_postmaster_start_time(), pg
 /** Keeps the question whether a server answers, and what it is. @returns what names the server in further questions. */
 function keep({ host, port, user, database, console }: Target): readonly (string | number)[] {
   const local = console ? [host, port, user, database] : [host, port, 'understudy_monitor', 'postgres']
-  if (host.startsWith('/')) keepQuestion('database', ...local)
+  if (host.startsWith('/')) keepQuestion('database', ...local, ...(console ? [] : [SESSION_OPTIONS]))
   else keepNothing()
   if (!console) keepQuestion('sql', ...local, STATE)
   return local

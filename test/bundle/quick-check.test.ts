@@ -16,6 +16,10 @@ import { createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, beforeEach, describe, test } from 'node:test'
+import { keptQuestions } from '../../lib/core/questions.ts'
+import { waitFor } from '../../lib/core/wait.ts'
+import { withDatabase } from '../../lib/postgresql/client.ts'
+import { releases, TestServer } from '../unit/support/postgresql.ts'
 import { answering, closeServers, listen } from '../unit/support/server.ts'
 import { errorResponse, message } from '../unit/support/wire.ts'
 import { type Ended, repository, run } from './support/handlers.ts'
@@ -185,11 +189,14 @@ describe('what quick-check asks', () => {
   const ready = message('Z', Buffer.from('I'))
   const welcome = Buffer.concat([message('R', Buffer.alloc(4)), ready])
   const socket = at('.s.PGSQL.5433')
+  /** Names and values that the last session began with. */
+  let started: string[] = []
   /** @param rows the answer to every statement. */
   const databaseThat = async (log: Buffer, rows: () => Buffer): Promise<Server> => {
     const server = createServer((client) => {
       client.on('error', () => {})
-      client.once('data', () => {
+      client.once('data', (startup) => {
+        started = startup.toString('latin1', 8).split('\0')
         client.write(log)
         client.on('data', () => client.write(Buffer.concat([rows(), ready])))
       })
@@ -207,6 +214,63 @@ describe('what quick-check asks', () => {
     }
     await sees(`database\t${fields}\nsql\t${fields}\tselect 1`, change)
     server.close()
+  })
+
+  test('a database: its session has the options that the check had, and a console none', async () => {
+    const server = await databaseThat(welcome, () => message('D', Buffer.from('one')))
+    checkIs([`database\t${fields}\t-c statement_timeout=0`, `sql\t${fields}\tselect 1`])
+    await settle()
+    assert.deepEqual(started.slice(0, 6), [
+      ...['user', 'monitor', 'database', 'postgres', 'options', '-c statement_timeout=0'],
+    ])
+    checkIs([`database\t${fields}`, `sql\t${fields}\tselect 1`])
+    rmSync(at('check/questions'))
+    await settle()
+    assert.deepEqual(started, ['user', 'monitor', 'database', 'postgres', '', ''])
+    server.close()
+  })
+
+  for (const [caption, answer] of [
+    ['an error', Buffer.concat([errorResponse('ERROR', '57014', 'canceling statement'), ready])],
+    ['the end of the session', errorResponse('FATAL', '57P01', 'terminating connection')],
+  ] as const)
+    test(`a database: ${caption} is no answer to a statement, so the check runs again and again`, async (t) => {
+      const server = createServer((client) => {
+        client.on('error', () => {})
+        client.once('data', () => {
+          client.write(welcome)
+          client.on('data', () => (answer.includes(ready) ? client.write(answer) : client.end(answer)))
+        })
+      })
+      t.after(() => server.close())
+      await new Promise<void>((resolve) => server.listen(socket, resolve))
+      checkIs([`database\t${fields}`, `sql\t${fields}\tselect 1`])
+      for (let time = 0; time < 4; time += 1) assert.equal((await quickCheck()).ran, true)
+    })
+
+  test('a database whose defaults would keep an answer from us, also a standby', async () => {
+    const [release] = releases.slice(-1)
+    const primary = await TestServer.start(release?.bin ?? '')
+    try {
+      await primary.ask('create role understudy_monitor login in role pg_monitor')
+      await primary.ask('alter role understudy_monitor set default_transaction_isolation = serializable')
+      const standby = await primary.standby('n2')
+      try {
+        const target = { ...standby.target, user: 'understudy_monitor' }
+        await withDatabase(target, 5000, (connection) => connection.query('select 1'))
+        checkIs(
+          (keptQuestions() ?? '').split('\n').filter((question) => question.includes(standby.directory)),
+        )
+        // The standby writes for a moment after its start.
+        await waitFor('it to rest', 20_000, async () => !(await quickCheck()).ran || null)
+        await primary.ask('create table public.note ()')
+        await waitFor('the change to be seen', 20_000, async () => (await quickCheck()).ran || null)
+      } finally {
+        await standby.remove()
+      }
+    } finally {
+      await primary.remove()
+    }
   })
 
   test('a database: whether it answers, and with which error', async () => {
