@@ -1,7 +1,7 @@
-import type { Client, ClientConfig, QueryResultRow } from 'pg'
+import type { Client, ClientConfig, QueryConfig, QueryResultRow } from 'pg'
 import { EXIT, UnderstudyError } from '../core/errors.ts'
 import { keepNothing, keepQuestion } from '../core/questions.ts'
-import { SESSION_OPTIONS } from './config-session.ts'
+import { SESSION_OPTIONS, sessionStatements } from './config-session.ts'
 import { passwordFromFile } from './passfile.ts'
 
 /** How to reach a database: a local Unix socket (peer authentication) or an address with a password. */
@@ -106,6 +106,12 @@ function keep({ host, port, user, database, console }: Target): readonly (string
   return local
 }
 
+/** What a server says of itself when a session begins. */
+interface ParameterStatus {
+  parameterName: string
+  parameterValue: string
+}
+
 async function connect(target: Target, config: ClientConfig): Promise<Client> {
   // pg looks for Cloudflare's runtime by way of navigator, whose getter costs 30 ms on Node 20.
   const scope = globalThis as { navigator?: { userAgent: string } }
@@ -113,7 +119,13 @@ async function connect(target: Target, config: ClientConfig): Promise<Client> {
   const { default: pg } = await import('pg')
   const client = new pg.Client(config)
   try {
+    let version = 0
+    client.connection.on('parameterStatus', ({ parameterName, parameterValue }: ParameterStatus) => {
+      if (parameterName === 'server_version') version = Number.parseInt(parameterValue, 10)
+    })
     await client.connect()
+    for (const text of sessionStatements(version))
+      await client.query({ text, query_timeout: config.connectionTimeoutMillis } as QueryConfig)
     return client
   } catch (cause) {
     client.end().catch(() => {})

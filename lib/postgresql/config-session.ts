@@ -16,13 +16,31 @@ const defaults = {
   row_security: 'on',
 } as const
 
+/** The same since a release. An option that a server does not know ends the connection, so these are set when it is there. */
+const later = [{ since: 17, name: 'transaction_timeout', value: '0' }] as const
+
+/** Statements that a session begins with, beside {@link SESSION_OPTIONS}. @param version the server's major one. */
+export const sessionStatements = (version: number): string[] =>
+  later.filter(({ since }) => since <= version).map(({ name, value }) => `set ${name} = '${value}'`)
+
+/** psql's commands for the text that only a server since this release understands. */
+const since = (version: number, text: string): string =>
+  `select :SERVER_VERSION_NUM >= ${version}0000 as is_later \\gset\n\\if :is_later\n${text};\n\\endif`
+
+/** {@link sessionStatements} for psql, whatever the server is. */
+export const PSQL_STATEMENTS = later
+  .map((one) => since(one.since, `set ${one.name} = '${one.value}'`))
+  .join('\n')
+
 /** libpq's `options`, also the value of PGOPTIONS: https://www.postgresql.org/docs/current/libpq-envars.html. */
 export const SESSION_OPTIONS = Object.entries(defaults)
   .map(([name, value]) => `-c ${name}=${value.replaceAll(' ', '\\ ')}`)
   .join(' ')
 
-/** Statements that give a role the same: repmgr sets the options of its connections itself, and with them its search_path. */
-export const sessionDefaultsOf = (role: string): string[] =>
-  Object.entries(defaults)
+/** For psql: gives a role the same. repmgr sets the options of its connections itself, and with them its search_path. */
+export const sessionDefaultsOf = (role: string): string[] => [
+  ...Object.entries(defaults)
     .filter(([name]) => name !== 'search_path')
-    .map(([name, value]) => `alter role ${role} set ${name} = '${value}';`)
+    .map(([name, value]) => `alter role ${role} set ${name} = '${value}';`),
+  ...later.map((one) => since(one.since, `alter role ${role} set ${one.name} = '${one.value}'`)),
+]

@@ -15,7 +15,7 @@ import {
   renderPostgresql,
   withManagedBlock,
 } from './config.ts'
-import { SESSION_OPTIONS, sessionDefaultsOf } from './config-session.ts'
+import { PSQL_STATEMENTS, SESSION_OPTIONS, sessionDefaultsOf } from './config-session.ts'
 import { readControlData } from './control-data.ts'
 import type { FoundRole, OpeningFacts, RoleFacts } from './decide-join.ts'
 import { type ConfiguredParameter, overrulings } from './decide-parameters.ts'
@@ -51,7 +51,7 @@ async function sql(as: SystemUser, port: number, database: string, text: string)
   return (
     await run('psql', args, {
       ...as,
-      input: text,
+      input: `${PSQL_STATEMENTS}\n${text}`,
       timeoutMs: SQL_MS,
       env: { PGOPTIONS: SESSION_OPTIONS },
     })

@@ -1,14 +1,16 @@
 /** Our SQL, and what we read from its answers, on real servers of several releases. */
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { UNKNOWN } from '../../../lib/core/unknown.ts'
 import { waitFor } from '../../../lib/core/wait.ts'
 import { proveCommitsWait } from '../../../lib/postgresql/apply-commit-rule.ts'
 import { keepMetadata } from '../../../lib/postgresql/apply-upkeep.ts'
-import { STATE, type Target, withDatabase } from '../../../lib/postgresql/client.ts'
+import { type Connection, STATE, type Target, withDatabase } from '../../../lib/postgresql/client.ts'
 import { hbaLines, lastHbaLines, renderPostgresql } from '../../../lib/postgresql/config.ts'
+import { PSQL_STATEMENTS, sessionDefaultsOf } from '../../../lib/postgresql/config-session.ts'
 import { renderSynchronous } from '../../../lib/postgresql/config-synchronous.ts'
 import { readDataDirectory } from '../../../lib/postgresql/control-data.ts'
 import { probe, readRole } from '../../../lib/postgresql/database.ts'
@@ -29,6 +31,9 @@ const ASK_MS = 5000
 
 const isOfCommits = ({ name }: { name: string }): boolean =>
   ['fsync', 'full_page_writes', 'synchronous_commit'].includes(name)
+
+/** The test's servers come without one. */
+const psql = releases.map(({ bin }) => `${bin}/psql`).find((path) => existsSync(path))
 
 for (const { name, bin } of releases)
   describe(name, () => {
@@ -131,6 +136,30 @@ for (const { name, bin } of releases)
       assert.equal((await role()).paused, undefined)
       await standby.connected((own) => setAndReload(own, { primary_conninfo: conninfo }))
       await waitFor('it to go on', ASK_MS, async () => !(await role()).receiverStopped || null, 20)
+    })
+
+    test('time-outs of the server, the database and the role do not end our sessions', async (t) => {
+      const known = await server.ask<{ name: string }>(
+        `select name from pg_settings where name in ('statement_timeout', 'transaction_timeout')`,
+      )
+      t.after(() => server.ask('alter role understudy_monitor reset all'))
+      for (const { name: setting } of known)
+        await server.ask(`alter role understudy_monitor set ${setting} = '100ms'`)
+      const slow = (connection: Connection) => connection.query('select pg_sleep(0.3)')
+      await withDatabase(as('understudy_monitor'), ASK_MS, slow)
+    })
+
+    test('what psql begins with, and what a role gets by it', { skip: psql === undefined }, async () => {
+      const text = [PSQL_STATEMENTS, ...sessionDefaultsOf('repmgr'), 'select 1;'].join('\n')
+      const argv = ['-XAtqw', '-v', 'ON_ERROR_STOP=1', '-h', server.directory, '-U', 'postgres']
+      const said = execFileSync(psql ?? '', [...argv, '-f', '-'], { input: text, encoding: 'utf8' })
+      assert.equal(said, '1\n')
+      const [row] = await server.ask<{ set: boolean; known: boolean }>(
+        `select coalesce('transaction_timeout=0' = any(rolconfig), false) as set,
+           current_setting('transaction_timeout', true) is not null as known
+         from pg_roles where rolname = 'repmgr'`,
+      )
+      assert.equal(row?.set, row?.known)
     })
 
     test('where the next start finds its data, as its configuration says', async () => {
