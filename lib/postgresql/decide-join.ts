@@ -1,5 +1,5 @@
 import { EXIT, UnderstudyError } from '../core/errors.ts'
-import { howToMove } from './decide-directory.ts'
+import { howToMove, type PlaceFacts, whyNotReplaced } from './decide-directory.ts'
 import type { ConfiguredParameter } from './decide-parameters.ts'
 import { isSecretOf } from './scram.ts'
 
@@ -72,14 +72,8 @@ export function choosePort(
 }
 
 /** What else a join asks of main's place on the machine. */
-export interface MainFacts {
+export interface MainFacts extends PlaceFacts {
   main: InstalledCluster
-  /** Where Debian puts it. */
-  place: string
-  /** What is there. */
-  kind: 'directory' | 'link' | 'mount point' | 'missing'
-  /** Directories below it that something is mounted on. */
-  mountsBelow: readonly string[]
   /** The first word of start.conf. */
   start: string
   /** What systemd says of its unit. */
@@ -87,17 +81,14 @@ export interface MainFacts {
 }
 
 /** @throws one sentence where main is not as Debian makes it, so that a copy could not take its place or systemd would not start it. */
-export function checkMain({ main, place, kind, mountsBelow, start, unitState }: MainFacts): void {
+export function checkMain({ main, start, unitState, ...found }: MainFacts): void {
+  const { place, kind } = found
   const { version, owner, data, online } = main
   const called = `PostgreSQL ${version}/main`
-  const move = howToMove(place)
-  if (data !== place) throw refuse(`the data of ${called} is in ${data}, not in ${place}; ${move}`)
-  if (kind === 'link' || kind === 'mount point')
-    throw refuse(`${place} is a ${kind}, which a copy of the primary could not replace; ${move}`)
-  if (mountsBelow.length > 0)
-    throw refuse(
-      `${mountsBelow.join(' and ')} below the data of ${called} is a mount point, which a copy of the primary could not replace; ${move}`,
-    )
+  if (data !== place)
+    throw refuse(`the data of ${called} is in ${data}, not in ${place}; ${howToMove(place)}`)
+  const why = whyNotReplaced(found)
+  if (why !== null) throw refuse(why)
   // Of a directory that is missing pg_lsclusters knows no owner.
   if (owner !== 'postgres' && kind !== 'missing')
     throw refuse(`${called} belongs to the system user ${owner}; give it to postgres, as Debian does`)

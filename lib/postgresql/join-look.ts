@@ -42,6 +42,7 @@ import { memberParameters } from './decide-settings.ts'
 import { postgresqlPaths, postgresqlUnits } from './manifest.ts'
 import { readParameters } from './observe-settings.ts'
 import { knownPasswords } from './passfile.ts'
+import { lookAtPlace } from './place.ts'
 import { isPristine, readOpening, readRoles, startServer, systemIdentifier } from './server.ts'
 
 /** A primary that works answers this in milliseconds. */
@@ -84,26 +85,12 @@ export async function lookAtPostgresql(joining: Joining): Promise<void> {
 async function lookAtMain(main: InstalledCluster): Promise<MainFacts> {
   const place = postgresqlPaths.data(main.version)
   const service = postgresqlUnits.server(main.version)
-  // proc_pid_mountinfo(5): the mount point is the fifth field, with blanks in octal.
-  const mounts = (readText('/proc/self/mountinfo') ?? '')
-    .split('\n')
-    .map((line) => (line.split(' ')[4] ?? '').replace(/\\(\d{3})/g, (_all, code: string) => octal(code)))
-  const found = lstatSync(place, { throwIfNoEntry: false })
   const start = (readText(postgresqlPaths.start(main.version)) ?? 'auto').replace(/#.*$/gm, '').trim()
   return {
-    ...{ main, place, start, mountsBelow: mounts.filter((point) => point.startsWith(`${place}/`)) },
-    kind: found?.isSymbolicLink()
-      ? 'link'
-      : mounts.includes(place)
-        ? 'mount point'
-        : found
-          ? 'directory'
-          : 'missing',
+    ...{ main, start, ...lookAtPlace(place) },
     unitState: (await unitStates([service])).get(service) ?? '',
   }
 }
-
-const octal = (code: string): string => String.fromCharCode(Number.parseInt(code, 8))
 
 interface PrimaryFacts {
   ms: number

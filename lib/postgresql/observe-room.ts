@@ -2,8 +2,10 @@ import { existsSync, statfsSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { systemUser } from '../core/users.ts'
 import type { Connection } from './client.ts'
+import { whyNotReplaced } from './decide-directory.ts'
 import { type CopyPlace, type CopyRefusal, type CopySource, refuseCopy } from './decide-room.ts'
 import { postgresqlPaths } from './manifest.ts'
+import { lookAtPlace } from './place.ts'
 import { deviceOf, isInUse, locationsOf } from './tablespaces.ts'
 
 /** How long a primary may add up the sizes of its files, of which there may be millions. */
@@ -29,6 +31,8 @@ export async function readCopySource(connection: Connection, node: string): Prom
 export async function whyNotCopy(version: number, source: CopySource): Promise<CopyRefusal | null> {
   const { uid } = await systemUser('postgres')
   const data = postgresqlPaths.data(version)
+  const fixed = whyNotReplaced(lookAtPlace(data))
+  if (fixed !== null) return { lacks: 'directory', why: fixed }
   const own = [data, postgresqlPaths.incoming(version), postgresqlPaths.outgoing(version)].flatMap(
     locationsOf,
   )

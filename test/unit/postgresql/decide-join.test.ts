@@ -87,7 +87,8 @@ describe('join: the port of main', () => {
 describe('join: the place of main', () => {
   const place = '/var/lib/postgresql/17/main'
   const base: MainFacts = {
-    ...{ main: cluster(), place, kind: 'directory', mountsBelow: [], start: 'auto', unitState: 'active' },
+    ...{ main: cluster(), place, kind: 'directory', mountsBelow: [], links: [] },
+    ...{ start: 'auto', unitState: 'active' },
   }
   test('as Debian makes it', () => checkMain(base))
   test('stopped', () => checkMain({ ...base, main: cluster({ online: false }), unitState: 'inactive' }))
@@ -101,6 +102,11 @@ describe('join: the place of main', () => {
       'a mount point in it',
       { mountsBelow: [`${place}/pg_wal`] },
       /pg_wal below the data of .* is a mount point/,
+    ],
+    [
+      'with its WAL on another disk, by a link',
+      { links: [`${place}/pg_wal`] },
+      /main\/pg_wal in the data of PostgreSQL is a link, which a copy .*put the directory itself there/,
     ],
     ['of somebody else', { main: cluster({ owner: 'alice' }) }, /belongs to the system user alice/],
     ['started by hand', { start: 'manual' }, /start\.conf says "manual"; write "auto"/],
