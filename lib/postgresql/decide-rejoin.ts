@@ -38,7 +38,7 @@ export interface RejoinFacts {
 export interface Damage {
   /** How many of its starts have failed, one after the other. */
   failed: number
-  /** What PostgreSQL said last; null if that is not known. */
+  /** What PostgreSQL said last, or what is wrong with its data; null if that is not known. */
   says: string | null
   /** What keeps PostgreSQL from starting with any data; null if nothing is found. */
   obstacle: string | null
@@ -121,7 +121,13 @@ function decideStopped(facts: RejoinFacts, primary: Primary): RejoinPlan {
   if (damage === null || damage.failed < FAILED_STARTS) return { do: 'start', why: 'PostgreSQL does not run' }
   const { failed, says, obstacle, fresh } = damage
   if (obstacle !== null) return { do: 'wait', why: `PostgreSQL does not start: ${obstacle}`, failed: true }
-  const what = says === null ? '' : `: ${says}`
+  if (says === null)
+    return {
+      do: 'wait',
+      why: `PostgreSQL has failed to start ${failed} times, and its log does not say why; if it is the data: understudy rejoin --clone`,
+      failed: true,
+    }
+  const what = `: ${says}`
   if (fresh)
     return { do: 'wait', why: `PostgreSQL does not start from a fresh copy either${what}`, failed: true }
   return replace(facts, primary, `PostgreSQL has failed to start ${failed} times${what}`, 'damage')

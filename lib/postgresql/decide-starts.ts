@@ -60,9 +60,10 @@ export function parseStopped(text: string): Pick<StoppedStandby, 'clean' | 'posi
   }
 }
 
-/** What PostgreSQL says last in its log before it ends. */
+/** What PostgreSQL says last in its log before it ends. A process that the system has killed (signal 9) says nothing of the data. */
 export function lastWords(log: string): string | null {
-  const lines = [...log.matchAll(/\b(?:FATAL|PANIC):\s+(.+)$/gm)].map(([, said]) => said ?? '')
+  const ends = /\b(?:(?:FATAL|PANIC):\s+|LOG:\s+(?=.* was terminated by signal (?!9\b)))(.+)$/gm
+  const lines = [...log.matchAll(ends)].map(([, said]) => said ?? '')
   return lines.filter((said) => !/^the database system is|^terminating/.test(said)).at(-1) ?? null
 }
 

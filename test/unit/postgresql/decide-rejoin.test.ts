@@ -40,6 +40,15 @@ const damage: Damage = { failed: 5, says: 'invalid page in block 3', obstacle: n
 const damaged = { standbySignal: true, damage, primaryLacks: false } as const
 
 const cases: readonly Case<RejoinFacts, RejoinPlan>[] = [
+  [
+    'A standby that does not start, and whose log is elsewhere: it may be its configuration',
+    { ...damaged, damage: { ...damage, says: null } },
+    {
+      do: 'wait',
+      why: 'its log does not say why; if it is the data: understudy rejoin --clone',
+      failed: true,
+    },
+  ],
   ['A former primary that is stopped', {}, { do: 'rewind', why: 'n2 is the primary', primary }],
   [
     'A former primary whose PostgreSQL is being upgraded',

@@ -72,6 +72,11 @@ describe('starts of a standby that have failed', () => {
 `
     assert.equal(lastWords(log), 'invalid page in block 3 of relation base/5/16384')
     assert.equal(lastWords('LOG:  database system is shut down\n'), null)
+    const killed = (signal: string): string =>
+      `2026-03-01 10:00:00.300 UTC [1] LOG:  startup process (PID 2) was terminated by signal ${signal}\n`
+    const crash = 'startup process (PID 2) was terminated by signal 11: Segmentation fault'
+    assert.equal(lastWords(killed('11: Segmentation fault')), crash)
+    assert.equal(lastWords(killed('9: Killed')), null)
   })
 
   for (const said of [
