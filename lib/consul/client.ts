@@ -291,11 +291,12 @@ export class Consul {
    * nothing to do must not depend on it.
    */
   async members(): Promise<
-    { name: string; address: string; alive: boolean; server: boolean; version: string }[]
+    { name: string; nodeId: string; address: string; alive: boolean; server: boolean; version: string }[]
   > {
     const members = await this.#ask('list the members', { method: 'GET', path: '/v1/agent/members' }, 'kept')
     return (members as RawMember[]).map((member) => ({
       name: member.Name,
+      nodeId: member.Tags['id'] ?? '',
       address: member.Addr,
       alive: member.Status === ALIVE,
       server: member.Tags['role'] === 'consul',

@@ -6,6 +6,8 @@ import type { Seats } from './schemas.ts'
 /** What lies in the data directory of this machine's Consul. */
 export interface DataFacts {
   directory: string
+  /** By which gossip knows the agent, whatever its name is; null where it has not run. */
+  nodeId: string | null
   /** A server has run with it. */
   begun: boolean
   /** Addresses of others that its gossip remembers. */
@@ -37,6 +39,8 @@ export interface MembershipFacts {
   member: boolean
   /** Its own Consul answers, and holds no cluster. */
   empty: boolean
+  /** The node ids of the agents of the cluster, by their names; null where there is no cluster yet. */
+  nodeIds: Readonly<Record<string, string>> | null
   /** null where there is no cluster yet. */
   seats: Seats | null
   applicant: Applicant
@@ -50,7 +54,7 @@ export const LOST =
 export function whyNotMember(facts: MembershipFacts): string | null {
   const { as, setup, data, own, realm, member } = facts
   if (setup.why !== null) return setup.why
-  const below = `stop it and remove raft and serf below ${data?.directory}`
+  const below = `stop it and remove raft, serf and node-id below ${data?.directory}`
   if (own === null && (data?.begun || data?.keyring || (data?.others.length ?? 0) > 0))
     return `a Consul that is not part of an understudy cluster has data on this machine; ${below} first, if nobody needs them`
   const running = own === null ? whyRunning(facts.running) : null
@@ -58,8 +62,19 @@ export function whyNotMember(facts: MembershipFacts): string | null {
   if (as === 'first' && member && (!data?.begun || facts.empty)) return LOST
   if (own !== null && realm !== null && !sameRealm(own, realm) && (member || data?.begun))
     return `the Consul of this machine belongs to another understudy cluster (datacenter ${own.datacenter}, not ${realm.datacenter}); give the address of a member of that one, or ${below} and the files understudy* below /etc/consul.d and /etc/understudy first`
+  const twin = whoseNodeId(facts)
+  if (twin !== null)
+    return `the Consul of this machine has the node id of ${twin} (${data?.directory}/node-id), as machines cloned from one template do, and would not be let in; stop it and remove that file`
   const claim = claimSeat(facts.seats, facts.applicant)
   return claim.outcome === 'refused' ? claim.why : null
+}
+
+/** The agent of another name that has this machine's node id: gossip lets no second one in. */
+function whoseNodeId({ data, nodeIds, applicant }: MembershipFacts): string | null {
+  const same = Object.entries(nodeIds ?? {}).find(
+    ([name, id]) => name !== applicant.node && id === data?.nodeId,
+  )
+  return same?.[0] ?? null
 }
 
 /** An agent of HashiCorp's or Debian's unit that nobody has configured is in nobody's way: join gives it its configuration. */

@@ -33,6 +33,9 @@ async function readRunning({ placement, realm }: Joining): Promise<RunningFacts>
   return { agent, unit: state === 'active' || state === 'activating', port: listening.flat()[0] ?? null }
 }
 
+const readNodeIds = async (consul: Consul): Promise<Record<string, string>> =>
+  Object.fromEntries((await consul.members()).map(({ name, nodeId }) => [name, nodeId]))
+
 /** Consul's part of a join. */
 export const part: Part = {
   async look(joining) {
@@ -51,6 +54,7 @@ export const part: Part = {
       realm: joining.realm,
       member,
       empty: options.as === 'first' && member && (await orUnknown(readCluster(joining.consul))) === null,
+      nodeIds: joining.cluster === null ? null : await readNodeIds(joining.consul),
       seats: joining.cluster?.seats ?? null,
       applicant: applicantOf(joining),
     })

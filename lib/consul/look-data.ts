@@ -8,6 +8,8 @@ export function readData(directory: string, own: readonly string[]): DataFacts {
   const snapshots = ['local', 'remote'].map((pool) => readText(`${directory}/serf/${pool}.snapshot`) ?? '')
   return {
     directory,
+    // As Consul reads it (agent/nodeid.go).
+    nodeId: readText(`${directory}/node-id`)?.trim().toLowerCase() || null,
     // Whatever a server keeps its log in: 1.8 makes raft.db, newer ones a directory wal.
     begun: existsSync(`${directory}/raft`) && readdirSync(`${directory}/raft`).length > 0,
     others: snapshots.flatMap((text) => strangersIn(text, own)),

@@ -1,4 +1,4 @@
-import { existsSync, lstatSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { readCluster } from '../consul/join-cluster.ts'
 import {
   type ClusterFacts,

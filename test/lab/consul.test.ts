@@ -118,6 +118,18 @@ test('three machines become a cluster, also where a drop-in says Type=notify', a
   }
 })
 
+test('a machine cloned with the node id of a member: join refuses, and nothing is changed', async () => {
+  const joiner = ['understudy', 'join', '--consul-join', addressOf(lab, 'n1')]
+  const id = await sh('n1', 'cat /opt/consul/node-id')
+  // What an agent leaves that has only run alone, before the template was made.
+  await sh(
+    'n4',
+    `install -o consul -g consul -m 600 /dev/null /opt/consul/node-id; printf %s ${id} >/opt/consul/node-id`,
+  )
+  await mustRefuse(lab, 'n4', joiner, 78, /has the node id of n1 \(\/opt\/consul\/node-id\)/)
+  await sh('n4', 'rm /opt/consul/node-id')
+})
+
 test("an upgrade of Consul's package on a member; all files are the user consul's after it", async () => {
   const deb = '/var/tmp/consul.deb'
   await lab.copyIn('n2', await lab.consulPackage(2), deb)

@@ -258,7 +258,12 @@ describe('the agent', () => {
         },
       ],
       '/v1/agent/members': [
-        { Name: 'n1', Addr: '10.77.0.11', Status: 1, Tags: { role: 'consul', build: '1.8.7:abc' } },
+        {
+          Name: 'n1',
+          Addr: '10.77.0.11',
+          Status: 1,
+          Tags: { role: 'consul', id: 'a-b', build: '1.8.7:abc' },
+        },
         { Name: 'n2', Addr: '10.77.0.12', Status: 4, Tags: { role: 'node' } },
       ],
       '/v1/operator/raft/configuration?stale': {
@@ -275,8 +280,8 @@ describe('the agent', () => {
       { node: 'n1', checkId: 'postgresql', service: 'postgresql', status: 'passing', output: 'ok' },
     ])
     assert.deepEqual(await consul.members(), [
-      { name: 'n1', address: '10.77.0.11', alive: true, server: true, version: '1.8.7' },
-      { name: 'n2', address: '10.77.0.12', alive: false, server: false, version: '' },
+      { name: 'n1', nodeId: 'a-b', address: '10.77.0.11', alive: true, server: true, version: '1.8.7' },
+      { name: 'n2', nodeId: '', address: '10.77.0.12', alive: false, server: false, version: '' },
     ])
     assert.deepEqual(await consul.voters(), ['n1'])
     assert.equal(await consul.leader(), '10.77.0.11:8300')

@@ -6,7 +6,9 @@ import { strangersIn } from '../../../lib/consul/strangers-in.ts'
 
 const A = { datacenter: 'understudy-aaaaaaaa', serverPort: 18377 }
 const B = { datacenter: 'understudy-bbbbbbbb', serverPort: 18378 }
-const NO_DATA = { directory: '/opt/consul', begun: false, others: [], keyring: false }
+const NO_DATA = { directory: '/opt/consul', nodeId: null, begun: false, others: [], keyring: false }
+const ID = '4f1c6fd0-8f2a-4a53-9d4b-0d5b1c1f0a11'
+const OTHER_ID = '9a0e2f52-5d1b-4d7c-8f5e-6f3f0f9f7c22'
 const QUIET = { agent: null, unit: false, port: null }
 const seatOf = (machineId: string, address: string) => ({ machineId, address, repmgrId: 1, vipPriority: 100 })
 const withSeat = (node: string, machineId: string, address: string): Partial<MembershipFacts> => ({
@@ -23,6 +25,7 @@ const fresh: MembershipFacts = {
   realm: null,
   member: false,
   empty: false,
+  nodeIds: null,
   seats: null,
   applicant: { node: 'n2', machineId: 'y', address: '10.77.0.12' },
 }
@@ -41,6 +44,38 @@ const cases: readonly [string, Partial<MembershipFacts>, RegExp | null][] = [
     'the data of another server',
     { data: { ...NO_DATA, begun: true } },
     /not part of an understudy cluster has data/,
+  ],
+  [
+    'its advice names the node id too',
+    { data: { ...NO_DATA, begun: true, nodeId: ID } },
+    /remove raft, serf and node-id below \/opt\/consul/,
+  ],
+  ['a node id that an agent alone has left', { data: { ...NO_DATA, nodeId: ID } }, null],
+  [
+    'the same where there is a cluster',
+    { ...joiner, data: { ...NO_DATA, nodeId: ID }, nodeIds: { n1: OTHER_ID } },
+    null,
+  ],
+  [
+    'the node id of a member',
+    { ...joiner, data: { ...NO_DATA, nodeId: ID }, nodeIds: { n3: OTHER_ID, n1: ID } },
+    /has the node id of n1 \(\/opt\/consul\/node-id\).*stop it and remove that file/,
+  ],
+  [
+    'the same, found after an earlier join',
+    { ...joiner, own: A, data: { ...NO_DATA, nodeId: ID }, nodeIds: { n1: ID } },
+    /has the node id of n1/,
+  ],
+  [
+    'its own node id',
+    {
+      ...joiner,
+      ...member,
+      data: { ...member.data, nodeId: ID },
+      nodeIds: { n1: OTHER_ID, n2: ID },
+      ...withSeat('n2', 'y', '10.77.0.12'),
+    },
+    null,
   ],
   ['the gossip of another agent', { data: { ...NO_DATA, others: ['10.0.0.1'] } }, /below \/opt\/consul/],
   ['the key of another gossip', { data: { ...NO_DATA, keyring: true } }, /has data on this machine/],
