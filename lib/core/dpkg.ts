@@ -16,6 +16,19 @@ function isAtWork(): boolean {
   return lock !== undefined && isLocked(readFileSync('/proc/locks', 'utf8'), lock.ino)
 }
 
+/** The configuration files of a package and their MD5 sums. @param said what dpkg-query(1) prints as Conffiles. */
+export const conffilesIn = (said: string): Map<string, string> =>
+  new Map(
+    [...said.matchAll(/^ (\S+) ([0-9a-f]{32})( obsolete)?$/gm)].map(([, path = '', md5 = '']) => [path, md5]),
+  )
+
+/** As the package brought them; none of one that dpkg does not know. */
+export async function readConffiles(name: string): Promise<Map<string, string>> {
+  const argv = ['--show', `--showformat=\${Conffiles}\n`, name]
+  const { exitCode, stdout } = await execQuick('/usr/bin/dpkg-query', argv, ASK_MS)
+  return conffilesIn(exitCode === 0 ? stdout : '')
+}
+
 /** Is dpkg at work on this package? Not where a dpkg that was broken off has left it half installed: nobody would end that. */
 export async function isReplaced(name: string): Promise<boolean> {
   if (!isAtWork()) return false

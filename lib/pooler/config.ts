@@ -100,6 +100,9 @@ host all all ::/0 md5
 `
 }
 
+/** Has a join written this list of users? PgBouncer reads no header in it. */
+export const isOurUserlist = (text: string): boolean => /^"understudy_monitor" /m.test(text)
+
 /** userlist.txt: the users whom PgBouncer knows without asking PostgreSQL, with their passwords or SCRAM secrets. */
 export function renderUserlist(secrets: Readonly<Record<string, string>>): string {
   return `${Object.entries(secrets)

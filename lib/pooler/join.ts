@@ -4,6 +4,7 @@ import { howToApply } from '../consul/how-to-apply.ts'
 import { clusterOf, type Joining, type Part, settingsOf } from '../consul/joining.ts'
 import { readText, replaceFile } from '../core/atomic-files.ts'
 import { run } from '../core/exec.ts'
+import { checkReplaced } from '../core/replaced-files.ts'
 import { ensureRunning } from '../core/systemd.ts'
 import { systemUser } from '../core/users.ts'
 import { type Connection, type Target, withDatabase } from '../postgresql/client.ts'
@@ -11,13 +12,28 @@ import { LOOKUP_ROLE } from '../postgresql/config.ts'
 import { keepLoginLookup, lookupPassword } from '../postgresql/login-lookup.ts'
 import { scramSecret } from '../postgresql/scram.ts'
 import { changePooled, withDatabases } from './change.ts'
-import { renderDatabases, renderPgbouncer, renderPgbouncerHba, renderUserlist, tracksMore } from './config.ts'
+import {
+  isOurUserlist,
+  renderDatabases,
+  renderPgbouncer,
+  renderPgbouncerHba,
+  renderUserlist,
+  tracksMore,
+} from './config.ts'
 import { poolerPaths, poolerUnits } from './manifest.ts'
 
 const setUp = { phase: 'daemons', title: 'set up PgBouncer', run: setUpPgbouncer } as const
 
 /** PgBouncer's part of a join. */
 export const part: Part = {
+  async look({ machine }) {
+    // A member has agreed to that before.
+    if (machine.settings !== null) return
+    await checkReplaced('pgbouncer', [
+      { path: poolerPaths.config },
+      { path: poolerPaths.userlist, isOurs: isOurUserlist },
+    ])
+  },
   steps: [setUp],
   upgrade: [setUp],
   checks: ['pgbouncer'],

@@ -173,8 +173,6 @@ export interface RoleFacts {
   repmgrDatabase: boolean
   /** Those of the application's that exist, and that it cannot connect to. */
   closedDatabases: readonly string[]
-  /** There is a configuration of repmgr that is not ours. */
-  foreignRepmgr: boolean
 }
 
 /** @throws one sentence where a role or database that is there is used by somebody else. */
@@ -186,12 +184,10 @@ export function checkRoles({ user, password, roles, ...facts }: RoleFacts): void
     ? 'there is a role repmgr'
     : facts.repmgrDatabase
       ? 'there is a database repmgr'
-      : facts.foreignRepmgr
-        ? '/etc/repmgr.conf is not from understudy'
-        : null
+      : null
   if (inUse !== null && !wasMember)
     throw refuse(
-      `${inUse}, and understudy needs a repmgr of its own; end the other use, drop that database and role, and remove /etc/repmgr.conf`,
+      `${inUse}, and understudy needs a repmgr of its own; end the other use, and drop that database and role`,
     )
   const [closed] = facts.closedDatabases
   if (closed !== undefined)

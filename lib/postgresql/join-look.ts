@@ -11,6 +11,7 @@ import type { Primary } from '../consul/manifest.ts'
 import { followLinks, readText } from '../core/atomic-files.ts'
 import { EXIT, explain, UnderstudyError } from '../core/errors.ts'
 import { run } from '../core/exec.ts'
+import { checkReplaced } from '../core/replaced-files.ts'
 import { unitStates } from '../core/systemd.ts'
 import { UNKNOWN, type Unknown, unknownOnFailure } from '../core/unknown.ts'
 import { type SystemUser, systemUser } from '../core/users.ts'
@@ -61,6 +62,8 @@ export async function lookAtPostgresql(joining: Joining): Promise<void> {
   const version = cluster?.config.postgresqlVersion ?? machine.settings?.postgresqlVersion ?? null
   const main = chooseCluster(clusters, version)
   if (cluster && !cluster.primary) throw noPrimary()
+  if (machine.settings === null)
+    await checkReplaced('repmgr-common', [{ path: postgresqlPaths.repmgrConfig }])
   const wanted = machine.settings?.postgresqlPort ?? cluster?.primary?.port ?? null
   const port = choosePort(main, clusters, wanted)
   const found = await lookAtMain(main)
@@ -215,13 +218,10 @@ async function lookInside(
   })
   checkOpening(opening, version, memberParameters)
   if (options.as === 'first') {
-    const repmgrConfig = readText(postgresqlPaths.repmgrConfig)
     const { user, database, moreDatabases } = options
     const password = options.password ?? knownPasswords(postgresqlPaths.appPassfile).get(user) ?? null
-    checkRoles({
-      ...{ user, password, ...(await readRoles(port, postgres, user, [database, ...moreDatabases])) },
-      foreignRepmgr: repmgrConfig !== null && !repmgrConfig.startsWith('# Written by understudy'),
-    })
+    const found = await readRoles(port, postgres, user, [database, ...moreDatabases])
+    checkRoles({ user, password, ...found })
     // A role that is there keeps the password that an earlier join gave it.
     if (password !== null) options.password = password
   } else if (!(await isPristine(port, postgres)))

@@ -7,6 +7,7 @@ import { replaceFile } from '../core/atomic-files.ts'
 import { EXIT, UnderstudyError } from '../core/errors.ts'
 import { tryRun } from '../core/exec.ts'
 import { missingPackages, refuseMissing } from '../core/packages.ts'
+import { checkReplaced } from '../core/replaced-files.ts'
 import { ensureRunning } from '../core/systemd.ts'
 import { waitFor } from '../core/wait.ts'
 import { keepalivedOf, renderKeepalived } from './config.ts'
@@ -23,6 +24,8 @@ const setUp = { phase: 'daemons', title: 'set up keepalived', run: setUpKeepaliv
 export const part: Part = {
   async look(joining) {
     refuseMissing(missingPackages(virtualIp.package.recommends ?? []))
+    if (joining.machine.settings === null)
+      await checkReplaced('keepalived', [{ path: virtualIpPaths.config }])
     await checkAddressIsFree(joining)
   },
   steps: [setUp],

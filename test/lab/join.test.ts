@@ -80,6 +80,40 @@ test('a virtual IP that something else answers to is refused', async () => {
   }
 })
 
+/** An operator's own settings of daemons that join would replace. */
+const foreignFiles: readonly [path: string, write: string, undo: string][] = [
+  [
+    '/etc/keepalived/keepalived.conf',
+    "printf 'vrrp_instance VI_1 {\\n}\\n' >/etc/keepalived/keepalived.conf",
+    'rm /etc/keepalived/keepalived.conf',
+  ],
+  [
+    '/etc/pgbouncer/pgbouncer.ini',
+    "cp -a /etc/pgbouncer/pgbouncer.ini /root; sed -i 's/^listen_port = .*/listen_port = 6433/' /etc/pgbouncer/pgbouncer.ini",
+    'cp -a /root/pgbouncer.ini /etc/pgbouncer',
+  ],
+  [
+    '/etc/pgbouncer/userlist.txt',
+    'echo \'"shop" "secret"\' >>/etc/pgbouncer/userlist.txt',
+    'truncate --size=0 /etc/pgbouncer/userlist.txt',
+  ],
+  ['/etc/repmgr.conf', 'echo node_id=7 >/etc/repmgr.conf', 'rm /etc/repmgr.conf'],
+]
+
+async function refuseForeignFiles(machine: string, argv: readonly string[]): Promise<void> {
+  for (const [path, write, undo] of foreignFiles) {
+    await sh(machine, write)
+    await mustRefuse(machine, argv, 78, new RegExp(`${path} has settings of somebody else`))
+    await sh(machine, undo)
+  }
+}
+
+test("a daemon that is set up for something else is left as it is; comments are in nobody's way", async () => {
+  await refuseForeignFiles('n1', first)
+  // The joins that follow replace it.
+  await sh('n1', "echo '! Configuration File for keepalived' >/etc/keepalived/keepalived.conf")
+})
+
 /**
  * Joins and kills the command right after each of its steps, from the first to the last; then lets it finish.
  * @returns how many steps there were.
@@ -155,6 +189,8 @@ test('bad input on a joiner is refused with one sentence; neither it nor the clu
   await sh('n4', 'mv /etc/postgresql/16 /etc/postgresql/17')
 
   await mustRefuse('n4', ['faketime', '-f', '+1h', ...joiner], 78, /clock of this machine is \d+ s ahead/)
+
+  await refuseForeignFiles('n4', joiner)
 
   // A Consul of somebody else, on a machine that is no member.
   await sh(

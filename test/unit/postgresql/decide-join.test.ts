@@ -175,7 +175,6 @@ describe('join: roles that exist', () => {
     roles: [],
     repmgrDatabase: false,
     closedDatabases: [],
-    foreignRepmgr: false,
   }
   const MD5 = `md5${createHash('md5').update('knownapp').digest('hex')}`
   const role = (name: string, change: Partial<RoleFacts['roles'][number]>): RoleFacts['roles'][number] => ({
@@ -226,7 +225,6 @@ describe('join: roles that exist', () => {
     ],
     ['repmgr as a role', { roles: ours.slice(0, 1) }, /there is a role repmgr, and/],
     ['repmgr as a database', { repmgrDatabase: true }, /there is a database repmgr, and/],
-    ["somebody's repmgr.conf", { foreignRepmgr: true }, /\/etc\/repmgr\.conf is not from understudy/],
   ]
   for (const [caption, change, message] of bad)
     test(`refused: ${caption}`, () =>
