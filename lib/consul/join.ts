@@ -1,5 +1,7 @@
 import { readText } from '../core/atomic-files.ts'
+import type { WantedPort } from '../core/decide-ports.ts'
 import { EXIT, UnderstudyError } from '../core/errors.ts'
+import { checkPorts } from '../core/ports.ts'
 import { unitStates } from '../core/systemd.ts'
 import { orUnknown, UNKNOWN } from '../core/unknown.ts'
 import { systemUser } from '../core/users.ts'
@@ -13,7 +15,10 @@ import { readData } from './look-data.ts'
 import { readSetup } from './look-setup.ts'
 import { consulPaths, consulUnits } from './manifest.ts'
 import { answersAt, SERF_PORT } from './probe.ts'
-import { DEFAULT_REALM, realmIn } from './realm.ts'
+import { DEFAULT_REALM, type Realm, realmIn } from './realm.ts'
+
+/** Consul's default for its DNS. */
+const DNS_PORT = 8600
 
 /** What of Consul runs on this machine, whoever started it. */
 async function readRunning({ placement, realm }: Joining): Promise<RunningFacts> {
@@ -31,6 +36,15 @@ async function readRunning({ placement, realm }: Joining): Promise<RunningFacts>
     ),
   )
   return { agent, unit: state === 'active' || state === 'activating', port: listening.flat()[0] ?? null }
+}
+
+/** Where the agent listens. A cluster that is being founded takes a port for its servers that is free. */
+function portsOf(address: string, realm: Realm | null): WantedPort[] {
+  const inside = realm === null ? [SERF_PORT] : [SERF_PORT, realm.serverPort]
+  return [
+    ...[HTTP_PORT, DNS_PORT].map((port) => ({ port, address: '127.0.0.1' })),
+    ...inside.map((port) => ({ port, address })),
+  ]
 }
 
 const readNodeIds = async (consul: Consul): Promise<Record<string, string>> =>
@@ -59,6 +73,7 @@ export const part: Part = {
       applicant: applicantOf(joining),
     })
     if (why !== null) throw new UnderstudyError(EXIT.config, why)
+    checkPorts(consulUnits.agent, portsOf(joining.placement.address, own ?? joining.realm))
     await systemUser('consul')
   },
   steps: [

@@ -5,12 +5,13 @@ import { type Joining, type Part, settingsOf } from '../consul/joining.ts'
 import { readText, replaceFile } from '../core/atomic-files.ts'
 import { EXIT, UnderstudyError } from '../core/errors.ts'
 import { run } from '../core/exec.ts'
+import { checkPorts } from '../core/ports.ts'
 import { ensureRunning, unit } from '../core/systemd.ts'
 import { type SystemUser, systemGroup, systemUser } from '../core/users.ts'
 import { waitFor } from '../core/wait.ts'
 import { checkMounts, uniquePart } from './change-folders.ts'
 import { localSyncthing } from './client.ts'
-import { foldersIn, renderSyncthing } from './config.ts'
+import { foldersIn, renderSyncthing, SYNCTHING_API_PORT, SYNCTHING_PORT } from './config.ts'
 import { usedText } from './decide.ts'
 import { DEFAULT_PATHS, defaultFolders, type Folders } from './decide-folders.ts'
 import { deviceIdOf, identityProblem } from './decide-identity.ts'
@@ -28,8 +29,12 @@ const setUp = { phase: 'daemons', title: 'set up Syncthing', run: setUpSyncthing
 
 /** Syncthing's part of a join. */
 export const part: Part = {
-  async look({ options, cluster, consul, machine }) {
+  async look({ options, cluster, consul, machine, placement }) {
     await fileUsers()
+    checkPorts(filesUnits.syncthing, [
+      { port: SYNCTHING_PORT, address: placement.address },
+      { port: SYNCTHING_API_PORT, address: '127.0.0.1' },
+    ])
     if (cluster) await checkIdentity(machine.node, consul)
     const folders = cluster ? await readSharedFolders(consul) : null
     const paths = folders ? [...folders.valid.values()].map(({ path }) => path) : DEFAULT_PATHS

@@ -4,6 +4,9 @@ import { postgresqlPaths } from '../postgresql/manifest.ts'
 import { poolerPaths } from './manifest.ts'
 import { renderSettings } from './settings.ts'
 
+/** Where PgBouncer listens on every machine. */
+export const PGBOUNCER_PORT = 6432
+
 export interface PgbouncerTarget {
   address: string
   port: number
@@ -44,7 +47,7 @@ export function renderPgbouncer(tracks: boolean): string {
 logfile = /var/log/postgresql/pgbouncer.log
 pidfile = /var/run/postgresql/pgbouncer.pid
 listen_addr = *
-listen_port = 6432
+listen_port = ${PGBOUNCER_PORT}
 unix_socket_dir = ${postgresqlPaths.sockets}
 auth_type = hba
 auth_hba_file = ${poolerPaths.hba}

@@ -4,6 +4,7 @@ import { howToApply } from '../consul/how-to-apply.ts'
 import { clusterOf, type Joining, type Part, settingsOf } from '../consul/joining.ts'
 import { readText, replaceFile } from '../core/atomic-files.ts'
 import { run } from '../core/exec.ts'
+import { checkPorts } from '../core/ports.ts'
 import { checkReplaced } from '../core/replaced-files.ts'
 import { ensureRunning } from '../core/systemd.ts'
 import { systemUser } from '../core/users.ts'
@@ -14,6 +15,7 @@ import { scramSecret } from '../postgresql/scram.ts'
 import { changePooled, withDatabases } from './change.ts'
 import {
   isOurUserlist,
+  PGBOUNCER_PORT,
   renderDatabases,
   renderPgbouncer,
   renderPgbouncerHba,
@@ -27,6 +29,7 @@ const setUp = { phase: 'daemons', title: 'set up PgBouncer', run: setUpPgbouncer
 /** PgBouncer's part of a join. */
 export const part: Part = {
   async look({ machine }) {
+    checkPorts(poolerUnits.pgbouncer, [{ port: PGBOUNCER_PORT, address: null }])
     // A member has agreed to that before.
     if (machine.settings !== null) return
     await checkReplaced('pgbouncer', [

@@ -11,6 +11,7 @@ import type { Primary } from '../consul/manifest.ts'
 import { followLinks, readText } from '../core/atomic-files.ts'
 import { EXIT, explain, UnderstudyError } from '../core/errors.ts'
 import { run } from '../core/exec.ts'
+import { checkPorts } from '../core/ports.ts'
 import { checkReplaced } from '../core/replaced-files.ts'
 import { unitStates } from '../core/systemd.ts'
 import { UNKNOWN, type Unknown, unknownOnFailure } from '../core/unknown.ts'
@@ -71,6 +72,7 @@ export async function lookAtPostgresql(joining: Joining): Promise<void> {
   // Those that are changed, and may be links.
   for (const file of ['serverConfig', 'hba', 'ident'] as const)
     followLinks(postgresqlPaths[file](main.version))
+  checkPorts(postgresqlUnits.server(main.version), [{ port, address: null }])
   const primary = cluster?.primary ? await askPrimary(cluster, cluster.primary) : null
   if (primary) checkClock(Date.now(), primary.ms)
   const theirs = await lookInside(joining, found, postgres, primary?.id ?? null)

@@ -114,6 +114,30 @@ test("a daemon that is set up for something else is left as it is; comments are 
   await sh('n1', "echo '! Configuration File for keepalived' >/etc/keepalived/keepalived.conf")
 })
 
+/** A stranger on a port that a member needs. */
+const listening = (port: number): string =>
+  `systemd-run --quiet --unit taken node -e "require('net').createServer().listen(${port})"
+   timeout 30 sh -c 'until ss -Hltn "sport = :${port}" | grep -q .; do sleep 0.2; done'`
+
+async function refuseTaken(
+  machine: string,
+  argv: readonly string[],
+  ports: readonly number[],
+): Promise<void> {
+  for (const port of ports) {
+    await sh(machine, listening(port))
+    const says = new RegExp(
+      `^(understudy: )?node \\(process \\d+\\) listens on port ${port}, which \\S+ needs on a member`,
+    )
+    await mustRefuse(machine, argv, 78, says)
+    await sh(machine, 'systemctl stop taken')
+  }
+}
+
+test('a port that something else listens on is refused', async () => {
+  await refuseTaken('n1', first, [8600, 6432, 22000, 8384, 19533])
+})
+
 /**
  * Joins and kills the command right after each of its steps, from the first to the last; then lets it finish.
  * @returns how many steps there were.
@@ -191,6 +215,12 @@ test('bad input on a joiner is refused with one sentence; neither it nor the clu
   await mustRefuse('n4', ['faketime', '-f', '+1h', ...joiner], 78, /clock of this machine is \d+ s ahead/)
 
   await refuseForeignFiles('n4', joiner)
+  await refuseTaken('n4', joiner, [6432])
+  const portOfMain = (port: number): string =>
+    `sed -i 's/^port = .*/port = ${port}/' /etc/postgresql/17/main/postgresql.conf; systemctl restart postgresql@17-main`
+  await sh('n4', portOfMain(5433))
+  await refuseTaken('n4', joiner, [5432])
+  await sh('n4', portOfMain(5432))
 
   // A Consul of somebody else, on a machine that is no member.
   await sh(
