@@ -8,8 +8,11 @@ export const address = v.pipe(v.string(), v.ipv4())
 export const port = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65535))
 export const count = v.pipe(v.number(), v.integer(), v.minValue(0))
 export const time = v.pipe(v.string(), v.isoTimestamp())
-/** An unquoted SQL identifier: what may be a database or user name without ever needing quotes. */
-export const identifier = v.pipe(v.string(), v.regex(/^[a-z_][a-z0-9_]{0,62}$/, 'not a plain SQL identifier'))
+/** The name of a database or a role, of what PgBouncer's file takes; in SQL it is always quoted. */
+export const identifier = v.pipe(
+  v.string(),
+  v.regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}$/, 'not the name of a database or a role'),
+)
 export const cidr = v.pipe(
   v.string(),
   v.check((text) => parseCidr(text) !== null, 'not ADDRESS/PREFIX'),

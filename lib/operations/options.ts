@@ -168,7 +168,7 @@ function checkCommand(text: string, policy: PlacementPolicy): void {
 function checkName(option: string, name: string): void {
   if (!v.is(identifier, name)) {
     throw usageError(
-      `--${option} takes a name of lower-case letters, digits and _ that does not begin with a digit, not "${name}"`,
+      `--${option} takes a name of up to 63 letters, digits, _, . and - that begins with none of the last two, not "${name}"`,
     )
   }
   if (RESERVED.includes(name) || name.startsWith('pg_'))

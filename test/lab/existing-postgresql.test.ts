@@ -152,16 +152,16 @@ test('the first machine keeps its settings, slots, rules, roles and passwords', 
      ${RESTART}`,
   )
   await sql('n1', `create role legacy login password 'x'`)
-  await sql('n1', `create role "user" login password 'known'`)
+  await sql('n1', `create role "1.User-x" login password 'known'`)
   await sql('n1', `select pg_create_logical_replication_slot('cdc', 'pgoutput')`)
   await sql('n1', 'create extension pg_stat_statements')
-  const argv = [...first, '--user', 'user', '--database', 'order']
+  const argv = [...first, '--user', '1.User-x', '--database', 'Order-2.x', '--database', 'order']
   await mustRefuse(
     lab,
     'n1',
     argv,
     78,
-    /role user exists with a password that its clients know; give it with --password-file/,
+    /role 1\.User-x exists with a password that its clients know; give it with --password-file/,
   )
   await sh('n1', 'umask 077; echo wrong >/root/password')
   await mustRefuse(
@@ -206,22 +206,23 @@ test('the first machine keeps its settings, slots, rules, roles and passwords', 
       )
     ).stdout.trim()
   assert.equal(await login('legacy', 'x', 'postgres', 5432), 'legacy')
-  assert.equal(await login('user', 'known', 'order', 5432), 'user')
-  assert.equal(await login('user', 'known', 'order', 6432), 'user')
+  for (const database of ['Order-2.x', 'order'])
+    for (const port of [5432, 6432])
+      assert.equal(await login('1.User-x', 'known', database, port), '1.User-x', `${database} at ${port}`)
   // What is made or changed in SQL becomes an MD5 secret here.
   await sql('n1', `create role r2 login password 'new'`)
-  await sql('n1', `alter role "user" password 'other'`)
+  await sql('n1', `alter role "1.User-x" password 'other'`)
   for (const port of [5432, 6432]) {
     assert.equal(await login('r2', 'new', 'order', port), 'r2')
-    assert.equal(await login('user', 'other', 'order', port), 'user')
+    assert.equal(await login('1.User-x', 'other', 'order', port), '1.User-x')
   }
-  await sql('n1', `alter role "user" password 'known'`)
+  await sql('n1', `alter role "1.User-x" password 'known'`)
 })
 
 test('joining again does not restart the primary, and sets right what was changed', async () => {
   const pid = () => sh('n1', `head -1 ${DATA}/postmaster.pid`)
   const before = await pid()
-  await mustJoin(lab, 'n1', undefined, ['--user', 'user', '--database', 'order'])
+  await mustJoin(lab, 'n1', undefined, ['--user', '1.User-x', '--database', 'Order-2.x'])
   assert.equal(await pid(), before)
   await sql('n1', `alter system set shared_preload_libraries = 'pg_stat_statements'`)
   await sh('n1', RESTART)
@@ -233,7 +234,7 @@ test('joining again does not restart the primary, and sets right what was change
       ) || null
     )
   })
-  await mustJoin(lab, 'n1', undefined, ['--user', 'user', '--database', 'order'])
+  await mustJoin(lab, 'n1', undefined, ['--user', '1.User-x', '--database', 'Order-2.x'])
   assert.equal(await sql('n1', 'show shared_preload_libraries'), 'pg_stat_statements, repmgr')
   await untilHealthy(lab, 'n1')
 })
@@ -343,7 +344,7 @@ test('the primary dies right after its settings have grown: somebody leads', asy
   const since = Date.now()
   await waitFor('a write through the virtual IP', FAILOVER_MS, () =>
     sqlThroughVirtualIp(lab, 'known', 'select pg_is_in_recovery()', {
-      app: { database: 'order', user: 'user' },
+      app: { database: 'Order-2.x', user: '1.User-x' },
     }).then((answer) => (answer === 'f' ? true : null)),
   )
   console.log(`led again after ${Date.now() - since} ms`)

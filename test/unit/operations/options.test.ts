@@ -28,6 +28,10 @@ const good: readonly (readonly [line: string, options: JoinOptions])[] = [
     { ...first, database: 'manager', user: 'rest' },
   ],
   [
+    '--virtual-ip 10.77.0.100/24 --database Shop-2.x --user 1.User-x',
+    { ...first, database: 'Shop-2.x', user: '1.User-x' },
+  ],
+  [
     '--virtual-ip 10.77.0.100/24 --database manager --database reports --database app',
     { ...first, database: 'manager', moreDatabases: ['reports', 'app'] },
   ],
@@ -106,12 +110,18 @@ const bad: readonly (readonly [line: string, message: RegExp])[] = [
         /--copy-rate takes kilobytes or megabytes a second/,
       ] as const,
   ),
-  ['--virtual-ip 10.77.0.100/24 --database My', /--database takes a name of lower-case letters/],
+  ...['-app', '.app', 'a"b', "a'b", 'a:b', 'a/b', 'ä', 'a,b', 'a*', 'x'.repeat(64)].map(
+    (name) =>
+      [
+        `--virtual-ip 10.77.0.100/24 --database=${name}`,
+        /--database takes a name of up to 63 letters/,
+      ] as const,
+  ),
   [
-    '--virtual-ip 10.77.0.100/24 --database app --database My',
-    /--database takes a name of lower-case letters/,
+    '--virtual-ip 10.77.0.100/24 --database app --database My+',
+    /--database takes a name of up to 63 letters/,
   ],
-  ['--virtual-ip 10.77.0.100/24 --user 1a', /--user takes a name/],
+  ['--virtual-ip 10.77.0.100/24 --user +a', /--user takes a name/],
   ['--virtual-ip 10.77.0.100/24 --database repmgr', /--database does not take "repmgr"/],
   [
     '--virtual-ip 10.77.0.100/24 --user understudy_pooler',
