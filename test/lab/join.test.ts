@@ -126,9 +126,7 @@ async function refuseTaken(
 ): Promise<void> {
   for (const port of ports) {
     await sh(machine, listening(port))
-    const says = new RegExp(
-      `^(understudy: )?node \\(process \\d+\\) listens on port ${port}, which \\S+ needs on a member`,
-    )
+    const says = new RegExp(`node \\(process \\d+\\) listens on port ${port}, which \\S+ needs on a member`)
     await mustRefuse(machine, argv, 78, says)
     await sh(machine, 'systemctl stop taken')
   }
