@@ -8,7 +8,7 @@ import { orUnknown, UNKNOWN } from '../core/unknown.ts'
 import { waitFor } from '../core/wait.ts'
 import { withDatabase } from './client.ts'
 import { slotName } from './config.ts'
-import { repmgrConninfo } from './config-repmgr.ts'
+import { streamConninfo } from './config-repmgr.ts'
 import { localDatabase } from './database.ts'
 import { type FollowPlan, mayNeedFollow } from './decide-follow.ts'
 import { postgresqlUnits } from './manifest.ts'
@@ -50,7 +50,7 @@ export async function applyFollow(plan: FollowPlan, context: Context): Promise<v
       throw new UnderstudyError(EXIT.retry, `${host} may no longer be the primary under epoch ${epoch}`)
     }
     await setAndReload(own, {
-      primary_conninfo: repmgrConninfo(settings.node, host, port),
+      primary_conninfo: streamConninfo(settings.node, host, port),
       primary_slot_name: slot,
     })
     await dropSlots(own)

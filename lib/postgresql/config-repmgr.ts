@@ -12,16 +12,22 @@ export interface RepmgrOptions {
   priority: number
 }
 
-/** How repmgr and replication connect to a member's database. The password comes from the password file. */
+const asRepmgr = (node: string, host: string, port: number) => ({
+  ...{ host, port, user: 'repmgr', dbname: 'repmgr', application_name: node },
+  passfile: postgresqlPaths.repmgrPassfile,
+})
+
+/** How repmgr connects to a member's database. The password comes from the password file. */
 export const repmgrConninfo = (node: string, host: string, port: number): string =>
-  renderConninfo({
-    host,
-    port,
-    user: 'repmgr',
-    dbname: 'repmgr',
-    application_name: node,
-    passfile: postgresqlPaths.repmgrPassfile,
-  })
+  renderConninfo(asRepmgr(node, host, port))
+
+/**
+ * The same for replication. A WAL sender that is told to end has a last word for its receiver, and for one that is dead waits as
+ * long as TCP does, a quarter of an hour. Its slot is not free until then, and a checkpoint that has to give the slot up waits for
+ * it. wal_sender_timeout does not count any more, so TCP gets a time-out on that side as well.
+ */
+export const streamConninfo = (node: string, host: string, port: number): string =>
+  renderConninfo({ ...asRepmgr(node, host, port), options: '-c tcp_user_timeout=5000' })
 
 /** The events that the history records, see https://www.repmgr.org/docs/current/event-notifications.html. */
 const EVENTS = [

@@ -4,7 +4,7 @@ import { exists, readText, replaceFile, syncToDisk } from '../core/atomic-files.
 import { keepNothing } from '../core/questions.ts'
 import type { Unknown } from '../core/unknown.ts'
 import { slotName, standbyLines } from './config.ts'
-import { repmgrConninfo } from './config-repmgr.ts'
+import { streamConninfo } from './config-repmgr.ts'
 import { isUnpublished, type RejoinFacts } from './decide-rejoin.ts'
 import { postgresqlPaths } from './manifest.ts'
 import type { LocalDatabase } from './role.ts'
@@ -95,7 +95,7 @@ export function makeStandby(
   member: { node: string; repmgrId: number },
   upstream: Upstream | null,
 ): void {
-  const conninfo = upstream === null ? '' : repmgrConninfo(member.node, upstream.host, upstream.port)
+  const conninfo = upstream === null ? '' : streamConninfo(member.node, upstream.host, upstream.port)
   const [settings, signal] = [`${directory}/postgresql.auto.conf`, `${directory}/standby.signal`]
   appendFileSync(settings, standbyLines(conninfo, slotName(member.repmgrId)))
   syncToDisk(settings)

@@ -199,8 +199,8 @@ const joinErrors: readonly (readonly [args: readonly string[], error: RegExp])[]
   [[...first, '--database', 'repmgr'], /--database does not take "repmgr"/],
   [[...first, '--user', 'understudy_monitor'], /--user does not take "understudy_monitor"/],
   [[...first, '--user', 'pg_read_all_data'], /--user does not take "pg_read_all_data"/],
-  [[...first, '--database', 'My-App'], /--database takes a name of lower-case letters/],
-  [[...first, '--user', "a'b"], /--user takes a name of lower-case letters/],
+  [[...first, '--database', 'My App'], /--database takes a name of up to 63 letters/],
+  [[...first, '--user', "a'b"], /--user takes a name of up to 63 letters/],
   [['--virtual-ip', 'none', '--policy', 'fixed'], /--policy fixed places the virtual IP; .* leave it out$/],
   [['--virtual-ip', 'none', '--network', 'fd00::/64'], /--network takes the IPv4 network.*not "fd00::\/64"$/],
   [

@@ -26,7 +26,7 @@ import {
   withManagedBlock,
 } from '../../lib/postgresql/config.ts'
 import { renderPassfile } from '../../lib/postgresql/config-conninfo.ts'
-import { renderRepmgr, repmgrConninfo } from '../../lib/postgresql/config-repmgr.ts'
+import { renderRepmgr, streamConninfo } from '../../lib/postgresql/config-repmgr.ts'
 import { renderSynchronous } from '../../lib/postgresql/config-synchronous.ts'
 import { lookupPassword } from '../../lib/postgresql/login-lookup.ts'
 import { scramSecret } from '../../lib/postgresql/scram.ts'
@@ -94,7 +94,7 @@ export function rendered(settings: Settings) {
       ),
       'pg_ident.conf': withManagedBlock('# MAPNAME SYSTEM-USERNAME PG-USERNAME\n', identLines()),
       'postgresql.auto.conf': standbyLines(
-        repmgrConninfo(node, PRIMARY.address, PRIMARY.port),
+        streamConninfo(node, PRIMARY.address, PRIMARY.port),
         slotName(settings.repmgrId),
       ),
       'repmgr.conf': renderRepmgr({ ...settings, port, priority }),

@@ -8,7 +8,7 @@ import { paths } from '../../lib/core/paths.ts'
 import { renderPgbouncer } from '../../lib/pooler/config.ts'
 import { poolerPaths } from '../../lib/pooler/manifest.ts'
 import { slotName } from '../../lib/postgresql/config.ts'
-import { repmgrConninfo } from '../../lib/postgresql/config-repmgr.ts'
+import { streamConninfo } from '../../lib/postgresql/config-repmgr.ts'
 import { postgresqlPaths, postgresqlUnits } from '../../lib/postgresql/manifest.ts'
 import { virtualIpPaths } from '../../lib/virtual-ip/manifest.ts'
 import { MONITOR_PASSWORD, PRIMARY, REPMGR_PASSWORD, rendered } from '../golden/rendered.ts'
@@ -215,7 +215,7 @@ while kill -0 "$pid"; do sleep 0.05; done 2>/dev/null`)
       const { node, repmgrId } = settings
       assert.equal(
         await shell(`${server} -C primary_conninfo && ${server} -C primary_slot_name`),
-        `${repmgrConninfo(node, PRIMARY.address, PRIMARY.port)}\n${slotName(repmgrId)}`,
+        `${streamConninfo(node, PRIMARY.address, PRIMARY.port)}\n${slotName(repmgrId)}`,
       )
       await put(file, '', 'postgres')
     })

@@ -109,9 +109,9 @@ const bad: readonly (readonly [what: string, key: Key<unknown>, document: unknow
   ['a virtual IP with a prefix that is none', consulKeys.config, { ...config, virtualIp: '10.77.0.100/99' }],
   ['a virtual IP with a leading zero', consulKeys.config, { ...config, virtualIp: '10.77.0.010/24' }],
   ['a virtual IP that says more', consulKeys.config, { ...config, virtualIp: '10.77.0.100/24 dev lo' }],
-  ['a database name that needs quotes', consulKeys.config, { ...config, database: 'my-app' }],
+  ['a database name that needs quotes', consulKeys.config, { ...config, database: "my'app" }],
   ['a database name that says more', consulKeys.config, { ...config, database: 'app host=evil' }],
-  ['a user name with capitals', consulKeys.config, { ...config, user: 'App' }],
+  ['a user name with a blank', consulKeys.config, { ...config, user: 'a b' }],
   ['a name of 64 characters', consulKeys.config, { ...config, user: 'a'.repeat(64) }],
   [
     'a VRRP state that is none',

@@ -22,7 +22,7 @@ export const handlers: Readonly<Record<string, Budget>> = {
   'failover-validate': { kilobytes: 400, event: 2.5 },
   fence: { kilobytes: 360, event: 2.5 },
   follow: { kilobytes: 360, event: 2.2 },
-  upgrade: { kilobytes: 730, event: 3 },
+  upgrade: { kilobytes: 745, event: 3 },
   'virtual-ip-state': { kilobytes: 150, event: 1.9 },
   'lead-changed': { kilobytes: 370, event: 2.2 },
   pooler: { kilobytes: 355, event: 2.2 },

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { renderRepmgr, repmgrConninfo } from '../../../lib/postgresql/config-repmgr.ts'
+import { renderRepmgr, repmgrConninfo, streamConninfo } from '../../../lib/postgresql/config-repmgr.ts'
 import { FENCE_AFTER_MS } from '../../../lib/postgresql/decide-fence.ts'
 import { postgresqlUnits } from '../../../lib/postgresql/manifest.ts'
 
@@ -29,6 +29,11 @@ describe('repmgr', () => {
 
   test('application_name is the name of the machine, which child_nodes and slots go by', () =>
     assert.match(repmgrConninfo('n2', '10.77.0.12', 5433), /\bapplication_name=n2 /))
+
+  test('a WAL sender does not outlive a receiver that is dead, and repmgr is left alone', () => {
+    assert.match(streamConninfo('n2', '10.77.0.12', 5433), / options='-c tcp_user_timeout=5000' /)
+    assert.doesNotMatch(repmgrConninfo('n2', '10.77.0.12', 5433), /options/)
+  })
 
   test('no password is in it', () => assert.doesNotMatch(text, /password=/))
 

@@ -162,6 +162,23 @@ for (const { name, bin } of releases)
       assert.equal(row?.set, row?.known)
     })
 
+    test('a stream of the operator may have a time-out of its own', {
+      skip: psql === undefined,
+    }, async (t) => {
+      t.after(() => server.ask('drop role stream'))
+      await server.ask('create role stream login replication superuser')
+      await server.ask("alter role stream set wal_sender_timeout = '50s'")
+      const shown = (more: string): string =>
+        execFileSync(
+          psql ?? '',
+          ['-XAtc', 'SHOW wal_sender_timeout', `host=${server.directory} user=stream ${more}`],
+          { encoding: 'utf8' },
+        ).trim()
+      assert.equal(shown('replication=database dbname=postgres'), '50s')
+      assert.equal(shown('replication=true'), '3s')
+      assert.equal(shown("replication=true options='-c wal_sender_timeout=60s'"), '1min')
+    })
+
     test('where the next start finds its data, as its configuration says', async () => {
       const config = `${server.directory}/moved.conf`
       const program = `${bin}/postgres`
