@@ -168,3 +168,20 @@ test('an error in pg_hba.conf is no damage: nothing is cloned, and PostgreSQL st
   await roles()
   assert.equal(await isThere(standby, `${DATA}/whole`), true)
 })
+
+test('data that is moved after the join does not start as a second primary, and nothing is copied', async () => {
+  const { primary } = await roles()
+  const config = '/etc/postgresql/17/main/postgresql.conf'
+  const move = (from: string, to: string) =>
+    sh(
+      primary,
+      `systemctl stop postgresql@17-main; mv ${from} ${to}; sed -i "s|^data_directory.*|data_directory = '${to}'|" ${config}
+       systemctl start --no-block postgresql@17-main`,
+    )
+  await move(DATA, '/srv/pgdata')
+  await untilStatus(/data_directory of PostgreSQL is \/srv\/pgdata/)
+  assert.equal(await isThere(primary, DATA), false)
+  assert.equal(await isThere(primary, '/srv/pgdata/postmaster.pid'), false)
+  await move('/srv/pgdata', DATA)
+  await roles()
+})
