@@ -18,18 +18,19 @@ export async function readControlData(version: number): Promise<string> {
 /** What a setting will be at the next start. The option -C must come first: then it may run as root. @throws as PostgreSQL does. */
 export async function readConfigured(version: number, name: string): Promise<string> {
   const program = postgresqlPaths.bin(version, 'postgres')
-  const config = `config_file=${postgresqlPaths.serverConfig(version)}`
-  const args = ['-C', name, '-D', postgresqlPaths.data(version), '-c', config]
-  return stdoutOf(program, await execQuick(program, args, READ_MS))
+  const config = postgresqlPaths.serverConfig(version)
+  return stdoutOf(program, await askConfigured(program, config, name, postgresqlPaths.data(version)))
 }
+
+const askConfigured = (program: string, config: string, name: string, directory: string) =>
+  execQuick(program, ['-C', name, '-D', directory, '-c', `config_file=${config}`], READ_MS)
 
 /**
  * The data directory that the next start will use, as its configuration names it; null where PostgreSQL does not start with that
  * configuration. PostgreSQL refuses a directory for -D that is gone, so that is the one of the configuration.
  */
 export async function readDataDirectory(program: string, config: string): Promise<string | null> {
-  const args = ['-C', 'data_directory', '-D', dirname(config), '-c', `config_file=${config}`]
-  const { exitCode, stdout } = await execQuick(program, args, READ_MS)
+  const { exitCode, stdout } = await askConfigured(program, config, 'data_directory', dirname(config))
   return exitCode === 0 ? stdout.trim() : null
 }
 

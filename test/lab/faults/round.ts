@@ -78,8 +78,7 @@ export async function playRound(
   const after = (await askRoles(stage.lab, stage.machines)).primary
   let [lost, doubled] = [0, 0]
   if (after !== null) {
-    const { overlapMs = 0 } = scenario
-    const evidence = { ...(await gather(stage, after)), overlapMs }
+    const evidence = { ...(await gather(stage, after)), overlapMs: scenario.overlapMs ?? 0 }
     violations.push(...judge(evidence))
     const missedBefore = missed.size
     for (const { value } of lostIn(evidence)) missed.add(value)
