@@ -8,6 +8,7 @@ import { readFailure } from '../core/failure.ts'
 import { isStopped, queueUnit } from '../core/systemd.ts'
 import { UNKNOWN, unknownOnFailure } from '../core/unknown.ts'
 import { withDatabase } from './client.ts'
+import { damagedPages } from './damaged-pages.ts'
 import { isCrowded, isUnwanted } from './data-directory.ts'
 import { localDatabase, probeLocal } from './database.ts'
 import {
@@ -128,6 +129,7 @@ export const lines = [
   disk,
   replaced,
   repmgrd,
+  damagedPages,
   settings,
   restart,
   readable('databases', postgresqlKeys.nodes),

@@ -84,7 +84,7 @@ const isAnswer = (error: unknown): boolean =>
 
 /**
  * What tells `quick-check` that another look at a server would find the same, whatever was asked there: every change of data moves the
- * end of the log, every setting is loaded at a time, and the rest are processes.
+ * end of the log, every setting is loaded at a time, damage is counted, and the rest are processes.
  */
 export const STATE = `select pg_is_in_recovery(), pg_postmaster_start_time(), pg_conf_load_time(),
   case when pg_is_in_recovery()
@@ -95,6 +95,7 @@ export const STATE = `select pg_is_in_recovery(), pg_postmaster_start_time(), pg
   (select array_agg((pid, usename, application_name, client_addr, state, sync_state, flush_lsn, replay_lsn) order by pid)
    from pg_stat_replication),
   (select array_agg((slot_name, active_pid, wal_status) order by slot_name) from pg_replication_slots),
+  (select sum(checksum_failures) from pg_stat_database),
   exists (select from pg_stat_activity where wait_event_type in ('IO', 'LWLock') and wait_event ilike 'wal%')`
 
 /** Keeps the question whether a server answers, and what it is. @returns what names the server in further questions. */

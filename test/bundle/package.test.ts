@@ -123,6 +123,13 @@ describe('the package', () => {
     }
   })
 
+  test('restarts nothing without a pause: what is ordered after such a unit would wait for ever where it keeps failing', () => {
+    for (const file of readdirSync(join(repository, 'packaging/systemd'))) {
+      const unit = read(`packaging/systemd/${file}`)
+      if (/^Restart=/m.test(unit)) assert.match(unit, /^RestartSec=[1-9]\d*(ms)?$/m, file)
+    }
+  })
+
   test('holds everything else, where its reader looks', () => {
     for (const [path, text] of [
       ['/usr/lib/tmpfiles.d/understudy.conf', renderTmpfiles(components)],

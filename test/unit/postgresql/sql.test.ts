@@ -1,7 +1,7 @@
 /** Our SQL, and what we read from its answers, on real servers of several releases. */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { existsSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, openSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { UNKNOWN } from '../../../lib/core/unknown.ts'
@@ -13,6 +13,7 @@ import { hbaLines, lastHbaLines, renderPostgresql } from '../../../lib/postgresq
 import { PSQL_STATEMENTS, sessionDefaultsOf } from '../../../lib/postgresql/config-session.ts'
 import { renderSynchronous } from '../../../lib/postgresql/config-synchronous.ts'
 import { readDataDirectory } from '../../../lib/postgresql/control-data.ts'
+import { readDamagedPages } from '../../../lib/postgresql/damaged-pages.ts'
 import { probe, readRole } from '../../../lib/postgresql/database.ts'
 import type { FoundRole } from '../../../lib/postgresql/decide-join.ts'
 import { unsafeOf } from '../../../lib/postgresql/decide-settings.ts'
@@ -222,6 +223,32 @@ for (const { name, bin } of releases)
       } finally {
         await member.remove()
       }
+    })
+
+    test('pages that are damaged on the disk are counted when they are read, and another look would find more', async (t) => {
+      const damaged = await TestServer.start(bin)
+      t.after(() => damaged.remove())
+      await damaged.ask('create table public.t as select generate_series(1, 1000) as n')
+      const [place] = await damaged.ask<{ file: string }>(`select pg_relation_filepath('public.t') as file`)
+      await damaged.end()
+      const file = openSync(join(damaged.data, place?.file ?? ''), 'r+')
+      writeSync(file, 'damage', 4096)
+      closeSync(file)
+      await damaged.run()
+      const [before] = await damaged.ask(STATE)
+      assert.deepEqual(await damaged.connected(readDamagedPages), {
+        failures: 0,
+        last: null,
+        role: 'primary',
+      })
+      await assert.rejects(damaged.ask('select * from public.t'), /invalid page/)
+      const found = await waitFor('the damage to be counted', ASK_MS, async () => {
+        const pages = await damaged.connected(readDamagedPages)
+        return pages.failures > 0 ? pages : null
+      })
+      assert.ok(Math.abs(Date.parse(found.last ?? '') - Date.now()) < 60_000)
+      const [after] = await damaged.ask(STATE)
+      assert.notDeepEqual(after, before)
     })
 
     test('our rules let the application and everybody else in, with whatever kind of secret a password has', async (t) => {

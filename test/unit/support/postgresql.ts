@@ -54,7 +54,7 @@ export class TestServer {
   /** Makes a server and starts it. @param more lines of its configuration. */
   static async start(bin: string, more = ''): Promise<TestServer> {
     const server = new TestServer(bin)
-    const options = ['-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync']
+    const options = ['-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync', '-k']
     const [file, argv] = asNobody(join(bin, 'initdb'), ['-D', server.data, ...options])
     await promisify(execFile)(file, argv)
     writeFileSync(join(server.data, 'postgresql.conf'), settings(server.target.port) + more, { flag: 'a' })
