@@ -144,6 +144,18 @@ export const renderTriggers = (components) =>
 export const renderPostinst = (components) => `#!/bin/sh
 set -e
 
+# Units whose program was replaced go on with the old one until somebody restarts them.
+restart_replaced() {
+  [ -d /run/systemd/system ] || return 0
+  for unit in ${all(components, ({ restarts }) => restarts)
+    .map(({ unit }) => unit)
+    .join(' ')}; do
+    case $(readlink "/proc/$(systemctl show --property MainPID --value "$unit")/exe") in
+      *'(deleted)') deb-systemd-invoke restart "$unit" ;;
+    esac
+  done
+}
+
 if [ "$1" = configure ]; then
 ${all(components, ({ users }) => users)
   .map((command) => `  ${command}\n`)
@@ -154,10 +166,11 @@ ${all(components, ({ users }) => users)
     # Configures a member as this package needs. The periodic check reports whether that succeeded.
     systemctl start --no-block understudy-upgrade.service || true
   fi
-elif [ "$1" = triggered ] && [ -d /run/systemd/system ]; then
-${all(components, ({ restarts }) => restarts)
-  .map(({ unit }) => `  deb-systemd-invoke restart ${unit}\n`)
-  .join('')}fi
+  # Where this package is configured, dpkg takes what has triggered it for done.
+  restart_replaced
+elif [ "$1" = triggered ]; then
+  restart_replaced
+fi
 `
 
 /**
