@@ -10,7 +10,7 @@ import { saveReport } from './faults/report.ts'
 import { Stage } from './faults/stage.ts'
 import { judge } from './faults/verdict.ts'
 import { NETWORK_CLIENT } from './faults/writers.ts'
-import { packageFile, statusFrom, untilHealthy } from './lib/cluster.ts'
+import { mustJoin, packageFile, statusFrom, untilHealthy } from './lib/cluster.ts'
 import { CONSUL_SUITE } from './lib/consul-package.ts'
 import type { ExecResult } from './lib/exec.ts'
 import { keptPackages } from './lib/packages.ts'
@@ -312,8 +312,9 @@ describe('minor upgrades', () => {
 })
 
 describe('a machine is taken out of the cluster by hand', () => {
-  test('then the package can be purged, and installed again', async () => {
+  test('then the package can be purged and installed again, and with what it knew the machine joins again', async () => {
     const {
+      primary,
       standbys: [machine],
     } = await askRoles(stage.lab, stage.machines)
     assert.ok(machine)
@@ -333,12 +334,8 @@ describe('a machine is taken out of the cluster by hand', () => {
         '',
       )
       const installed = await install(machine, ['understudy'])
-      await must(
-        machine,
-        `cp -a /root/kept/. /etc/understudy/; cp -a /root/kept-data/. /var/lib/understudy/
-        systemctl enable --now --quiet consul keepalived pgbouncer understudy-syncthing understudy-repmgrd understudy-watchdog.timer
-        systemctl start postgresql@17-main`,
-      )
+      await must(machine, 'cp -a /root/kept/. /etc/understudy/; cp -a /root/kept-data/. /var/lib/understudy/')
+      if (installed.exitCode === 0) await mustJoin(stage.lab, machine, primary ?? undefined)
       return installed
     })
   })
