@@ -47,7 +47,7 @@ test('a disk that is mounted inside a folder, and missing at the next start, del
   assert.equal(refused.exitCode, 69, refused.stdout)
   assert.match(
     refused.stderr,
-    /the folder resources is stopped: \/opt\/manager\/resources\/archive is mounted/,
+    /the folder resources is stopped, because \/opt\/manager\/resources\/archive is mounted/,
   )
   assert.equal((await files(lab, 'n1', ['put', '/etc/hostname', `${ARCHIVE}/x`])).exitCode, 69)
   await untilCheckSays(
