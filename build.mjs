@@ -55,7 +55,18 @@ const command = (names, uncalled) =>
       js: "import { createRequire as __createRequire } from 'node:module'\nconst require = __createRequire(import.meta.url)",
     },
   })
-const subcommands = ['join', 'rejoin', 'status', 'databases', 'folders', 'files', 'logs', 'lock', 'once']
+const subcommands = [
+  'join',
+  'rejoin',
+  'status',
+  'databases',
+  'folders',
+  'files',
+  'logs',
+  'lock',
+  'once',
+  'rabbitmq',
+]
 
 await rm(new URL('dist', import.meta.url), { recursive: true, force: true })
 await mkdir(new URL('dist', import.meta.url))
@@ -82,7 +93,7 @@ const { upgrade = '', ...others } = handlers
 await Promise.all([
   handler(others, ['join', 'status']),
   handler({ upgrade }, ['check', 'status']),
-  command(['understudy', 'databases', 'folders', 'files', 'logs'], []),
+  command(['understudy', 'databases', 'folders', 'files', 'logs', 'rabbitmq'], []),
   command(['lock', 'once'], ['check']),
   command(['join'], ['check']),
   command(['rejoin'], ['check', 'join', 'status']),

@@ -18,7 +18,7 @@ Configures this member as the installed package wants it, and reloads what chang
   timeoutMs: 300_000,
   unjoined: EXIT.ok,
   parse: noArguments,
-  observe: async () => observeUpgrade(),
+  observe: observeUpgrade,
   decide: decideUpgrade,
   apply: applyUpgrade,
 })

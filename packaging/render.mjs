@@ -25,6 +25,7 @@ Architecture: all
 Maintainer: ${maintainer}
 Depends: ${named(({ depends }) => depends).join(', ')}
 Recommends: ${named(({ recommends }) => recommends).join(', ')}
+Suggests: ${named(({ suggests }) => suggests).join(', ')}
 Section: admin
 Priority: optional
 Description: high availability for three to five plain Debian machines

@@ -30,6 +30,9 @@ Settings of the cluster, only for the first machine:
                      lose it (default)
                      strict: like quorum, and commits wait for as long as there is no standby
                      async: a commit never waits for a standby
+  --rabbitmq MODE    off: the cluster has no RabbitMQ (default)
+                     local: every machine runs a RabbitMQ of its own; nothing of it is replicated
+                     clustered: these are one cluster, and each queue has a copy on every machine
 
 Settings that a joining machine may override:
   --copy-rate RATE   copy the primary no faster than RATE a second, such as 50M (32k to 1024M; default: no limit): on

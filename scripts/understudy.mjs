@@ -13,6 +13,7 @@ const commands = {
   lock: () => import('./lock.mjs'),
   once: () => import('./once.mjs'),
   logs: () => import('./logs.mjs'),
+  rabbitmq: () => import('./rabbitmq.mjs'),
 }
 
 const help = `understudy: one primary, the others ready to take over
@@ -29,6 +30,7 @@ const help = `understudy: one primary, the others ready to take over
 
   understudy lock NAME -- COMMAND                 run a command on one machine at a time
   understudy once NAME KEY -- COMMAND             run a task at most once in the cluster
+  understudy rabbitmq enable local|clustered      add RabbitMQ to the cluster
 
   understudy COMMAND --help                       explain a command, with its exit codes and examples
   understudy --version                            print the version

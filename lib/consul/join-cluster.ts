@@ -19,6 +19,7 @@ const SETTINGS = [
   'policy',
   'durability',
   'copyRate',
+  'rabbitmq',
 ] as const
 
 /** @returns null where this Consul holds no understudy cluster. */
@@ -61,6 +62,7 @@ export async function takeSeat(joining: Joining): Promise<void> {
 async function writeCluster(joining: Joining, options: FirstOptions): Promise<void> {
   const { consul, placement } = joining
   const { virtualIp, virtualIpCommand, database, user, password, policy, durability, copyRate } = options
+  const { rabbitmq } = options
   // Without a virtual IP nothing else would tell joining machines where the members are.
   const network = options.network ?? (virtualIp === null ? placement.network : null)
   const lastOctet = Number(virtualIp?.split('/')[0]?.split('.')[3])
@@ -78,6 +80,7 @@ async function writeCluster(joining: Joining, options: FirstOptions): Promise<vo
     database,
     user,
     postgresqlVersion: postgresqlOf(joining).version,
+    ...(rabbitmq === undefined ? {} : { rabbitmq }),
   }
   const secret = (): string => randomBytes(24).toString('base64url')
   const app = password ?? secret()

@@ -9,7 +9,15 @@ import type { Consul } from './client.ts'
 import type { Seat } from './decide-seat.ts'
 import { DEFAULT_PREFIX } from './entry.ts'
 import type { Realm } from './realm.ts'
-import type { Config, Credentials, DurabilityMode, PlacementPolicy, Primary, Seats } from './schemas.ts'
+import type {
+  Config,
+  Credentials,
+  DurabilityMode,
+  PlacementPolicy,
+  Primary,
+  RabbitmqMode,
+  Seats,
+} from './schemas.ts'
 
 /** What a person asked for on the first machine, which founds the cluster. */
 export interface FirstOptions {
@@ -30,6 +38,8 @@ export interface FirstOptions {
   policy: PlacementPolicy
   durability: DurabilityMode
   copyRate?: string
+  /** Without it the cluster has no RabbitMQ. */
+  rabbitmq?: RabbitmqMode
 }
 
 /** What a person asked for on any other machine. */
@@ -142,6 +152,7 @@ export function settingsOf({ machine, placement, cluster, seat, postgresql }: Jo
     user: config.user,
     postgresqlVersion: version,
     postgresqlPort: port,
+    ...(config.rabbitmq === undefined ? {} : { rabbitmq: config.rabbitmq }),
   }
 }
 

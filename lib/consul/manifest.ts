@@ -16,6 +16,7 @@ export type {
   PlacementPolicy,
   Pooled,
   Primary,
+  RabbitmqMode,
   Seats,
 } from './schemas.ts'
 

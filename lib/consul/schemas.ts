@@ -25,10 +25,13 @@ export const config = v.object({
   user: identifier,
   /** Major version; the same on every member. */
   postgresqlVersion: count,
+  /** What RabbitMQ is in this cluster; without it the cluster has none. */
+  rabbitmq: v.exactOptional(v.picklist(['local', 'clustered'])),
 })
 export type Config = v.InferOutput<typeof config>
 export type PlacementPolicy = Config['policy']
 export type DurabilityMode = Config['durability']
+export type RabbitmqMode = NonNullable<Config['rabbitmq']>
 
 export const credentials = v.object({
   schema: v.literal(1),

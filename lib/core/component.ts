@@ -37,7 +37,7 @@ export interface Component<Context, Joining = never> {
 }
 
 /** What decides of which components a cluster is made. */
-export type ClusterSettings = Pick<Settings, 'virtualIp' | 'virtualIpCommand'>
+export type ClusterSettings = Pick<Settings, 'virtualIp' | 'virtualIpCommand' | 'rabbitmq'>
 
 /**
  * A manifest. In a function, which is called without side effects: the bundle of a handler that needs no more than a path of it
@@ -95,6 +95,8 @@ export interface Packaging {
   depends?: readonly PackageNeeded[]
   /** The same for packages that only a cluster with this component needs. */
   recommends?: readonly PackageNeeded[]
+  /** The same for packages that a cluster has only where somebody asks for it. */
+  suggests?: readonly PackageNeeded[]
   /** Files of packaging/systemd/ that are units of ours. */
   units?: readonly string[]
   /** Drop-ins for units of others: the unit, the file of packaging/systemd/, the name that it gets. */
@@ -111,7 +113,7 @@ export interface Packaging {
   polkit?: readonly { user: string; verb: string; units: readonly string[] }[]
 }
 
-export type ConsulSettings = Pick<Settings, 'kvPrefix' | 'postgresqlPort' | 'postgresqlVersion'>
+export type ConsulSettings = Pick<Settings, 'kvPrefix' | 'postgresqlPort' | 'postgresqlVersion' | 'rabbitmq'>
 
 /** Services with their checks, and watches, see https://developer.hashicorp.com/consul/docs/services and .../watches. */
 export interface ConsulDefinitions {

@@ -25,6 +25,8 @@ const settings = v.object({
   user: v.string(),
   postgresqlVersion: v.number(),
   postgresqlPort: v.number(),
+  /** What RabbitMQ is in this cluster; without it the cluster has none. */
+  rabbitmq: v.exactOptional(v.picklist(['local', 'clustered'])),
 })
 export type Settings = v.InferOutput<typeof settings>
 

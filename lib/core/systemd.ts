@@ -6,6 +6,8 @@ import { sinceBootMs } from './uptime.ts'
 
 /** Queueing a job takes some milliseconds; a busy systemd may take seconds. */
 const QUEUE_MS = 10_000
+/** It reads all its units again. */
+const ENABLE_MS = 30_000
 /** systemd answers a question in milliseconds; a busy one may take seconds. */
 const ASK_MS = 10_000
 
@@ -31,6 +33,16 @@ async function systemctl(args: readonly string[], timeoutMs: number): Promise<st
 /** Stops a unit, which is not started at boot any more either. */
 export async function disable(name: string): Promise<void> {
   await systemctl(['disable', '--quiet', '--now', name], 60_000)
+}
+
+/** Starts a unit at every boot from now on. */
+export async function enableUnit(name: string): Promise<void> {
+  await systemctl(['enable', '--quiet', name], ENABLE_MS)
+}
+
+/** Lets systemd read its units again. */
+export async function reloadUnits(): Promise<void> {
+  await systemctl(['daemon-reload'], ENABLE_MS)
 }
 
 /** A database that ends cleanly does so by then. */
@@ -102,14 +114,16 @@ async function activeSinceMs(name: string, since: 'restart' | 'reload'): Promise
 /**
  * Makes a unit run, now and after every boot, with the configuration that these files hold.
  * @param how it takes a configuration that has changed; one that does not run is started.
+ * @param timeoutMs how long its start may take.
  */
 export async function ensureRunning(
   name: string,
   configuration: readonly string[],
   how: 'restart' | 'reload' = 'restart',
+  timeoutMs?: number,
 ): Promise<void> {
-  await systemctl(['enable', '--quiet', name], 30_000)
+  await enableUnit(name)
   const since = await activeSinceMs(name, how)
   if (since !== null && configuration.every((file) => statSync(file).mtimeMs < since)) return
-  await unit(since === null ? 'restart' : how, name)
+  await unit(since === null ? 'restart' : how, name, timeoutMs)
 }

@@ -11,10 +11,10 @@ export async function checkLines(components: readonly Component<Context>[]): Pro
   return [...parts.flat(), daemonsLine(components.flatMap(({ daemons }) => daemons)), upgrade]
 }
 
-/** Has this build configured the machine? Looks at files only, so that it costs nothing. */
+/** Has this build configured the machine, as the cluster is? Looks at files and one key, so that it costs next to nothing. */
 const upgrade: CheckLine<Context, UpgradeFacts> = {
   name: 'upgrade',
-  observe: async () => observeUpgrade(),
+  observe: observeUpgrade,
   decide: decideUpgradeCheck,
   async apply(plan) {
     if (plan.do === 'start') await queueUnit('start', consulUnits.upgrade)

@@ -1,19 +1,31 @@
 import type { CheckPlan } from '../core/component.ts'
 import { type Failure, failedAttempts } from '../core/decide-backoff.ts'
+import { UNKNOWN, type Unknown } from '../core/unknown.ts'
 
 export interface UpgradeFacts {
   /** The build that has configured this machine, as it names itself; null where an earlier one has, which did not. */
   configured: string | null
   /** This build. */
   own: string
+  /** What RabbitMQ was set up as on this machine, and what it is in the cluster; null: it is not. */
+  rabbitmq: { here: string | null; cluster: string | null | Unknown }
   /** The failed attempts since the last one that succeeded; null if there are none. */
   failure: Failure | null
 }
 
 export type UpgradePlan = { do: 'nothing' | 'configure'; why: string }
 
-/** Whether this machine has to be configured as the installed package wants it. */
-export function decideUpgrade({ configured, own }: Pick<UpgradeFacts, 'configured' | 'own'>): UpgradePlan {
+/** Whether this machine has to be configured as the installed package and the settings of the cluster want it. */
+export function decideUpgrade({
+  configured,
+  own,
+  rabbitmq: { here, cluster },
+}: Omit<UpgradeFacts, 'failure'>): UpgradePlan {
+  if (configured === own && cluster !== UNKNOWN && cluster !== null && cluster !== here)
+    return {
+      do: 'configure',
+      why: `RabbitMQ is ${cluster} in this cluster and not set up on this machine`,
+    }
   if (configured === own) return { do: 'nothing', why: `this machine is configured by understudy ${own}` }
   const before = configured === null ? 'an earlier build' : `understudy ${configured}`
   return {

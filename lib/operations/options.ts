@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { isAbsolute } from 'node:path'
 import * as v from 'valibot'
 import type { JoinOptions } from '../consul/joining.ts'
-import type { DurabilityMode, PlacementPolicy } from '../consul/manifest.ts'
+import type { DurabilityMode, PlacementPolicy, RabbitmqMode } from '../consul/manifest.ts'
 import { parseArguments } from '../core/arguments.ts'
 import { usageError } from '../core/errors.ts'
 import { isAddress, isHostAddress, parseCidr } from '../core/network.ts'
@@ -20,6 +20,7 @@ const OPTIONS = {
   policy: { type: 'string' },
   durability: { type: 'string' },
   'copy-rate': { type: 'string' },
+  rabbitmq: { type: 'string' },
   'merge-files': { type: 'boolean', default: false },
 } as const
 
@@ -33,8 +34,10 @@ const CLUSTER_WIDE = [
   'password-file',
   'policy',
   'durability',
+  'rabbitmq',
 ] as const
 const MODES: readonly string[] = ['quorum', 'strict', 'async'] satisfies DurabilityMode[]
+const BROKERS: readonly string[] = ['local', 'clustered'] satisfies RabbitmqMode[]
 const POLICIES: readonly string[] = ['with-primary', 'fixed'] satisfies PlacementPolicy[]
 /** Names that PostgreSQL, repmgr or understudy uses. */
 const RESERVED = [
@@ -93,6 +96,9 @@ export function parseJoinOptions(argv: readonly string[]): JoinOptions {
   if (!isMode(durability)) throw usageError(`--durability takes ${MODES.join(' or ')}, not ${durability}`)
   for (const one of [database, ...moreDatabases]) checkName('database', one)
   checkName('user', user)
+  const { rabbitmq = 'off' } = values
+  if (rabbitmq !== 'off' && !isBroker(rabbitmq))
+    throw usageError(`--rabbitmq takes ${['off', ...BROKERS].join(' or ')}, not ${rabbitmq}`)
   if (virtualIp === null && policy === 'fixed')
     throw usageError('--policy fixed places the virtual IP; with --virtual-ip none leave it out')
   const command = values['virtual-ip-command']
@@ -103,7 +109,7 @@ export function parseJoinOptions(argv: readonly string[]): JoinOptions {
   const called = command === undefined ? {} : { virtualIpCommand: command }
   return {
     ...{ as: 'first', virtualIp, ...members, ...called, database, moreDatabases, user, ...password },
-    ...{ policy, durability, ...device, ...copyRate },
+    ...{ policy, durability, ...device, ...copyRate, ...(rabbitmq === 'off' ? {} : { rabbitmq }) },
   }
 }
 
@@ -176,4 +182,5 @@ function checkName(option: string, name: string): void {
 }
 
 const isPolicy = (text: string): text is PlacementPolicy => POLICIES.includes(text)
+const isBroker = (text: string): text is RabbitmqMode => BROKERS.includes(text)
 const isMode = (text: string): text is DurabilityMode => MODES.includes(text)

@@ -30,7 +30,9 @@ export async function applyUpgrade(plan: UpgradePlan, context: Context): Promise
 /** This member as a join sees it that has looked at the machine. */
 async function asJoined({ settings, consul }: Context): Promise<Joining> {
   const { interface: device, address, network, postgresqlVersion, postgresqlPort } = settings
-  const wanted = wantedBy(settings, components)
+  const cluster = await readCluster(consul)
+  // The cluster may have got a part that this machine does not know of.
+  const wanted = wantedBy(cluster?.config ?? settings, components)
   return {
     version,
     options: { as: 'joiner', consulJoin: [], interface: device, mergeFiles: false },
@@ -38,7 +40,7 @@ async function asJoined({ settings, consul }: Context): Promise<Joining> {
     placement: { interface: device, address, network },
     consul,
     // Whom Consul looks for at its start.
-    cluster: await readCluster(consul),
+    cluster,
     realm: null,
     seat: null,
     postgresql: { version: postgresqlVersion, port: postgresqlPort, parameters: new Map() },

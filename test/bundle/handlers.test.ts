@@ -11,7 +11,7 @@ import { built, handlers, Installed, logged, repository, run, scripts } from './
 const NEVER_LOADED = ['./check.ts', './join.ts', './status.ts', 'pg-native', 'cloudflare:sockets']
 
 /** PostgreSQL of a machine that has not joined is none of our business, repmgr has events during a join, and dpkg upgrades anywhere. */
-const UNJOINED = ['files-gate', 'files-view', 'repmgr-event', 'start-gate', 'upgrade']
+const UNJOINED = ['files-gate', 'files-view', 'rabbitmq-gate', 'repmgr-event', 'start-gate', 'upgrade']
 
 /** Arguments that are right, where a handler wants some. */
 const RIGHT: Readonly<Record<string, readonly string[]>> = {
@@ -96,7 +96,7 @@ for (const [name, budget] of Object.entries(handlers)) {
 
     // Nobody waits for these: they run programs with execa, whose import takes half as long as the start of Node. The start gate
     // imports it only where no lock is held.
-    if (!['files', 'rejoin', 'start-gate', 'upgrade'].includes(name))
+    if (!['files', 'rabbitmq', 'rejoin', 'start-gate', 'upgrade'].includes(name))
       test('does not carry execa', () => assert.ok(!text.includes('execa')))
     test('carries neither zx nor a client of Consul from npm', () =>
       assert.doesNotMatch(text, /node_modules\/(zx|consul|papi)\//))

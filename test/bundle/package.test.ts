@@ -16,6 +16,7 @@ import { logsUnits } from '../../lib/logs/manifest.ts'
 import { poolerUnits } from '../../lib/pooler/manifest.ts'
 import { pooler } from '../../lib/pooler/reconciler.ts'
 import { postgresqlUnits } from '../../lib/postgresql/manifest.ts'
+import { rabbitmqUnits } from '../../lib/rabbitmq/manifest.ts'
 import { virtualIpUnits } from '../../lib/virtual-ip/manifest.ts'
 import { virtualIpWeight } from '../../lib/virtual-ip/weight.ts'
 import manifest from '../../package.json' with { type: 'json' }
@@ -273,6 +274,8 @@ describe('what is named exists', () => {
         'follow',
         'log-peers',
         'pooler',
+        'rabbitmq',
+        'rabbitmq-gate',
         'rejoin',
         'start-gate',
       ],
@@ -336,6 +339,10 @@ describe('polkit: who may do what with which unit', () => {
     ['consul', 'start', virtualIpUnits.peers],
     ['consul', 'start', commandUnits.call],
     ['consul', 'start', logsUnits.peers],
+    ['consul', 'start', rabbitmqUnits.member],
+    // The broker that is to become a member.
+    ['rabbitmq', 'start', rabbitmqUnits.server],
+    ['rabbitmq', 'stop', rabbitmqUnits.server],
     // Daemons that hang.
     ['consul', 'kill', consulUnits.agent],
     ['consul', 'kill', virtualIpUnits.keepalived],
@@ -360,7 +367,7 @@ describe('polkit: who may do what with which unit', () => {
   }
 
   test('and nothing else', () => {
-    const users = ['consul', 'postgres', 'keepalived_script', 'nobody']
+    const users = ['consul', 'postgres', 'keepalived_script', 'rabbitmq', 'nobody']
     const verbs = ['start', 'stop', 'restart', 'reload', 'kill', 'set-property']
     const names = [
       ...components.flatMap(({ package: packaged, daemons }) => [...(packaged.units ?? []), ...daemons]),

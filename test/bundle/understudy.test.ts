@@ -14,7 +14,7 @@ const unjoined = { skip: existsSync(paths.node) && 'this machine is a member' }
 const rootOnly = { skip: process.getuid?.() !== 0 && 'only root can become somebody else' }
 
 const built = join(repository, 'dist/understudy')
-const subcommands = ['join', 'rejoin', 'status', 'folders', 'files', 'logs', 'lock', 'once']
+const subcommands = ['join', 'rejoin', 'status', 'folders', 'files', 'logs', 'lock', 'once', 'rabbitmq']
 
 let directory = ''
 let command = ''
@@ -250,6 +250,9 @@ const filesErrors: readonly (readonly [args: readonly string[], error: RegExp])[
   [['rejoin'], /^understudy rejoin: give --clone to replace the data of this machine;/],
   [['rejoin', '--clone', 'n2'], /Unexpected argument 'n2'/],
   [['rejoin', '--copy'], /Unknown option '--copy'/],
+  [['rabbitmq'], /^understudy rabbitmq: run understudy rabbitmq enable local, or clustered; see/],
+  [['rabbitmq', 'enable', 'on'], /run understudy rabbitmq enable local, or clustered;/],
+  [['rabbitmq', 'enable', 'local', 'n2'], /unexpected argument n2;/],
   [['folders', 'rename'], /run understudy folders add, remove or list, not rename;/],
   [['folders', 'add'], /run understudy folders add PATH;/],
   [['folders', 'remove'], /run understudy folders remove LABEL;/],
@@ -330,6 +333,7 @@ describe('who may do what', () => {
     ['folders', 'list'],
     ['folders', 'add', '/srv/x'],
     ['rejoin', '--clone'],
+    ['rabbitmq', 'enable', 'local'],
   ]) {
     test(`${args.join(' ')} is for members`, unjoined, async () =>
       refused(

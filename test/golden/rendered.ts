@@ -30,6 +30,15 @@ import { renderRepmgr, streamConninfo } from '../../lib/postgresql/config-repmgr
 import { renderSynchronous } from '../../lib/postgresql/config-synchronous.ts'
 import { lookupPassword } from '../../lib/postgresql/login-lookup.ts'
 import { scramSecret } from '../../lib/postgresql/scram.ts'
+import {
+  memoryFor,
+  renderBroker,
+  renderDefinitions,
+  renderEnvironment,
+  renderNames,
+  renderPortMapper,
+} from '../../lib/rabbitmq/config.ts'
+import { rabbitmqPaths, VHOST } from '../../lib/rabbitmq/manifest.ts'
 import { renderKeepalived } from '../../lib/virtual-ip/config.ts'
 
 /** Another member of the cluster: the primary that this machine follows. */
@@ -107,6 +116,20 @@ export function rendered(settings: Settings) {
         apiKey: '0123456789abcdef0123456789abcdef',
         user: 'understudy',
         passwordHash: '$2a$10$0123456789abcdef012345678901234567890123456789012345',
+      }),
+    },
+    rabbitmq: {
+      'rabbitmq.conf': renderBroker({ memoryBytes: memoryFor(4 * 1024 ** 3), firstPassword: 'first' }),
+      'rabbitmq-env.conf': renderEnvironment(node, address, rabbitmqPaths.names),
+      'epmd.socket.conf': renderPortMapper(address),
+      erl_inetrc: renderNames(
+        new Map([
+          [node, address],
+          ['n2', '10.77.0.12'],
+        ]),
+      ),
+      'definitions.json': renderDefinitions({
+        ...{ vhost: VHOST, user, password: 'of the application', salt: Buffer.from([1, 2, 3, 4]) },
       }),
     },
   } as const

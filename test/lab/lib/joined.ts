@@ -21,6 +21,8 @@ export interface JoinedOptions {
   readonly clocks?: boolean
   /** Whose package Consul is from: `debian` unless told. */
   readonly consul?: ConsulPackage
+  /** Packages of Debian beside those of the image. */
+  readonly packages?: readonly string[]
   /** Options of the first machine's join. */
   readonly join?: readonly string[]
   readonly log?: (line: string) => void
@@ -40,9 +42,9 @@ const hash = (content: string | Buffer): string =>
 /** Starts a new lab whose machines are one cluster, in order. One of the same name is removed first. */
 export async function upJoined(options: JoinedOptions): Promise<Lab> {
   const { name, suite = 'trixie', machines = MACHINES, clocks = false, join: joinOptions = [] } = options
-  const { consul = 'debian', log = () => {} } = options
+  const { consul = 'debian', packages = [], log = () => {} } = options
   await Lab.remove(name)
-  const begin = { name, machines, suite, clocks, consul, log }
+  const begin = { name, machines, suite, clocks, consul, packages, log }
   const isUsual = machines === MACHINES && joinOptions.length === 0 && consul === 'debian'
   const lab = isUsual ? await fromSnapshot(begin) : await Lab.up(begin)
   // A cluster of another kind is wanted once: a snapshot of it would cost more than it saves.
@@ -63,7 +65,7 @@ async function bootLog(lab: Lab): Promise<string> {
   return (await lab.exec('n1', ['sh', '-c', journal], { reject: false })).stdout
 }
 
-type Begin = Required<Pick<JoinedOptions, 'name' | 'suite' | 'clocks' | 'consul' | 'log'>>
+type Begin = Required<Pick<JoinedOptions, 'name' | 'suite' | 'clocks' | 'consul' | 'packages' | 'log'>>
 
 async function fromSnapshot(begin: Begin): Promise<Lab> {
   const { suite, log } = begin

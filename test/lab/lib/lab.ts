@@ -20,6 +20,7 @@ import { withLock } from './host.ts'
 import { ensureImage } from './image.ts'
 import { destroy, doorOf, powerCut, powerOn, setFrozen, untilBooted, untilOff } from './machine.ts'
 import { addressOf, ensureSwitch, removeNetwork, setLink, switchNamespace } from './network.ts'
+import { packagesWithDependencies } from './packages.ts'
 import { takeSnapshot } from './snapshot.ts'
 import {
   allLabs,
@@ -48,6 +49,8 @@ export interface UpOptions {
   readonly clocks?: boolean
   /** Whose package Consul is from: `debian` unless told. */
   readonly consul?: ConsulPackage
+  /** Packages of Debian that every machine gets beside those of the image, and that do not start by themselves. */
+  readonly packages?: readonly string[]
   /** A directory that {@link Lab.keepDisks} has made: the machines that it holds begin as they were there. */
   readonly snapshot?: string
   readonly log?: (line: string) => void
@@ -59,6 +62,15 @@ const maxMachines = 5
 /** The package file inside a machine. */
 const CONSUL_DEB = '/var/tmp/consul.deb'
 const lockTimeoutMs = 300_000
+/** Where the files of the lab's own packages are inside a machine. */
+const PACKAGES = '/var/tmp/packages'
+/** Installs the packages of a directory ($1) as the image's are: what Debian enables is disabled, and starts nothing. */
+const ADD_PACKAGES = `printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
+chmod 755 /usr/sbin/policy-rc.d
+DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends -o Dpkg::Options::=--force-unsafe-io "$1"/*.deb
+find /etc/systemd/system -type l -newer /usr/sbin/policy-rc.d -printf '%f\n' | sort -u | xargs -r systemctl disable
+rm -r /usr/sbin/policy-rc.d "$1"
+`
 
 function checkName(name: string): void {
   // "a-n1" would be taken for machine n1 of lab "a".
@@ -85,6 +97,7 @@ export class Lab {
   /** Starts a lab, or whatever of it is missing: also after a crash of the host or of a former `up`. */
   static async up(options: UpOptions = {}): Promise<Lab> {
     const { name = 'default', machines = 3, suite, consul, clocks = false, snapshot, log = silent } = options
+    const { packages = [] } = options
     checkName(name)
     if (!Number.isInteger(machines) || machines < 1 || machines > maxMachines) {
       throw new Error(`a lab has 1 to ${maxMachines} machines, not ${machines}`)
@@ -109,6 +122,7 @@ export class Lab {
         ...(clocks ? { clocks: true as const } : {}),
         ...(consul === undefined ? {} : { consul }),
         ...(snapshot === undefined ? {} : { snapshot }),
+        ...(packages.length === 0 ? {} : { packages }),
       }
       const state = { ...base, machines: numbers }
       writeLab(state)
@@ -152,6 +166,7 @@ export class Lab {
         await powerOn(this.#state, number)
         await untilBooted(this.name, `n${number}`, this.#log)
         if (consulOf(this.#state) === 'hashicorp') await this.#replaceConsul(`n${number}`)
+        if (this.#state.packages) await this.#addPackages(`n${number}`, this.#state.packages)
       }),
     )
   }
@@ -162,6 +177,16 @@ export class Lab {
     if (marks.exitCode === 0) return
     await this.copyIn(machine, await this.consulPackage(), CONSUL_DEB)
     await this.exec(machine, ['sh', '-c', REPLACE_CONSUL, 'replace', CONSUL_DEB])
+  }
+
+  /** Gives a new machine the packages of this lab. */
+  async #addPackages(machine: string, names: readonly string[]): Promise<void> {
+    const there = await this.exec(machine, ['dpkg', '--status', ...names], { reject: false })
+    if (there.exitCode === 0) return
+    const { suite, image } = this.#state
+    for (const deb of await packagesWithDependencies(suite, names, image))
+      await this.copyIn(machine, deb, `${PACKAGES}/${basename(deb)}`)
+    await this.exec(machine, ['sh', '-euc', ADD_PACKAGES, 'add', PACKAGES], { timeoutMs: 300_000 })
   }
 
   /** The file of HashiCorp's package of Consul, in a revision that is higher for an upgrade. */

@@ -18,6 +18,8 @@ export interface LabState {
   readonly clocks?: true
   /** Whose package Consul is from: Debian's where it says nothing. */
   readonly consul?: ConsulPackage
+  /** Packages of Debian that its machines have beside those of the image. */
+  readonly packages?: readonly string[]
   /** The snapshot directory whose machines its machines of the same name began as. */
   readonly snapshot?: string
 }

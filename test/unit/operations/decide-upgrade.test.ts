@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { UNKNOWN } from '../../../lib/core/unknown.ts'
 import {
   decideUpgrade,
   decideUpgradeCheck,
@@ -8,7 +9,7 @@ import {
 import { table } from '../support/table.ts'
 
 const own = '0.2.0 of 2026-03-01T10:00:00.000Z'
-const same: UpgradeFacts = { configured: own, own, failure: null }
+const same: UpgradeFacts = { configured: own, own, rabbitmq: { here: null, cluster: null }, failure: null }
 const failure = {
   count: 2,
   since: '2026-03-01T10:00:00.000Z',
@@ -31,6 +32,21 @@ describe('upgrade: what the unit does', () => {
       'by a newer version, before a downgrade',
       { configured: '0.3.0 of 2026-04-01T10:00:00.000Z' },
       { do: 'configure', why: '0.3.0' },
+    ],
+    [
+      'the cluster got RabbitMQ',
+      { rabbitmq: { here: null, cluster: 'local' } },
+      { do: 'configure', why: 'RabbitMQ is local in this cluster and not set up on this machine' },
+    ],
+    [
+      'the cluster has RabbitMQ, and so has this machine',
+      { rabbitmq: { here: 'local', cluster: 'local' } },
+      { do: 'nothing', why: own },
+    ],
+    [
+      'Consul does not say what the cluster is made of',
+      { rabbitmq: { here: null, cluster: UNKNOWN } },
+      { do: 'nothing', why: own },
     ],
     ['by a build that did not say so', { configured: null }, { do: 'configure', why: 'by an earlier build' }],
   ])

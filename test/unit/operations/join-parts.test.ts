@@ -51,6 +51,7 @@ const FIRST = [
   'set up keepalived',
   'set up Syncthing',
   'set up the copies of the logs',
+  'set up RabbitMQ',
   'register services, checks and watches',
   'become the primary',
   'publish the member',
@@ -68,6 +69,7 @@ const JOINER = [
   'set up keepalived',
   'set up Syncthing',
   'set up the copies of the logs',
+  'set up RabbitMQ',
   'register services, checks and watches',
   'publish the member',
   'set up repmgrd',
@@ -87,7 +89,7 @@ describe('join: the steps', () => {
       [
         ...['configure Consul', 'read the cluster', 'configure PostgreSQL'],
         ...['set up PgBouncer', 'set up keepalived', 'set up Syncthing', 'set up the copies of the logs'],
-        'set up the lamp',
+        ...['set up RabbitMQ', 'set up the lamp'],
         ...['register services, checks and watches', 'publish the member', 'set up repmgrd'],
       ],
     ))
@@ -107,9 +109,19 @@ describe('join: the steps', () => {
 
 describe('join: a made-up component', () => {
   test('its steps come in their phases, after those of the others', async () => {
-    const first = after(FIRST, 'set up the copies of the logs', 'set up the lamp', 'choose a colour')
+    const first = after(
+      FIRST,
+      'set up the copies of the logs',
+      ...['set up RabbitMQ', 'set up the lamp'],
+      'choose a colour',
+    )
     assert.deepEqual(await titles(all, 'first'), [...first, 'wait for the light'])
-    const joiner = after(JOINER, 'set up the copies of the logs', 'set up the lamp', 'take the colour over')
+    const joiner = after(
+      JOINER,
+      'set up the copies of the logs',
+      ...['set up RabbitMQ', 'set up the lamp'],
+      'take the colour over',
+    )
     assert.deepEqual(await titles(all, 'joiner'), [...joiner, 'wait for the light'])
   })
 

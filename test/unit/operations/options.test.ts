@@ -47,6 +47,8 @@ const good: readonly (readonly [line: string, options: JoinOptions])[] = [
     { ...first, virtualIp: null, virtualIpCommand: '/usr/local/sbin/move' },
   ],
   ['--virtual-ip none', { ...first, virtualIp: null }],
+  ['--virtual-ip 10.77.0.100/24 --rabbitmq off', first],
+  ['--virtual-ip 10.77.0.100/24 --rabbitmq local', { ...first, rabbitmq: 'local' }],
   ['--consul-join 10.77.0.11', { as: 'joiner', mergeFiles: false, consulJoin: ['10.77.0.11'] }],
   [
     '--consul-join 10.77.0.11 --interface eth1',
@@ -76,6 +78,8 @@ const bad: readonly (readonly [line: string, message: RegExp])[] = [
   ['', /^give --virtual-ip ADDRESS\/PREFIX to start a cluster, or --consul-join ADDRESS to join one/],
   ['--verbose', /Unknown option '--verbose'/],
   ['10.77.0.11', /Unexpected argument '10\.77\.0\.11'/],
+  ['--virtual-ip 10.77.0.100/24 --rabbitmq on', /^--rabbitmq takes off or local or clustered, not on$/],
+  ['--consul-join 10.77.0.11 --rabbitmq local', /--rabbitmq is a setting of the whole cluster/],
   ['--virtual-ip', /--virtual-ip/],
   ['--virtual-ip 10.77.0.100', /IPv4 address with its prefix/],
   ['--virtual-ip fd00::100/64', /takes an IPv4 address.*, not "fd00::100\/64"/],

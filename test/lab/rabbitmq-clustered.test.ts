@@ -1,0 +1,184 @@
+/** Clustered RabbitMQ: what was confirmed survives any one fault, and every broker comes back without an operator. */
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { waitFor } from '../../lib/core/wait.ts'
+import { BROKER_PACKAGES, drain, GUEST, type Login, Publisher, publish } from './lib/broker.ts'
+import { addressOf, join, mustJoin, packageFile, statusFrom, untilHealthy } from './lib/cluster.ts'
+import { Lab } from './lib/lab.ts'
+import { suites } from './lib/state.ts'
+
+const all = ['n1', 'n2', 'n3']
+const MESSAGES = 10_000
+/** Publishers on the machines that are left go on within it. */
+const GOES_ON_MS = 15_000
+/** A broker that was cut off or restarted is back; Mnesia waits a minute for a dead one. */
+const BACK_MS = 180_000
+
+for (const suite of suites)
+  describe(`rabbitmq clustered: ${suite}`, () => {
+    const name = `rabbits-${suite}`
+    let lab: Lab
+    let login: Login
+
+    before(async () => {
+      await Lab.remove(name)
+      lab = await Lab.up({ name, suite, packages: BROKER_PACKAGES, log: console.log })
+      await lab.installPackage(packageFile())
+    })
+    after(() => Lab.remove(name))
+
+    const sh = async (machine: string, script: string): Promise<string> =>
+      (await lab.exec(machine, ['sh', '-euc', script], { timeoutMs: 120_000 })).stdout.trim()
+
+    /** What the broker of a machine sees. */
+    const lookFrom = async (machine: string) =>
+      JSON.parse(await sh(machine, 'rabbitmqctl cluster_status --formatter json')) as {
+        running_nodes: string[]
+        partitions: Record<string, string[]>
+      }
+
+    /** Every broker sees all others, and the cluster is in order. */
+    const untilWhole = async (): Promise<void> => {
+      for (const machine of all)
+        await waitFor<true>(`the broker of ${machine} sees all others`, BACK_MS, async () => {
+          const { running_nodes: running, partitions } = await lookFrom(machine)
+          if (running.length === all.length && Object.keys(partitions).length === 0) return true as const
+          throw new Error(JSON.stringify({ running, partitions }))
+        })
+      await untilHealthy(lab, 'n1')
+    }
+
+    let nextNumber = 0
+    const publisherOn = (machine: string, queue: string): Publisher => {
+      nextNumber += 1_000_000
+      return new Publisher(lab, machine, login, queue, nextNumber)
+    }
+    const stopAll = (publishers: readonly Publisher[]): Promise<unknown> =>
+      Promise.all(publishers.map((publisher) => publisher.stop()))
+    const numbersOf = (publishers: readonly Publisher[]): number[] =>
+      publishers.flatMap(({ confirmed }) => confirmed.map(({ number }) => number))
+    const untilConfirmed = (publisher: Publisher, since: number): Promise<true> =>
+      waitFor<true>('a publisher goes on', BACK_MS, async () => {
+        if (publisher.confirmed.some(({ at }) => at > since)) return true
+        throw new Error(publisher.errors.at(-1) ?? 'it waits')
+      })
+
+    test('join makes each broker a member, and refuses one that has a queue', async () => {
+      await mustJoin(lab, 'n1', undefined, ['--rabbitmq', 'clustered'])
+      await mustJoin(lab, 'n2', 'n1')
+      // As Debian's package leaves it.
+      await sh('n3', 'systemctl start rabbitmq-server')
+      await publish(lab, 'n3', GUEST, 'mine', 0, 1)
+      const refused = await join(lab, 'n3', 'n1')
+      assert.equal(refused.exitCode, 78, refused.stdout + refused.stderr)
+      assert.match(refused.stderr, /RabbitMQ here has the queue mine, which joining would remove/)
+      await sh('n3', 'rabbitmqctl delete_queue mine')
+      await mustJoin(lab, 'n3', 'n1')
+      const password = await sh('n1', 'cat /etc/understudy/rabbitmq.password')
+      login = { user: 'app', password, vhost: 'understudy' }
+      await untilWhole()
+      assert.equal((await statusFrom(lab, 'n2')).rabbitmq, 'clustered')
+    })
+
+    test('nobody else gets in, and nothing else resolves the names', async () => {
+      for (const machine of all) {
+        const script = "ss -Hltn 'sport = :4369 or sport = :5672 or sport = :25672' | awk '{print $4}' | sort"
+        const address = addressOf(lab, machine)
+        const expected = [`${address}:25672`, `${address}:4369`, '127.0.0.1:4369', '127.0.0.1:5672']
+        assert.deepEqual((await sh(machine, script)).split('\n'), expected.sort())
+      }
+      assert.equal(await sh('n2', 'rabbitmqctl list_users --silent --no-table-headers | cut -f1'), 'app')
+      assert.equal(await sh('n1', 'getent ahostsv4 n2 || echo nobody'), 'nobody')
+    })
+
+    test('what was confirmed survives the power cut of each machine in turn, and publishers go on', async () => {
+      const publishers = new Map(all.map((machine) => [machine, publisherOn(machine, 'tasks')]))
+      const every = [...publishers.values()]
+      for (const victim of all) {
+        const before = numbersOf(every).length
+        await waitFor(`${MESSAGES} messages`, BACK_MS, async () =>
+          numbersOf(every).length - before >= MESSAGES / all.length ? true : null,
+        )
+        const { killedAt } = await lab.poweroff(victim)
+        publishers.get(victim)?.stop()
+        const others = all.filter((machine) => machine !== victim)
+        for (const machine of others) {
+          const publisher = publishers.get(machine) as Publisher
+          await untilConfirmed(publisher, killedAt + GOES_ON_MS / 2)
+          assert.ok(
+            publisher.longestGapSince(killedAt) < GOES_ON_MS,
+            `${machine}: ${publisher.longestGapSince(killedAt)} ms`,
+          )
+        }
+        await lab.poweron(victim)
+        await untilWhole()
+        const again = publisherOn(victim, 'tasks')
+        every.push(again)
+        publishers.set(victim, again)
+      }
+      await stopAll(every)
+      const confirmed = numbersOf(every)
+      assert.ok(confirmed.length >= MESSAGES, `${confirmed.length} messages`)
+      const delivered = new Set(await drain(lab, 'n2', login, 'tasks'))
+      assert.deepEqual(
+        confirmed.filter((number) => !delivered.has(number)),
+        [],
+      )
+    })
+
+    for (const [fault, begin, end] of [
+      ['a cable that is pulled and put back', 'cut', 'heal'],
+      ['a machine that freezes and thaws', 'freeze', 'thaw'],
+    ] as const)
+      test(`${fault}: everybody publishes again`, async () => {
+        const queue = `queue-${begin}`
+        const publishers = all.map((machine) => publisherOn(machine, queue))
+        for (const publisher of publishers) await untilConfirmed(publisher, 0)
+        const since = Date.now()
+        await lab[begin]('n2')
+        await waitFor('the others have given n2 up', BACK_MS, async () => {
+          const { running_nodes: running } = await lookFrom('n1')
+          return running.includes('rabbit@n2') ? null : true
+        })
+        await lab[end]('n2')
+        const healed = Date.now()
+        for (const [index, publisher] of publishers.entries()) {
+          await untilConfirmed(publisher, healed + 1000)
+          if (all[index] !== 'n2') assert.ok(publisher.longestGapSince(since) < GOES_ON_MS)
+        }
+        await untilWhole()
+        await stopAll(publishers)
+        const delivered = new Set(await drain(lab, 'n1', login, queue))
+        assert.deepEqual(
+          numbersOf(publishers).filter((number) => !delivered.has(number)),
+          [],
+        )
+      })
+
+    test('all lose their power and two come back: they go on without the third', async () => {
+      await publish(lab, 'n1', login, 'total', 0, 100)
+      for (const machine of all) await lab.poweroff(machine)
+      await Promise.all(['n2', 'n3'].map((machine) => lab.poweron(machine)))
+      await waitFor('n2 publishes', BACK_MS, async () => {
+        await publish(lab, 'n2', login, 'total', 100, 10)
+        return true
+      })
+      await lab.poweron('n1')
+      await untilWhole()
+      const numbers = new Set(await drain(lab, 'n1', login, 'total'))
+      for (let number = 0; number < 110; number++) assert.ok(numbers.has(number), `${number} is lost`)
+    })
+
+    test('a broker that has lost everything joins again, and gets its copies', async () => {
+      await publish(lab, 'n1', login, 'kept', 0, 100)
+      await sh('n3', 'systemctl stop rabbitmq-server; find /var/lib/rabbitmq -mindepth 1 -delete')
+      await sh('n3', 'systemctl start --no-block rabbitmq-server')
+      await waitFor('n3 has a copy of the queue again', BACK_MS, async () => {
+        const said = await sh('n1', 'rabbitmqctl --vhost understudy list_queues name members --silent')
+        assert.match(said, /^kept\t.*rabbit@n3/m)
+        return true
+      })
+      await untilWhole()
+      assert.equal((await drain(lab, 'n3', login, 'kept')).length, 100)
+    })
+  })
