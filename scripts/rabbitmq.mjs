@@ -37,8 +37,9 @@ Exit codes:
   69  Consul does not answer
   75  this machine took too long; its check says how it goes on
 
-Example:
+Examples:
   understudy rabbitmq enable local
+  understudy rabbitmq enable clustered
 `
 
 /** The first start of a broker on a busy machine; this member is configured as after an upgrade of the package. */

@@ -13,6 +13,7 @@ const SYSTEM_PATHS = [
   ...[
     '/var/lib/postgresql',
     '/var/lib/private',
+    '/var/lib/rabbitmq',
     '/var/lib/systemd',
     '/var/lib/understudy',
     '/var/log',

@@ -35,7 +35,7 @@ export type Repair =
 export const STUCK_MS = 60_000
 
 /** Does the metadata of this series survive with a majority? That of RabbitMQ 3, in Mnesia, waits for who ran last. */
-export const hasKhepri = (series: string): boolean => Number.parseInt(series, 10) >= 4
+const hasKhepri = (series: string): boolean => Number.parseInt(series, 10) >= 4
 
 /** What this broker, which is a member and has its data, needs to be of use again. The first line that fits is the plan. */
 export function decideRepair(facts: RepairFacts): Repair {

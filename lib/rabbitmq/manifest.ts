@@ -79,6 +79,7 @@ export const rabbitmqUnits = {
   portMapper: 'epmd.service',
   portMapperSocket: 'epmd.socket',
   member: 'understudy-rabbitmq.service',
+  quorum: 'understudy-rabbitmq-quorum.service',
 } as const
 
 /** Where the queues of the application are. */
@@ -145,6 +146,12 @@ export const rabbitmq: Component<Context, Joining> = /* @__PURE__ */ describe(()
       calledBy: 'watches on `rabbitmq/nodes/` and the service `rabbitmq`, if clustered',
       does: 'starts understudy-rabbitmq.service',
     },
+    {
+      name: 'rabbitmq-quorum',
+      user: 'rabbitmq',
+      calledBy: 'understudy-rabbitmq-quorum.service, before the broker is stopped',
+      does: 'waits until every queue has a majority without this broker',
+    },
   ],
   wanted: ({ rabbitmq: mode }) => mode !== undefined,
   daemons: [rabbitmqUnits.server],
@@ -152,8 +159,8 @@ export const rabbitmq: Component<Context, Joining> = /* @__PURE__ */ describe(()
     suggests: [
       { package: 'rabbitmq-server', minimum: '3.10', program: '/usr/lib/rabbitmq/bin/rabbitmq-server' },
     ],
-    units: [rabbitmqUnits.member],
-    scripts: ['rabbitmq-changed'],
+    units: [rabbitmqUnits.member, rabbitmqUnits.quorum],
+    scripts: ['rabbitmq-changed.sh', 'rabbitmq-quorum.sh'],
     dropIns: [{ unit: rabbitmqUnits.server, file: 'rabbitmq-server.conf', as: 'understudy.conf' }],
     polkit: [
       { user: 'consul', verb: 'start', units: [rabbitmqUnits.member] },

@@ -276,6 +276,7 @@ describe('what is named exists', () => {
         'pooler',
         'rabbitmq',
         'rabbitmq-gate',
+        'rabbitmq-quorum',
         'rejoin',
         'start-gate',
       ],

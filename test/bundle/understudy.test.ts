@@ -124,7 +124,7 @@ const KILOBYTES = {
   rejoin: 590,
   status: 360,
   folders: 405,
-  files: 60,
+  files: 62,
   lock: 78,
   logs: 26,
   once: 70,

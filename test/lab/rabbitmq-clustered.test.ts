@@ -13,6 +13,8 @@ const MESSAGES = 10_000
 const GOES_ON_MS = 15_000
 /** A broker that was cut off or restarted is back; Mnesia waits a minute for a dead one. */
 const BACK_MS = 180_000
+/** A planned stop waits so long at most for a majority without this broker. */
+const QUORUM_MS = 30_000
 
 for (const suite of suites)
   describe(`rabbitmq clustered: ${suite}`, () => {
@@ -154,6 +156,20 @@ for (const suite of suites)
           [],
         )
       })
+
+    test('a planned stop waits until the queues have a majority without it, but not for ever', async () => {
+      await publish(lab, 'n1', login, 'planned', 0, 1)
+      const stopOn = async (machine: string): Promise<number> => {
+        const since = performance.now()
+        await sh(machine, 'systemctl stop rabbitmq-server')
+        return performance.now() - since
+      }
+      assert.ok((await stopOn('n3')) < QUORUM_MS)
+      const alone = await stopOn('n2')
+      assert.ok(alone >= QUORUM_MS && alone < 2 * QUORUM_MS, `${alone} ms`)
+      for (const machine of ['n2', 'n3']) await sh(machine, 'systemctl start --no-block rabbitmq-server')
+      await untilWhole()
+    })
 
     test('all lose their power and two come back: they go on without the third', async () => {
       await publish(lab, 'n1', login, 'total', 0, 100)

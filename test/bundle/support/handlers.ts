@@ -49,6 +49,7 @@ export const scripts = {
   'files-start': 'files-start.sh',
   'leader-released': 'leader-released.sh',
   'rabbitmq-changed': 'rabbitmq-changed.sh',
+  'rabbitmq-quorum': 'rabbitmq-quorum.sh',
   'quick-check': 'quick-check.pl',
   'silent-primary': 'silent-primary.pl',
   watchdog: 'watchdog.sh',

@@ -109,19 +109,9 @@ describe('join: the steps', () => {
 
 describe('join: a made-up component', () => {
   test('its steps come in their phases, after those of the others', async () => {
-    const first = after(
-      FIRST,
-      'set up the copies of the logs',
-      ...['set up RabbitMQ', 'set up the lamp'],
-      'choose a colour',
-    )
+    const first = after(FIRST, 'set up RabbitMQ', 'set up the lamp', 'choose a colour')
     assert.deepEqual(await titles(all, 'first'), [...first, 'wait for the light'])
-    const joiner = after(
-      JOINER,
-      'set up the copies of the logs',
-      ...['set up RabbitMQ', 'set up the lamp'],
-      'take the colour over',
-    )
+    const joiner = after(JOINER, 'set up RabbitMQ', 'set up the lamp', 'take the colour over')
     assert.deepEqual(await titles(all, 'joiner'), [...joiner, 'wait for the light'])
   })
 

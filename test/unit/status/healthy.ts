@@ -1,4 +1,5 @@
 import { components } from '../../../lib/components.ts'
+import { wantedBy } from '../../../lib/core/component.ts'
 import type { Paint } from '../../../lib/core/paint.ts'
 import { UNKNOWN } from '../../../lib/core/unknown.ts'
 import type { MachineFiles } from '../../../lib/files/status.ts'
@@ -7,8 +8,10 @@ import * as judging from '../../../lib/status/judge.ts'
 import { sectionsOf } from '../../../lib/status/sections.ts'
 import * as table from '../../../lib/status/table.ts'
 
-/** The sections of all components, and what is made with them. */
-export const sections = await sectionsOf(components)
+/** What a cluster with a virtual IP is made of that asks for nothing more. */
+export const usualComponents = wantedBy({ virtualIp: '10.0.0.1' }, components)
+/** Their sections, and what is made with them. */
+export const sections = await sectionsOf(usualComponents)
 export const judge = (report: ClusterReport): Verdict => judging.judge(report, sections)
 export const documentOf = (report: ClusterReport): StatusDocument => judging.documentOf(report, sections)
 export const tableLines = (status: StatusDocument, paint?: Paint): string[] =>
