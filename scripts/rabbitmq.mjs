@@ -4,9 +4,9 @@ import { Consul } from '#lib/consul/client'
 import { consulKeys, consulUnits } from '#lib/consul/manifest'
 import { runCommand } from '#lib/core/arguments'
 import { readText } from '#lib/core/atomic-files'
-import { EXIT, UnderstudyError } from '#lib/core/errors'
 import { readFailure } from '#lib/core/failure'
 import { paths } from '#lib/core/paths'
+import { requireRoot } from '#lib/core/root'
 import { requireSettings } from '#lib/core/settings'
 import { queueUnit } from '#lib/core/systemd'
 import { waitFor } from '#lib/core/wait'
@@ -60,8 +60,7 @@ async function waitingFor(consul) {
 async function main(argv) {
   const { mode } = parseRabbitmqCommand(argv)
   const { kvPrefix, node } = requireSettings()
-  if (process.getuid?.() !== 0)
-    throw new UnderstudyError(EXIT.config, 'this command needs root; run it as root or with sudo')
+  requireRoot()
   const consul = new Consul({ prefix: kvPrefix })
   await refuseBroker(mode, node, consul)
   await enableRabbitmq(consul, mode)

@@ -3,6 +3,7 @@ import { clusterOf, type Joining, type Part } from '../consul/joining.ts'
 import { replaceFile } from '../core/atomic-files.ts'
 import { EXIT, UnderstudyError } from '../core/errors.ts'
 import { missingPackages, refuseMissing } from '../core/packages.ts'
+import { checkPorts } from '../core/ports.ts'
 import { ensureRunning } from '../core/systemd.ts'
 import { whyNoBroker } from './decide-look.ts'
 import { setUpClustered } from './join-clustered.ts'
@@ -11,6 +12,9 @@ import { rabbitmq, rabbitmqKeys, rabbitmqPaths, rabbitmqUnits } from './manifest
 
 /** The first start of the broker, on a busy machine with two cores. */
 const START_MS = 120_000
+
+/** AMQP. */
+const BROKER_PORT = 5672
 
 const setUp = { phase: 'daemons', title: 'set up RabbitMQ', run: setUpRabbitmq } as const
 
@@ -34,6 +38,7 @@ export const part: Part = {
  */
 export async function refuseBroker(mode: string | null, node: string, consul: Consul | null): Promise<void> {
   refuseMissing(missingPackages(rabbitmq.package.suggests ?? []))
+  checkPorts(rabbitmqUnits.server, [{ port: BROKER_PORT, address: null }])
   if (mode !== 'clustered') return
   const [cluster, own] = await Promise.all([
     consul?.get(rabbitmqKeys.cluster) ?? null,
