@@ -26,7 +26,7 @@ export interface RepairFacts {
   alive: ReadonlySet<string> | Unknown
 }
 
-export type Repair =
+export type BrokerRepair =
   | { do: 'nothing' | 'wait' | 'later' | 'restart-app' | 'force-boot'; why: string }
   /** Writes down who runs together; `close`: after it has closed the connections of all clients. */
   | { do: 'record'; running: readonly string[]; close: boolean; why: string }
@@ -38,7 +38,7 @@ export const STUCK_MS = 60_000
 const hasKhepri = (series: string): boolean => Number.parseInt(series, 10) >= 4
 
 /** What this broker, which is a member and has its data, needs to be of use again. The first line that fits is the plan. */
-export function decideRepair(facts: RepairFacts): Repair {
+export function decideRepair(facts: RepairFacts): BrokerRepair {
   if (facts.unit === 'activating') return decideBoot(facts)
   const { node, series, members, view, recorded, alive } = facts
   if (view === null) return { do: 'nothing', why: 'the broker does not run' }
@@ -64,7 +64,7 @@ export function decideRepair(facts: RepairFacts): Repair {
 }
 
 /** Of two sides that have gone on without each other the smaller one begins again; of two equal ones that without the first. */
-function decidePartition({ node, members }: RepairFacts, { partitionedFrom }: BrokerView): Repair {
+function decidePartition({ node, members }: RepairFacts, { partitionedFrom }: BrokerView): BrokerRepair {
   const others = members.filter((name) => partitionedFrom.includes(name))
   const ours = members.filter((name) => !partitionedFrom.includes(name))
   const yields =
@@ -75,7 +75,7 @@ function decidePartition({ node, members }: RepairFacts, { partitionedFrom }: Br
 }
 
 /** A broker of RabbitMQ 3 starts only with all that ran last. Where one of them is dead, one of the others goes ahead. */
-function decideBoot({ node, series, startingMs, members, recorded, alive }: RepairFacts): Repair {
+function decideBoot({ node, series, startingMs, members, recorded, alive }: RepairFacts): BrokerRepair {
   const starting = { do: 'later', why: 'the broker is starting' } as const
   if (hasKhepri(series) || startingMs === null || startingMs < STUCK_MS) return starting
   if (recorded === UNKNOWN || alive === UNKNOWN || recorded === null) return starting

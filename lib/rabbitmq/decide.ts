@@ -1,6 +1,6 @@
 import type { Plan } from '../core/reconciler.ts'
 import { UNKNOWN, type Unknown } from '../core/unknown.ts'
-import { decideRepair, type Repair, type RepairFacts } from './decide-repair.ts'
+import { type BrokerRepair, decideRepair, type RepairFacts } from './decide-repair.ts'
 import type { ClusterDocument, NodeState } from './manifest.ts'
 
 /**
@@ -40,7 +40,7 @@ export type RabbitmqPlan = Plan &
     | { do: 'names'; names: ReadonlyMap<string, string> }
     | { do: 'announce'; state: NodeState }
     | { do: 'join' | 'forget'; through: string }
-    | Repair
+    | BrokerRepair
   )
 
 const RUNNING = ['active', 'reloading']

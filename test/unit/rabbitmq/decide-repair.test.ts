@@ -2,7 +2,12 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { UNKNOWN } from '../../../lib/core/unknown.ts'
-import { decideRepair, type Repair, type RepairFacts, STUCK_MS } from '../../../lib/rabbitmq/decide-repair.ts'
+import {
+  type BrokerRepair,
+  decideRepair,
+  type RepairFacts,
+  STUCK_MS,
+} from '../../../lib/rabbitmq/decide-repair.ts'
 import { table } from '../support/table.ts'
 
 const all = ['n1', 'n2', 'n3']
@@ -19,7 +24,7 @@ const well: RepairFacts = {
 const record = (running: readonly string[], close = false) => ({ do: 'record' as const, running, close })
 
 describe('rabbitmq: a broker that runs', () => {
-  table<RepairFacts, Repair>(decideRepair, well, [
+  table<RepairFacts, BrokerRepair>(decideRepair, well, [
     ['with all others', {}, { do: 'nothing', why: 'as they did' }],
     ['stopped', { view: null, unit: 'inactive' }, { do: 'nothing', why: 'does not run' }],
     ['it does not answer', { view: UNKNOWN }, { do: 'wait', why: 'does not say' }],
@@ -51,7 +56,7 @@ describe('rabbitmq: a broker that runs', () => {
 })
 
 describe('rabbitmq: partitions', () => {
-  table<RepairFacts, Repair>(decideRepair, { ...well, series: '3.10' }, [
+  table<RepairFacts, BrokerRepair>(decideRepair, { ...well, series: '3.10' }, [
     [
       'the one that was frozen',
       { view: sees(['n2'], ['n1', 'n3']) },
@@ -97,7 +102,7 @@ describe('rabbitmq: partitions', () => {
 describe('rabbitmq: a boot that waits', () => {
   const stuck = { series: '3.10', unit: 'activating', startingMs: STUCK_MS, view: null } as const
   const two = new Set(['n2', 'n3'])
-  table<RepairFacts, Repair>(decideRepair, { ...well, ...stuck, alive: two }, [
+  table<RepairFacts, BrokerRepair>(decideRepair, { ...well, ...stuck, alive: two }, [
     ['for one that is dead', {}, { do: 'force-boot', why: 'waits for n1, which is dead' }],
     ['the next one lets it go ahead', { node: 'n3' }, { do: 'later', why: 'n2 goes ahead' }],
     ['not for long', { startingMs: STUCK_MS - 1 }, { do: 'later', why: 'is starting' }],
