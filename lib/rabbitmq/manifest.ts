@@ -99,7 +99,7 @@ export const rabbitmq: Component<Context, Joining> = /* @__PURE__ */ describe(()
     {
       key: 'rabbitmq/secrets',
       holds: "Erlang's cookie and the password of the application's user, in clear text",
-      writtenBy: 'the join that sets up the first clustered broker',
+      writtenBy: 'the first join with a broker',
     },
     { key: 'rabbitmq/nodes/NODE', holds: "how far a machine's broker is a member", writtenBy: '`rabbitmq`' },
     { key: 'rabbitmq/running', holds: 'whose brokers last ran together', writtenBy: '`rabbitmq`' },
