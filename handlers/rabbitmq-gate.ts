@@ -8,6 +8,7 @@ import { main } from '../lib/consul/handler.ts'
 import { EXIT } from '../lib/core/errors.ts'
 import { noArguments } from '../lib/core/handler.ts'
 import { decideBrokerGate } from '../lib/rabbitmq/decide-gate.ts'
+import { keepCookieFor } from '../lib/rabbitmq/gate.ts'
 import { observeBrokerGate } from '../lib/rabbitmq/observe.ts'
 
 main({
@@ -20,6 +21,6 @@ start.`,
   parse: noArguments,
   observe: observeBrokerGate,
   decide: decideBrokerGate,
-  apply: async () => {},
+  apply: keepCookieFor,
   next: ({ plan }) => ({ exitCode: plan.do === 'start' ? EXIT.ok : EXIT.retry }),
 })

@@ -159,8 +159,8 @@ function putAside(node: string): void {
   syncToDisk(dirname(data))
 }
 
-/** The disk may have been emptied: without the cookie no broker talks to this one. */
-async function keepCookie({ consul }: Context): Promise<void> {
+/** The file may be lost or be another one: without the cookie no broker talks to this one. */
+export async function keepCookie({ consul }: Context): Promise<void> {
   const secrets = await consul.get(rabbitmqKeys.secrets)
   if (!secrets) throw new UnderstudyError(EXIT.data, "Consul's key rabbitmq/secrets is missing")
   replaceFile(rabbitmqPaths.cookie, secrets.value.cookie, { mode: 0o400 })

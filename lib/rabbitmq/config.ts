@@ -119,3 +119,9 @@ export function viewIn(text: string, node: string): BrokerView {
   const apart = pairs.flatMap(([a, b]) => (a === node ? [b] : b === node ? [a] : []))
   return { running: said.running_nodes.map(machine), partitionedFrom: [...new Set(apart)] }
 }
+
+/** The other brokers of its cluster, running or not, of which `rabbitmqctl cluster_status --formatter json` tells the broker of `node`. */
+export function othersIn(text: string, node: string): string[] {
+  const said = JSON.parse(text) as { disk_nodes: string[]; ram_nodes: string[] }
+  return [...said.disk_nodes, ...said.ram_nodes].filter((name) => name !== `rabbit@${node}`)
+}

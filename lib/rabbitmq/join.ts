@@ -40,11 +40,12 @@ export async function refuseBroker(mode: string | null, node: string, consul: Co
   refuseMissing(missingPackages(rabbitmq.package.suggests ?? []))
   checkPorts(rabbitmqUnits.server, [{ port: BROKER_PORT, address: null }])
   if (mode !== 'clustered') return
-  const [cluster, own] = await Promise.all([
+  const [cluster, own, secrets] = await Promise.all([
     consul?.get(rabbitmqKeys.cluster) ?? null,
     consul?.get(rabbitmqKeys.node(node)) ?? null,
+    consul?.get(rabbitmqKeys.secrets) ?? null,
   ])
-  const here = await lookAtBroker(node, own?.value.incarnation ?? null)
+  const here = await lookAtBroker(node, own?.value.incarnation ?? null, secrets?.value.cookie ?? null)
   const why = whyNoBroker(here, cluster?.value.series ?? null)
   if (why !== null) throw new UnderstudyError(EXIT.config, why)
 }

@@ -4,16 +4,21 @@ import { readText } from '../core/atomic-files.ts'
 import { EXIT, explain, UnderstudyError } from '../core/errors.ts'
 import { unitStates } from '../core/systemd.ts'
 import { installedSeries, readData } from './broker.ts'
-import { ownSetting } from './config.ts'
+import { othersIn, ownSetting } from './config.ts'
 import { brokerCommand } from './ctl.ts'
-import type { BrokerContents, BrokerHere } from './decide-look.ts'
+import { type BrokerContents, type BrokerHere, whoseCookie } from './decide-look.ts'
 import { rabbitmqPaths, rabbitmqUnits } from './manifest.ts'
 
 /**
  * What this machine has of RabbitMQ, before it gets a clustered broker.
  * @param incarnation of this machine's broker in this cluster; null where it has none.
+ * @param cookie of the cluster's brokers; null where there are none yet.
  */
-export async function lookAtBroker(node: string, incarnation: string | null): Promise<BrokerHere> {
+export async function lookAtBroker(
+  node: string,
+  incarnation: string | null,
+  cookie: string | null,
+): Promise<BrokerHere> {
   const data = readData(node)
   const mark =
     data.state !== 'marked'
@@ -27,7 +32,8 @@ export async function lookAtBroker(node: string, incarnation: string | null): Pr
     settingsIn: settingsFile(),
     mark,
     used: data.state !== 'blank',
-    holds: runs && mark === 'none' && data.state !== 'blank' ? await contents() : null,
+    cookie: whoseCookie(readText(rabbitmqPaths.cookie), cookie),
+    holds: runs && mark === 'none' && data.state !== 'blank' ? await contents(node) : null,
     series: installedSeries(),
   }
 }
@@ -49,7 +55,7 @@ function inDirectory(directory: string): string[] {
 }
 
 /** What the running broker has defined. Queues that are not durable have no messages that outlive it. */
-async function contents(): Promise<BrokerContents> {
+async function contents(node: string): Promise<BrokerContents> {
   try {
     const said = await brokerCommand('rabbitmqctl', [
       'export_definitions',
@@ -60,7 +66,9 @@ async function contents(): Promise<BrokerContents> {
     ])
     const definitions = JSON.parse(said) as Partial<Record<keyof BrokerContents, { name: string }[]>>
     const names = (kind: keyof BrokerContents): string[] => definitions[kind]?.map(({ name }) => name) ?? []
+    const status = await brokerCommand('rabbitmqctl', ['cluster_status', '--formatter', 'json'])
     return {
+      others: othersIn(status, node),
       users: names('users'),
       vhosts: names('vhosts'),
       queues: names('queues'),

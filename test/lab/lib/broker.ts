@@ -46,13 +46,14 @@ while True:
         print(repr(error), file=sys.stderr, flush=True)
         time.sleep(0.5)
 `
-/** Takes everything that is in a queue. */
+/** Takes everything that is in a queue, until nothing comes for a while. */
 const DRAIN = `${CONNECT}
-while True:
-    frame, _, body = channel.basic_get(argv[0])
+channel.basic_qos(prefetch_count=1000)
+for frame, _, body in channel.consume(argv[0], inactivity_timeout=10):
     if frame is None: break
     print(body.decode())
     channel.basic_ack(frame.delivery_tag)
+channel.cancel()
 `
 
 async function python(

@@ -3,10 +3,11 @@ import assert from 'node:assert/strict'
 import type { Lab } from './lab.ts'
 
 /** Everything that a join may change on a machine. */
-const FINGERPRINT = `find /etc/consul.d /etc/keepalived /etc/pgbouncer /etc/postgresql /etc/repmgr.conf /etc/understudy -type f 2>/dev/null |
+const FINGERPRINT = `find /etc/consul.d /etc/keepalived /etc/pgbouncer /etc/postgresql /etc/repmgr.conf /etc/understudy /etc/rabbitmq /etc/systemd/system \
+  /var/lib/rabbitmq/.erlang.cookie -type f 2>/dev/null |
   sort | xargs sha256sum
-ls -A /etc/consul.d /var/lib/consul /opt/consul 2>/dev/null
-systemctl show --property=Id,MainPID,UnitFileState consul keepalived pgbouncer understudy-repmgrd
+ls -A /etc/consul.d /var/lib/consul /opt/consul /var/lib/rabbitmq /var/lib/rabbitmq/mnesia 2>/dev/null
+systemctl show --property=Id,MainPID,UnitFileState consul keepalived pgbouncer understudy-repmgrd rabbitmq-server epmd.socket
 runuser -u postgres -- psql -XAtc "select datname from pg_database order by 1" -c "select rolname from pg_roles order by 1"`
 
 export const fingerprint = async (lab: Lab, machine: string): Promise<string> =>
