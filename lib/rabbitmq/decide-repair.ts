@@ -46,9 +46,11 @@ export function decideRepair(facts: RepairFacts): BrokerRepair {
     return { do: 'wait', why: 'the broker does not say what it sees' }
   if (view.partitionedFrom.length > 0) return decidePartition(facts, view)
 
-  const running = members.filter((name) => view.running.includes(name)).sort()
-  if (!running.includes(node) || running.length * 2 <= members.length)
-    return { do: 'wait', why: `the broker sees only ${running.join(', ') || 'nobody'}` }
+  const seen = members.filter((name) => view.running.includes(name)).sort()
+  if (!seen.includes(node) || seen.length * 2 <= members.length)
+    return { do: 'wait', why: `the broker sees only ${seen.join(', ') || 'nobody'}` }
+  // Who is back says so itself, for that is how it knows that it was away.
+  const running = seen.filter((name) => name === node || recorded === null || recorded.includes(name))
   if (recorded !== null && sameList(running, recorded))
     return { do: 'nothing', why: 'the brokers run as they did before' }
   const gone = alive === UNKNOWN ? undefined : running.find((name) => !alive.has(name))

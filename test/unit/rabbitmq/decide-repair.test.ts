@@ -40,6 +40,16 @@ describe('rabbitmq: a broker that runs', () => {
       { recorded: null, alive: new Set(['n1', 'n2']) },
       { do: 'wait', why: 'n3 is away' },
     ],
+    [
+      'another one is back, and has not said so: it has to close its connections first',
+      { recorded: ['n1', 'n2'] },
+      { do: 'nothing', why: 'as they did' },
+    ],
+    [
+      'back together with another one',
+      { recorded: ['n1'] },
+      { ...record(['n1', 'n2'], true), why: 'back from a minority' },
+    ],
     ['cut off', { view: sees(['n2']) }, { do: 'wait', why: 'sees only n2' }],
     ['half of two', { members: ['n1', 'n2'], view: sees(['n2']) }, { do: 'wait', why: 'sees only n2' }],
     [
