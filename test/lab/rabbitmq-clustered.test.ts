@@ -215,6 +215,8 @@ for (const suite of suites)
       assert.ok((await stopOn('n3')) < QUORUM_MS)
       const alone = await stopOn('n2')
       assert.ok(alone >= QUORUM_MS && alone < 2 * QUORUM_MS, `${alone} ms`)
+      // A cookie that was changed meanwhile is put right.
+      await sh('n2', 'printf other >/var/lib/rabbitmq/.erlang.cookie')
       for (const machine of ['n2', 'n3']) await sh(machine, 'systemctl start --no-block rabbitmq-server')
       await untilWhole()
     })
@@ -238,16 +240,23 @@ for (const suite of suites)
       for (let number = 0; number < 110; number++) assert.ok(numbers.has(number), `${number} is lost`)
     })
 
-    test('a broker that has lost everything joins again, and gets its copies', async () => {
-      await publish(lab, 'n1', login, 'kept', 0, 100)
-      await sh('n3', 'systemctl stop rabbitmq-server; find /var/lib/rabbitmq -mindepth 1 -delete')
-      await sh('n3', 'systemctl start --no-block rabbitmq-server')
-      await waitFor('n3 has a copy of the queue again', BACK_MS, async () => {
-        const said = await sh('n1', 'rabbitmqctl --vhost understudy list_queues name members --silent')
-        assert.match(said, /^kept\t.*rabbit@n3/m)
-        return true
+    for (const [what, lose] of [
+      ['everything', 'find /var/lib/rabbitmq -mindepth 1 -delete'],
+      ['its data alone', 'rm --recursive /var/lib/rabbitmq/mnesia/rabbit@n3'],
+    ] as const)
+      test(`a broker that has lost ${what} joins again, and gets its copies`, async (context) => {
+        await publish(lab, 'n1', login, 'kept', 0, 100)
+        await sh('n3', `systemctl stop rabbitmq-server; ${lose}`)
+        const lost = Date.now()
+        await sh('n3', 'systemctl start --no-block rabbitmq-server')
+        await waitFor('n3 has a copy of the queue again', BACK_MS, async () => {
+          await sh('n3', 'test -e /var/lib/rabbitmq/mnesia/rabbit@n3/understudy')
+          const said = await sh('n1', 'rabbitmqctl --vhost understudy list_queues name online --silent')
+          assert.match(said, /^kept\t.*rabbit@n3/m)
+          return true
+        })
+        context.diagnostic(`n3 has its copies ${Date.now() - lost} ms later`)
+        await untilWhole()
+        assert.equal((await drain(lab, 'n3', login, 'kept')).length, 100)
       })
-      await untilWhole()
-      assert.equal((await drain(lab, 'n3', login, 'kept')).length, 100)
-    })
   })
