@@ -7,8 +7,8 @@
 import { main } from '../lib/consul/handler.ts'
 import { EXIT } from '../lib/core/errors.ts'
 import { noArguments } from '../lib/core/handler.ts'
+import { keepCookieFor } from '../lib/rabbitmq/cookie.ts'
 import { decideBrokerGate } from '../lib/rabbitmq/decide-gate.ts'
-import { keepCookieFor } from '../lib/rabbitmq/gate.ts'
 import { observeBrokerGate } from '../lib/rabbitmq/observe.ts'
 
 main({

@@ -9,6 +9,7 @@ import { EXIT, UnderstudyError } from '../core/errors.ts'
 import { unit } from '../core/systemd.ts'
 import { installedSeries } from './broker.ts'
 import { addHost, FIRST_USER, renderDefinitions, renderNames } from './config.ts'
+import { keepCookie } from './cookie.ts'
 import { brokerCommand } from './ctl.ts'
 import type { BrokerNode, RabbitmqPlan } from './decide.ts'
 import {
@@ -157,13 +158,6 @@ function putAside(node: string): void {
   const data = rabbitmqPaths.data(node)
   renameSync(data, `${data}.aside-${new Date().toISOString().replace(/[:.]/g, '-')}`)
   syncToDisk(dirname(data))
-}
-
-/** The file may be lost or be another one: without the cookie no broker talks to this one. */
-export async function keepCookie({ consul }: Context): Promise<void> {
-  const secrets = await consul.get(rabbitmqKeys.secrets)
-  if (!secrets) throw new UnderstudyError(EXIT.data, "Consul's key rabbitmq/secrets is missing")
-  replaceFile(rabbitmqPaths.cookie, secrets.value.cookie, { mode: 0o400 })
 }
 
 /** Gives the first broker what the others take over from it. */

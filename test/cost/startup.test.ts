@@ -16,6 +16,8 @@ const ARGUMENTS: Readonly<Record<string, readonly string[]>> = {
   'failover-validate': ['1'],
   // It needs a Syncthing; nobody waits for it.
   files: ['--help'],
+  // It needs a RabbitMQ; nobody waits for it.
+  rabbitmq: ['--help'],
   'repmgr-event': ['1', 'standby_follow', '1', '', ''],
   'start-gate': ['17-main'],
   'virtual-ip-state': ['INSTANCE', 'understudy', 'MASTER', '150'],

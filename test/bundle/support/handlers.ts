@@ -33,7 +33,7 @@ export const handlers: Readonly<Record<string, Budget>> = {
   'files-gate': { kilobytes: 57, event: 1.9 },
   'files-view': { kilobytes: 60, event: 1.9 },
   rabbitmq: { kilobytes: 410, event: 2.2 },
-  'rabbitmq-gate': { kilobytes: 52, event: 1.9 },
+  'rabbitmq-gate': { kilobytes: 54, event: 1.9 },
   'start-gate': { kilobytes: 560, event: 2.3 },
   'log-peers': { kilobytes: 80, event: 1.9 },
   'virtual-ip-command': { kilobytes: 70, event: 1.9 },
