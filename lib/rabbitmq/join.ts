@@ -57,5 +57,6 @@ async function setUpRabbitmq(joining: Joining): Promise<void> {
   if (config.rabbitmq === 'clustered') await setUpClustered(joining)
   // A broker that is not replicated stays as the operator has configured it: it only has to run.
   else await ensureRunning(rabbitmqUnits.server, [], 'restart', START_MS)
+  await ensureRunning(rabbitmqUnits.log, [])
   replaceFile(rabbitmqPaths.configured, `${config.rabbitmq}\n`)
 }

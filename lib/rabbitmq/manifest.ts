@@ -80,6 +80,7 @@ export const rabbitmqUnits = {
   portMapperSocket: 'epmd.socket',
   member: 'understudy-rabbitmq.service',
   quorum: 'understudy-rabbitmq-quorum.service',
+  log: 'understudy-log-rabbitmq.service',
 } as const
 
 /** Where the queues of the application are. */
@@ -154,12 +155,12 @@ export const rabbitmq: Component<Context, Joining> = /* @__PURE__ */ describe(()
     },
   ],
   wanted: ({ rabbitmq: mode }) => mode !== undefined,
-  daemons: [rabbitmqUnits.server],
+  daemons: [rabbitmqUnits.server, rabbitmqUnits.log],
   package: {
     suggests: [
       { package: 'rabbitmq-server', minimum: '3.10', program: '/usr/lib/rabbitmq/bin/rabbitmq-server' },
     ],
-    units: [rabbitmqUnits.member, rabbitmqUnits.quorum],
+    units: [rabbitmqUnits.member, rabbitmqUnits.quorum, rabbitmqUnits.log],
     scripts: ['rabbitmq-changed.sh', 'rabbitmq-quorum.sh'],
     dropIns: [{ unit: rabbitmqUnits.server, file: 'rabbitmq-server.conf', as: 'understudy.conf' }],
     polkit: [

@@ -75,6 +75,13 @@ for (const suite of suites)
       assert.equal((await drain(lab, 'n2', GUEST, 'tasks')).length, 10)
     })
 
+    test('what a broker writes into its log is in the journals of the others', async () => {
+      await waitFor('n1 has a line of the broker of n3', 60_000, async () => {
+        const log = 'understudy logs --machine n3 --unit understudy-log-rabbitmq --since -10min'
+        return /accepting AMQP connection/.test(await sh('n1', log)) || null
+      })
+    })
+
     test('a broker that does not run is named', async () => {
       await sh('n2', 'systemctl stop rabbitmq-server')
       await waitFor('the status names it', 60_000, async () => {
