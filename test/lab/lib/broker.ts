@@ -12,6 +12,12 @@ export interface Login {
   readonly vhost: string
 }
 
+/** The application's login at clustered brokers. */
+export async function loginOf(lab: Lab, machine: string): Promise<Login> {
+  const { stdout } = await lab.exec(machine, ['cat', '/etc/understudy/rabbitmq.password'])
+  return { user: 'app', password: stdout.trim(), vhost: 'understudy' }
+}
+
 export const GUEST: Login = { user: 'guest', password: 'guest', vhost: '/' }
 
 /** $1 to $3: the login. Connects to the machine's own broker; what follows runs with `channel`. */
