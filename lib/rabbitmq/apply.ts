@@ -27,8 +27,12 @@ const START_MS = 180_000
 const STOP_MS = 60_000
 
 const server = rabbitmqUnits.server
-/** What clients are told; they connect again, and send again what was not confirmed. */
-const BACK = 'this broker was cut off from the others'
+/**
+ * Clients connect again, and send again what was not confirmed. Only those of this broker: `close_all_connections` closes those of
+ * all brokers.
+ */
+const CLOSE_CONNECTIONS =
+  'rabbit_networking:close_connections(rabbit_networking:local_connections(), "this broker was cut off from the others").'
 const erlangName = (node: string): string => `rabbit@${node}`
 
 /** Carries out one step; whoever was ended in the middle of it does it again. @param session which holds the lock. */
@@ -96,7 +100,7 @@ export async function applyRabbitmq(plan: RabbitmqPlan, context: Context, sessio
       await unit('start', server, START_MS)
       break
     case 'record':
-      if (plan.close) await brokerCommand('rabbitmqctl', ['close_all_connections', '--global', BACK])
+      if (plan.close) await brokerCommand('rabbitmqctl', ['eval', CLOSE_CONNECTIONS])
       await consul.set(rabbitmqKeys.running, { schema: 1, nodes: [...plan.running] })
       break
     case 'forget': {

@@ -50,11 +50,17 @@ export function decideRepair(facts: RepairFacts): BrokerRepair {
   if (!seen.includes(node) || seen.length * 2 <= members.length)
     return { do: 'wait', why: `the broker sees only ${seen.join(', ') || 'nobody'}` }
   // Who is back says so itself, for that is how it knows that it was away.
-  const running = seen.filter((name) => name === node || recorded === null || recorded.includes(name))
+  const told = seen.filter((name) => name === node || recorded === null || recorded.includes(name))
+  const gone = told.filter((name) => name !== node && alive !== UNKNOWN && !alive.has(name))
+  // The brokers may lose each other's messages before they notice it, or without noticing it, where a cut is short.
+  const running = hasKhepri(series) ? told.filter((name) => !gone.includes(name)) : told
   if (recorded !== null && sameList(running, recorded))
     return { do: 'nothing', why: 'the brokers run as they did before' }
-  const gone = alive === UNKNOWN ? undefined : running.find((name) => !alive.has(name))
-  if (gone !== undefined) return { do: 'wait', why: `the broker has not noticed yet that ${gone} is away` }
+  if (running.length < told.length ? running.length * 2 <= members.length : gone.length > 0)
+    return {
+      do: 'wait',
+      why: `the broker has not noticed yet that ${gone.join(', ')} ${gone.length === 1 ? 'is' : 'are'} away`,
+    }
   // What its clients sent while it was cut off is not confirmed, not even now: they have to send it again.
   const close = hasKhepri(series) && recorded !== null && !recorded.includes(node)
   return {

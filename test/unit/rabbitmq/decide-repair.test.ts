@@ -36,9 +36,20 @@ describe('rabbitmq: a broker that runs', () => {
       { ...record(['n1', 'n2']), why: 'n1, n2' },
     ],
     [
-      'its machine is away, and nobody has noticed',
-      { recorded: null, alive: new Set(['n1', 'n2']) },
+      'a machine is away, and its broker has not been missed yet',
+      { alive: new Set(['n1', 'n2']) },
+      { ...record(['n1', 'n2']), why: 'n1, n2' },
+    ],
+    [
+      'the same with RabbitMQ 3, where it counts who ran last',
+      { series: '3.10', recorded: null, alive: new Set(['n1', 'n2']) },
       { do: 'wait', why: 'n3 is away' },
+    ],
+    ['Consul sees fewer than a majority', { alive: new Set(['n2']) }, { do: 'wait', why: 'n1, n3 are away' }],
+    [
+      'its own machine is back, and Consul has not noticed yet',
+      { recorded: ['n1', 'n3'], alive: new Set(['n1', 'n3']) },
+      { ...record(all, true), why: 'back from a minority' },
     ],
     [
       'another one is back, and has not said so: it has to close its connections first',
