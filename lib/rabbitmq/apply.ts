@@ -20,6 +20,7 @@ import {
   rabbitmqUnits,
   VHOST,
 } from './manifest.ts'
+import { killServer } from './server.ts'
 
 /** The first start of a broker on a busy machine with two cores. */
 const START_MS = 180_000
@@ -95,8 +96,9 @@ export async function applyRabbitmq(plan: RabbitmqPlan, context: Context, sessio
       await brokerCommand('rabbitmqctl', ['start_app'])
       break
     case 'force-boot':
-      await unit('stop', server, STOP_MS)
       await brokerCommand('rabbitmqctl', ['force_boot'])
+      // If this run ends here, systemd starts it again.
+      await killServer()
       await unit('start', server, START_MS)
       break
     case 'record':
