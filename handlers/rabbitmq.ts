@@ -1,5 +1,5 @@
 /**
- * Called by: understudy-rabbitmq.service, as rabbitmq (started by Consul's watch on `rabbitmq/nodes/`, by the periodic check and by
+ * Called by: understudy-rabbitmq.service, as rabbitmq (started by Consul's watches, by the periodic check, by its timer and by
  * `understudy join`).
  * argv: none. stdin: nothing.
  * Exit codes: 0 the broker is a member, or it is for somebody else to go on; 1 a step failed; 64 usage; 75 it took too long.

@@ -7,7 +7,7 @@ import { type Joining, settingsOf } from '../consul/joining.ts'
 import { consulKeys } from '../consul/manifest.ts'
 import { readNote, readText, replaceFile } from '../core/atomic-files.ts'
 import { EXIT, UnderstudyError } from '../core/errors.ts'
-import { enableUnit, reloadUnits, unit } from '../core/systemd.ts'
+import { enableUnit, ensureRunning, reloadUnits, unit } from '../core/systemd.ts'
 import { systemUser } from '../core/users.ts'
 import { readData } from './broker.ts'
 import { memoryFor, renderBroker, renderEnvironment, renderNames, renderPortMapper } from './config.ts'
@@ -41,6 +41,8 @@ export async function setUpClustered(joining: Joining): Promise<void> {
   replaceFile(rabbitmqPaths.password, `${secrets.password}\n`, { mode: 0o600 })
   await enableUnit(rabbitmqUnits.server)
   await unit('start', rabbitmqUnits.member, MEMBER_MS)
+  // A cut may be so short that Consul has not noticed it, but the brokers have.
+  await ensureRunning(rabbitmqUnits.timer, [])
   const state = (await consul.get(rabbitmqKeys.node(node)))?.value.state
   if (state === 'member') return
   const why = readNote<BrokerReport>(rabbitmqPaths.report)?.why ?? 'see journalctl -t understudy'

@@ -79,6 +79,7 @@ export const rabbitmqUnits = {
   portMapper: 'epmd.service',
   portMapperSocket: 'epmd.socket',
   member: 'understudy-rabbitmq.service',
+  timer: 'understudy-rabbitmq.timer',
   quorum: 'understudy-rabbitmq-quorum.service',
   log: 'understudy-log-rabbitmq.service',
 } as const
@@ -132,7 +133,7 @@ export const rabbitmq: Component<Context, Joining> = /* @__PURE__ */ describe(()
     {
       name: 'rabbitmq',
       user: 'rabbitmq',
-      calledBy: 'understudy-rabbitmq.service',
+      calledBy: 'understudy-rabbitmq.service (also by a timer, every 10 min)',
       does: "makes this machine's broker a member of the cluster of brokers",
     },
     {
@@ -160,7 +161,7 @@ export const rabbitmq: Component<Context, Joining> = /* @__PURE__ */ describe(()
     suggests: [
       { package: 'rabbitmq-server', minimum: '3.10', program: '/usr/lib/rabbitmq/bin/rabbitmq-server' },
     ],
-    units: [rabbitmqUnits.member, rabbitmqUnits.quorum, rabbitmqUnits.log],
+    units: [rabbitmqUnits.member, rabbitmqUnits.timer, rabbitmqUnits.quorum, rabbitmqUnits.log],
     scripts: ['rabbitmq-changed.sh', 'rabbitmq-quorum.sh'],
     dropIns: [{ unit: rabbitmqUnits.server, file: 'rabbitmq-server.conf', as: 'understudy.conf' }],
     polkit: [
