@@ -9,7 +9,6 @@ import { explain } from '../lib/core/errors.ts'
 import { waitFor } from '../lib/core/wait.ts'
 import { sectionsOf } from '../lib/status/sections.ts'
 import { tableLines } from '../lib/status/table.ts'
-import { BROKER_PACKAGES, drain, loginOf, publish } from '../test/lab/lib/broker.ts'
 import {
   appPassword,
   holdersOf,
@@ -28,8 +27,8 @@ import { CREATE_TABLE, Writer } from '../test/lab/lib/writer.ts'
 
 const help = `npm run demo [-- --keep] [-- --suite trixie|bookworm] [-- --consul debian|hashicorp]
 
-Starts a lab of three machines, makes them one cluster, uploads a file to the primary, fills a queue, cuts its power while a
-client writes, and powers it on again. It takes about three minutes, and longer the first time, because it builds the image of the machines.
+Starts a lab of three machines, makes them one cluster, uploads a file to the primary, cuts its power while a client writes,
+and powers it on again. It takes about two minutes, and longer the first time, because it builds the image of the machines.
 
   --keep    leaves the lab up at the end: npm run lab -- status --lab demo
   --suite   chooses the Debian release of the machines (trixie)
@@ -41,7 +40,6 @@ const LAB = 'demo'
 const OUTAGE_MS = 10_000
 const UPLOAD = `${RESOURCES}/blueprint.bin`
 const UPLOAD_BYTES = 5_000_000
-const MESSAGES = 1000
 
 const { values: options } = parse()
 const started = performance.now()
@@ -144,13 +142,11 @@ async function demo() {
   const consul = /** @type {'debian' | 'hashicorp'} */ (options.consul)
   await Lab.remove(LAB)
   const machines = await stage('three machines boot', () =>
-    Lab.up({ name: LAB, machines: 3, suite, consul, packages: BROKER_PACKAGES, log: say }),
+    Lab.up({ name: LAB, machines: 3, suite, consul, log: say }),
   )
   lab = machines
   await stage('the package is installed on each', () => machines.installPackage(packageFile()))
-  await stage('n1 starts a cluster, with queues', () =>
-    mustJoin(machines, 'n1', undefined, ['--rabbitmq', 'clustered']),
-  )
+  await stage('n1 starts a cluster', () => mustJoin(machines, 'n1'))
   await stage('n2 and n3 join at the same moment', () =>
     Promise.all(['n2', 'n3'].map((name) => mustJoin(machines, name, 'n1'))),
   )
@@ -183,13 +179,6 @@ async function demo() {
       return stdout.trim()
     },
     () => UPLOAD,
-  )
-
-  const login = await loginOf(machines, 'n1')
-  await stage(
-    'messages are published on n1, and confirmed',
-    () => publish(machines, 'n1', login, 'tasks', 0, MESSAGES),
-    () => `${MESSAGES} in the queue tasks`,
   )
 
   const survivors = ['n2', 'n3']
@@ -241,18 +230,6 @@ async function demo() {
         return true
       }),
     () => `the same bytes on ${survivors.join(' and ')}`,
-  )
-
-  await stage(
-    'every confirmed message is delivered on n2',
-    async () => {
-      const delivered = new Set(await drain(machines, 'n2', login, 'tasks'))
-      const missing = Array.from({ length: MESSAGES }, (_, number) => number).filter(
-        (number) => !delivered.has(number),
-      )
-      expect(missing.length === 0, `${missing.length} messages are missing`)
-    },
-    () => `${MESSAGES} messages`,
   )
 
   await stage('n1 is powered on again', () => machines.poweron('n1'))
