@@ -55,7 +55,18 @@ const command = (names, uncalled) =>
       js: "import { createRequire as __createRequire } from 'node:module'\nconst require = __createRequire(import.meta.url)",
     },
   })
-const subcommands = ['join', 'rejoin', 'status', 'databases', 'folders', 'files', 'logs', 'lock', 'once']
+const subcommands = [
+  'join',
+  'rejoin',
+  'status',
+  'databases',
+  'folders',
+  'files',
+  'logs',
+  'services',
+  'lock',
+  'once',
+]
 
 await rm(new URL('dist', import.meta.url), { recursive: true, force: true })
 await mkdir(new URL('dist', import.meta.url))
@@ -84,6 +95,7 @@ await Promise.all([
   handler({ upgrade }, ['check', 'status']),
   command(['understudy', 'databases', 'folders', 'files', 'logs'], []),
   command(['lock', 'once'], ['check']),
+  command(['services'], ['check', 'join', 'status']),
   command(['join'], ['check']),
   command(['rejoin'], ['check', 'join', 'status']),
   command(['status'], ['check', 'join']),

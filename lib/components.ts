@@ -7,6 +7,7 @@ import { files } from './files/manifest.ts'
 import { logs } from './logs/manifest.ts'
 import { pooler } from './pooler/manifest.ts'
 import { postgresql } from './postgresql/manifest.ts'
+import { operatorServices } from './services/manifest.ts'
 import { tasks } from './tasks/manifest.ts'
 import { virtualIp } from './virtual-ip/manifest.ts'
 
@@ -20,4 +21,5 @@ export const components: readonly Component<Context, Joining>[] = [
   files,
   tasks,
   logs,
+  operatorServices,
 ]

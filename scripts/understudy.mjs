@@ -13,6 +13,7 @@ const commands = {
   lock: () => import('./lock.mjs'),
   once: () => import('./once.mjs'),
   logs: () => import('./logs.mjs'),
+  services: () => import('./services.mjs'),
 }
 
 const help = `understudy: one primary, the others ready to take over
@@ -24,6 +25,7 @@ const help = `understudy: one primary, the others ready to take over
 
   understudy databases list|add|remove|set        choose what is behind PgBouncer, and its settings
   understudy folders list|add|remove              choose the directories that have the same files on every machine
+  understudy services list|add|remove             choose the services of yours that run everywhere, or on the active one
   understudy files put|wait                       confirm that files have reached the other machines
   understudy logs [--machine NAME] [--follow]     read the logs of every machine, even of one that is gone
 

@@ -2,6 +2,7 @@ import type { ConsulMachine, ConsulReport } from '../consul/decide-status.ts'
 import type { FilesFields, FilesMachine } from '../files/status.ts'
 import type { PoolerMachine } from '../pooler/status.ts'
 import type { PostgresqlFields, PostgresqlMachine } from '../postgresql/decide-status.ts'
+import type { ServicesFields } from '../services/status.ts'
 import type { VirtualIpFields, VirtualIpMachine } from '../virtual-ip/status.ts'
 import type { ChecksMachine } from './checks.ts'
 
@@ -25,7 +26,12 @@ export interface Verdict {
 }
 
 /** The fields of all sections, for those who read a document: what makes one goes through the sections. */
-export interface ClusterReport extends ConsulReport, PostgresqlFields, VirtualIpFields, FilesFields {
+export interface ClusterReport
+  extends ConsulReport,
+    PostgresqlFields,
+    VirtualIpFields,
+    FilesFields,
+    ServicesFields {
   machines: Machine[]
 }
 

@@ -16,6 +16,7 @@ import { logsUnits } from '../../lib/logs/manifest.ts'
 import { poolerUnits } from '../../lib/pooler/manifest.ts'
 import { pooler } from '../../lib/pooler/reconciler.ts'
 import { postgresqlUnits } from '../../lib/postgresql/manifest.ts'
+import { servicesUnits } from '../../lib/services/manifest.ts'
 import { virtualIpUnits } from '../../lib/virtual-ip/manifest.ts'
 import { virtualIpWeight } from '../../lib/virtual-ip/weight.ts'
 import manifest from '../../package.json' with { type: 'json' }
@@ -239,6 +240,7 @@ describe('what is named exists', () => {
         'lead-changed',
         'leader-released',
         'quick-check',
+        'services-changed',
       ],
     ]
     assert.deepEqual(
@@ -274,6 +276,8 @@ describe('what is named exists', () => {
         'log-peers',
         'pooler',
         'rejoin',
+        'service-check',
+        'services',
         'start-gate',
       ],
       'upgrade',
@@ -303,7 +307,7 @@ describe('what is named exists', () => {
       ...readdirSync(join(repository, 'packaging/systemd')).map((file) => `packaging/systemd/${file}`),
     ]
     const named = files.flatMap((file) =>
-      matches(read(file), /\b(understudy-[a-z-]+@?\.(?:service|timer))\b/g),
+      matches(read(file), /\b(understudy-[a-z-]+@?\.(?:service|timer|socket))\b/g),
     )
     for (const unit of components.flatMap(({ package: packaged }) => packaged.units ?? [])) {
       assert.ok(named.includes(unit), unit)
@@ -336,6 +340,8 @@ describe('polkit: who may do what with which unit', () => {
     ['consul', 'start', virtualIpUnits.peers],
     ['consul', 'start', commandUnits.call],
     ['consul', 'start', logsUnits.peers],
+    ['consul', 'start', servicesUnits.services],
+    ['keepalived_script', 'start', servicesUnits.services],
     // Daemons that hang.
     ['consul', 'kill', consulUnits.agent],
     ['consul', 'kill', virtualIpUnits.keepalived],

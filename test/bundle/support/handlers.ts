@@ -33,6 +33,7 @@ export const handlers: Readonly<Record<string, Budget>> = {
   'files-gate': { kilobytes: 57, event: 1.9 },
   'files-view': { kilobytes: 60, event: 1.9 },
   'start-gate': { kilobytes: 560, event: 2.3 },
+  services: { kilobytes: 300, event: 2.2 },
   'log-peers': { kilobytes: 80, event: 1.9 },
   'virtual-ip-command': { kilobytes: 70, event: 1.9 },
   'virtual-ip-peers': { kilobytes: 67, event: 1.9 },
@@ -47,6 +48,8 @@ export const scripts = {
   'files-start': 'files-start.sh',
   'leader-released': 'leader-released.sh',
   'quick-check': 'quick-check.pl',
+  'service-check': 'service-check.sh',
+  'services-changed': 'services-changed.sh',
   'silent-primary': 'silent-primary.pl',
   watchdog: 'watchdog.sh',
 } as const
