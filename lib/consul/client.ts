@@ -1,5 +1,5 @@
 import { EXIT, UnderstudyError } from '../core/errors.ts'
-import { type JsonRequest, requestJson } from '../core/http.ts'
+import { HttpError, type JsonRequest, requestJson } from '../core/http.ts'
 import type { Key } from '../core/key.ts'
 import { keepNothing, keepQuestion } from '../core/questions.ts'
 import { parseEntry, parseListing, type RawEntry } from './document.ts'
@@ -344,6 +344,24 @@ export class Consul {
   /** What was noted beside every service of this agent (its Meta), by their ids. */
   async serviceMeta(): Promise<Map<string, Readonly<Record<string, string>>>> {
     return new Map(Object.entries(await this.#services()).map(([id, { Meta }]) => [id, Meta ?? {}]))
+  }
+
+  /** What all checks of a service of this agent say together, or null where it is not registered. */
+  async serviceStatus(id: string): Promise<Check['status'] | null> {
+    try {
+      await this.#send({
+        method: 'GET',
+        path: `/v1/agent/health/service/id/${encodeURIComponent(id)}?format=text`,
+      })
+    } catch (cause) {
+      // The answer of a service that passes is a word, not JSON.
+      if (cause instanceof SyntaxError) return 'passing'
+      if (isNotFound(cause)) return null
+      if (!(cause instanceof HttpError) || ![429, 503].includes(cause.statusCode))
+        throw failureOf(`read the state of the service ${id}`, cause)
+      return cause.statusCode === 503 ? 'critical' : 'warning'
+    }
+    return 'passing'
   }
 
   /** Registers a service of this agent with its check, see https://developer.hashicorp.com/consul/api-docs/agent/service. */

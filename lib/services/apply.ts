@@ -3,6 +3,7 @@ import { dirname } from 'node:path'
 import type { Context } from '../consul/handler.ts'
 import { replaceFile } from '../core/atomic-files.ts'
 import { disable, ensureRunning, queueUnit, reloadManager, setEnabled, stopHard } from '../core/systemd.ts'
+import { virtualIpPaths } from '../virtual-ip/manifest.ts'
 import { registrationOf } from './config.ts'
 import { needsCommands, type ServicesPlan } from './decide.ts'
 import { servicesKeys, servicesPaths, servicesUnits } from './manifest.ts'
@@ -19,6 +20,8 @@ export async function applyServices(plan: ServicesPlan, { settings, consul }: Co
   const { list } = plan
   await Promise.all(plan.stop.map((unit) => stopHard(unit, STOP_MS)))
   if (plan.mark === false) rmSync(servicesPaths.active, { force: true })
+  // The periodic check brings the weight up to date.
+  if (plan.unyield) rmSync(virtualIpPaths.yields, { force: true })
   await setUp(plan)
   if (plan.mark === true) replaceFile(servicesPaths.active, '')
   for (const unit of plan.start) await queueUnit('start', unit)

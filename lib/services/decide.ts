@@ -3,7 +3,7 @@ import { byKey } from '../core/order.ts'
 import type { Plan } from '../core/reconciler.ts'
 import { UNKNOWN, type Unknown } from '../core/unknown.ts'
 import { idOf, registrationOf, renderCommand, renderGuard } from './config.ts'
-import { type ActiveFacts, decideActive } from './decide-active.ts'
+import { type ActiveFacts, type ActivePlan, decideActive } from './decide-active.ts'
 import { type ServiceList, type ServiceNode, servicesUnits } from './manifest.ts'
 
 /** What systemd says of a unit. */
@@ -28,6 +28,10 @@ export interface ServicesFacts {
   pooled: boolean
   /** Services of the active machine may start here. */
   marked: boolean
+  /** This machine has begun to hand the active role over, a moment ago. */
+  handsOver: boolean
+  /** This machine has left the address to others, because a service had failed. */
+  yields: boolean
   /** By unit. */
   units: ReadonlyMap<string, UnitFacts>
   /** By unit: the guard that keeps it from starting elsewhere, or null. */
@@ -47,6 +51,8 @@ export interface ServicesPlan extends Plan {
   stop: string[]
   /** This machine is the active one, or is not any more; null: as it is. */
   mark: boolean | null
+  /** No service gives way any more: this machine claims the address as before. */
+  unyield: boolean
   /** By unit: its guard; null: none any more. */
   guard: Record<string, string | null>
   enable: string[]
@@ -81,7 +87,7 @@ export function decideServices(facts: ServicesFacts): ServicesPlan {
   const list = facts.list === UNKNOWN ? applied : (facts.list ?? {})
   const plan = emptyPlan(list)
   if (facts.active === null) return { ...plan, why: 'the cluster has no services' }
-  const { state, why } = decideActive(facts.active)
+  const { state, why } = facts.handsOver ? HANDS_OVER : decideActive(facts.active)
   const entries = Object.entries(list).sort(byKey)
   const ofActive = entries.filter(([, { run }]) => run === 'active')
   const unitOf = (unit: string): UnitFacts => facts.units.get(unit) ?? NO_UNIT
@@ -98,6 +104,7 @@ export function decideServices(facts: ServicesFacts): ServicesPlan {
     plan.mark = true
   }
 
+  if (facts.yields && !entries.some(([, { givesWay }]) => givesWay)) plan.unyield = true
   const guarded = new Set(ofActive.map(([, { unit }]) => unit))
   for (const [unit, text] of Object.entries(facts.guards)) {
     const wanted = guarded.has(unit) ? renderGuard() : null
@@ -143,10 +150,22 @@ export function decideServices(facts: ServicesFacts): ServicesPlan {
   return { ...plan, do: changed ? 'apply' : 'nothing', why: [reason, ...what].join('; ') }
 }
 
+const HANDS_OVER: ActivePlan = { state: 'elsewhere', why: 'this machine hands the active role over' }
+
 const NO_UNIT: UnitFacts = { load: 'not-found', active: 'inactive', file: '' }
 
 const emptyPlan = (list: ServiceList): ServicesPlan => ({
-  ...{ do: 'nothing', why: '', stop: [], mark: null, guard: {}, enable: [], disable: [], start: [] },
+  ...{
+    do: 'nothing',
+    why: '',
+    stop: [],
+    mark: null,
+    unyield: false,
+    guard: {},
+    enable: [],
+    disable: [],
+    start: [],
+  },
   ...{ command: {}, register: [], deregister: [], publish: null, list, problems: [] },
 })
 
@@ -168,6 +187,7 @@ function reasons(plan: ServicesPlan): string[] {
   return [
     ...part('stop', plan.stop),
     ...(plan.mark === null ? [] : [plan.mark ? 'become active' : 'be active no more']),
+    ...(plan.unyield ? ['claim the virtual IP as before'] : []),
     ...part('set up', [...Object.keys(plan.guard), ...Object.keys(plan.command)]),
     ...part('enable', plan.enable),
     ...part('disable', plan.disable),

@@ -6,7 +6,7 @@ import type { Joining } from '../consul/joining.ts'
 import { type Component, describe } from '../core/component.ts'
 import { key } from '../core/key.ts'
 import { run } from '../core/paths.ts'
-import { name } from '../core/schema.ts'
+import { count, name, time } from '../core/schema.ts'
 
 /** Port of what runs the commands of checks, on loopback: beside that of the receiver of logs. */
 export const CHECK_PORT = 19_534
@@ -18,6 +18,8 @@ const service = v.object({
   check: v.nullable(v.pipe(v.string(), v.maxLength(1000))),
   /** `active`: only where the lock and the virtual IP are. */
   run: v.picklist(['everywhere', 'active']),
+  /** Where it fails on the active machine, another one becomes active. */
+  givesWay: v.boolean(),
 })
 export type Service = v.InferOutput<typeof service>
 
@@ -33,10 +35,23 @@ const serviceNode = v.object({
 })
 export type ServiceNode = v.InferOutput<typeof serviceNode>
 
+const serviceMoves = v.object({
+  schema: v.literal(1),
+  /** How often the active role has moved for a service. */
+  count,
+  movedAt: v.nullable(time),
+  /** When a service that gives way was last seen failing. */
+  failedAt: v.nullable(time),
+  /** The machines that were left. */
+  left: v.array(name),
+})
+export type ServiceMoves = v.InferOutput<typeof serviceMoves>
+
 export const servicesKeys = {
   list: key('services', services),
   nodes: key('service-nodes/', serviceNode),
   node: (nodeName: string) => key(`service-nodes/${nodeName}`, serviceNode),
+  moves: key('service-moves', serviceMoves),
 } as const
 
 const kept = '/var/lib/understudy/services'
@@ -49,6 +64,8 @@ export const servicesPaths = {
   command: (serviceName: string): string => `${kept}/check/${serviceName}`,
   /** Lies there while this machine is the active one; without it, no service of the active machine starts. Gone at boot. */
   active: `${run}/services/active`,
+  /** Lies there, with the time, while this machine hands the active role over. */
+  handingOver: `${run}/services/handing-over.json`,
   /** Lets a unit start on the active machine only. */
   guard: (unit: string): string => `/etc/systemd/system/${unit}.d/understudy-active.conf`,
 } as const
@@ -74,12 +91,18 @@ export const operatorServices: Component<Context, Joining> = /* @__PURE__ */ des
       holds: 'which of them run on that machine, and which it lacks',
       writtenBy: '`services`',
     },
+    {
+      key: 'service-moves',
+      holds: 'how often, when and from which machines the active role has moved for a service',
+      writtenBy: '`services`',
+    },
   ],
   paths: servicesPaths,
   filesAbout: [
     { path: servicesPaths.applied, holds: 'the services that this machine has been set up for' },
     { path: `${kept}/check/NAME`, holds: 'what the check of a service runs' },
     { path: servicesPaths.active, holds: 'exists while services of the active machine run here' },
+    { path: servicesPaths.handingOver, holds: 'since when this machine hands the active role over' },
     {
       path: servicesPaths.guard('UNIT'),
       holds: 'lets the unit of such a service start on the active machine only',

@@ -7,7 +7,9 @@ import { holdsAddress } from '../core/interfaces.ts'
 import type { Run } from '../core/reconciler.ts'
 import { showUnits } from '../core/systemd.ts'
 import { orUnknown, UNKNOWN, type Unknown } from '../core/unknown.ts'
+import { sinceBootMs } from '../core/uptime.ts'
 import { poolerPaths } from '../pooler/manifest.ts'
+import { virtualIpPaths } from '../virtual-ip/manifest.ts'
 import { observeVirtualIpWeight } from '../virtual-ip/observe-weight.ts'
 import { nameOf } from './config.ts'
 import { type ServicesFacts, unitsOf } from './decide.ts'
@@ -21,7 +23,16 @@ export async function observeServices(context: Context, run: Run): Promise<Servi
   const document = await orUnknown(consul.get(servicesKeys.list))
   const list: ServicesFacts['list'] = document === UNKNOWN ? UNKNOWN : (document?.value.services ?? null)
   const facts: ServicesFacts = {
-    ...{ node: settings.node, list, applied, active: null, pooled: false, marked: false },
+    ...{
+      node: settings.node,
+      list,
+      applied,
+      active: null,
+      pooled: false,
+      marked: false,
+      handsOver: false,
+      yields: false,
+    },
     ...{ units: new Map(), guards: {}, commands: {}, registered: {}, published: null },
     waitedMs: run.elapsedMs,
   }
@@ -41,6 +52,8 @@ export async function observeServices(context: Context, run: Run): Promise<Servi
     ...{ ...facts, active, published: valueIn(published) },
     pooled: leadsHere(settings.address, active),
     marked: exists(servicesPaths.active),
+    handsOver: handsOver(),
+    yields: exists(virtualIpPaths.yields),
     units: new Map(
       [...shown].map(([unit, [load = '', state = '', file = '']]) => [unit, { load, active: state, file }]),
     ),
@@ -59,6 +72,14 @@ export async function observeActive(context: Context, run: Run): Promise<ActiveF
     virtualIp === null ? orUnknown(readLeadership(consul)) : null,
   ])
   return { node, weight, holdsAddress: holdsAddress(virtualIp), leadership }
+}
+
+/** How long a standby has to take over; after that, services run here again if this machine still leads. */
+const HAND_OVER_MS = 30_000
+
+function handsOver(): boolean {
+  const sinceMs = readNote<number>(servicesPaths.handingOver)
+  return sinceMs !== null && sinceBootMs() - sinceMs < HAND_OVER_MS
 }
 
 /** Does the file that PgBouncer includes name this machine? With the policy fixed, clients may be led to another one. */

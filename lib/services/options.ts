@@ -15,6 +15,7 @@ const OPTIONS = {
     unit: { type: 'string' },
     check: { type: 'string' },
     run: { type: 'string', default: 'everywhere' },
+    'gives-way': { type: 'boolean', default: false },
   },
   remove: {},
   list: { json: { type: 'boolean' } },
@@ -53,5 +54,5 @@ function serviceOf(values: Record<string, unknown>): Service {
   const run = values['run']
   if (run !== 'everywhere' && run !== 'active')
     throw usageError(`--run takes everywhere or active, not "${run}"`)
-  return { unit: unitOf(unit), check, run }
+  return { unit: unitOf(unit), check, run, givesWay: values['gives-way'] === true }
 }

@@ -1,8 +1,9 @@
 /** Services of the operator: on every machine, and on the active one, whatever happens to it. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
 import { waitFor } from '../../lib/core/wait.ts'
-import { servicesPaths } from '../../lib/services/manifest.ts'
+import { type ServiceMoves, servicesPaths } from '../../lib/services/manifest.ts'
 import {
   holdersOf,
   statusFrom,
@@ -16,7 +17,8 @@ import type { Lab } from './lib/lab.ts'
 import { ownCluster } from './lib/own-cluster.ts'
 
 const all = ['n1', 'n2', 'n3'] as const
-const PORT = 8100
+const WEB = 8100
+const REST = 8101
 /** Of a check in Consul, a run of the handler and a busy host. */
 const SETTLED_MS = 60_000
 let lab: Lab
@@ -87,11 +89,14 @@ const untilNamed = (name: string, machine: string, wanted: string): Promise<bool
     if (found === wanted) return true
     throw new Error(found)
   })
+/** Who answers a client of the service at the virtual IP. */
+const client = async (): Promise<string> =>
+  (await lab.clientExec(['curl', '-s', '--max-time', '2', `http://${VIRTUAL_IP}:${REST}/`])).stdout.trim()
 const addressOf = (machine: string): string =>
   lab.machines.find(({ name }) => name === machine)?.address ?? ''
 
 test('bad input is one sentence, and changes nothing', async () => {
-  await install('web', PORT, ['n1'])
+  await install('web', WEB, ['n1'])
   const refused = async (code: number, said: RegExp, ...args: string[]): Promise<void> => {
     const { exitCode, stderr } = await services('n1', 'add', ...args)
     assert.equal(exitCode, code, `${args.join(' ')}: ${stderr}`)
@@ -116,15 +121,15 @@ test('bad input is one sentence, and changes nothing', async () => {
 })
 
 test('everywhere: started and enabled on every machine, with a name in DNS; one that fails loses it', async () => {
-  await install('web', PORT, ['n2'])
-  const added = await services('n1', 'add', 'web', '--unit=web', `--check=http://localhost:${PORT}/`)
+  await install('web', WEB, ['n2'])
+  const added = await services('n1', 'add', 'web', '--unit=web', `--check=http://localhost:${WEB}/`)
   assert.equal(added.exitCode, 0, added.stderr)
   console.log(added.stdout)
   await waitFor('the status names the machine that lacks the unit', SETTLED_MS, async () => {
     const { problems } = await statusFrom(lab, 'n1')
     return problems.some((text) => /n3.*this machine has no unit web\.service/.test(text)) || null
   })
-  await install('web', PORT, ['n3'])
+  await install('web', WEB, ['n3'])
   await untilRunning('web.service', all)
   const everywhere = all.map(addressOf).join()
   await untilNamed('web', 'n2', everywhere)
@@ -154,9 +159,13 @@ test('a command as a check, and no check: systemd says whether the unit is activ
     const added = await services('n1', 'add', name, '--unit=web', ...check)
     assert.equal(added.exitCode, 0, added.stderr)
     await untilNamed(name, 'n1', all.map(addressOf).join())
-    await sh('n3', name === 'by-command' ? 'touch /srv/web/broken' : 'systemctl mask --now --runtime web')
+    // What is only stopped is started again.
+    await sh(
+      'n3',
+      name === 'by-command' ? 'touch /srv/web/broken' : 'chmod -x /usr/local/bin/web; systemctl stop web',
+    )
     await untilNamed(name, 'n1', [addressOf('n1'), addressOf('n2')].join())
-    await sh('n3', name === 'by-command' ? 'rm /srv/web/broken' : 'systemctl unmask --runtime web')
+    await sh('n3', name === 'by-command' ? 'rm /srv/web/broken' : 'chmod +x /usr/local/bin/web')
     await untilNamed(name, 'n1', all.map(addressOf).join())
     assert.equal((await services('n1', 'remove', name)).exitCode, 0)
     await untilNamed(name, 'n1', 'ENOTFOUND')
@@ -167,9 +176,9 @@ test('a command as a check, and no check: systemd says whether the unit is activ
 
 test('active: on the machine with the virtual IP, through a power cut, a planned stop and a boot', async () => {
   // Enabled and running everywhere, as a package leaves it.
-  await install('rest', PORT)
+  await install('rest', REST)
   for (const machine of all) await sh(machine, 'systemctl enable --now rest')
-  const added = await services('n2', 'add', 'rest', '--unit=rest', `--check=tcp:${PORT}`, '--run=active')
+  const added = await services('n2', 'add', 'rest', '--unit=rest', `--check=tcp:${REST}`, '--run=active')
   assert.equal(added.exitCode, 0, added.stderr)
   console.log(added.stdout)
   const first = await untilPrimary(lab, 'n1')
@@ -181,8 +190,6 @@ test('active: on the machine with the virtual IP, through a power cut, a planned
   // Nobody starts it elsewhere.
   await sh(standby, 'systemctl start rest')
   assert.deepEqual(await running('rest.service'), [first])
-  const client = async (): Promise<string> =>
-    (await lab.clientExec(['curl', '-s', '--max-time', '2', `http://${VIRTUAL_IP}:${PORT}/`])).stdout.trim()
   assert.equal(await client(), first)
 
   const rest = all.filter((machine) => machine !== first)
@@ -212,11 +219,6 @@ test('active: on the machine with the virtual IP, through a power cut, a planned
   await untilRunning('rest.service', [third])
   await untilHealthy(lab, third)
   assert.deepEqual(await holdersOf(lab, all), [third])
-  const order = await sh(
-    second,
-    `journalctl --boot -o short-unix --since=-5min | grep -E 'Stopped rest.service|avahi|Removed|removing|BACKUP STATE|FAULT STATE' | tail -5 || true`,
-  )
-  console.log(order)
 })
 
 test('active: a service that does not stop is killed, and the address does not wait for it', async () => {
@@ -252,4 +254,99 @@ test('active: a service that does not stop is killed, and the address does not w
     (await sh('n2', `test -e ${servicesPaths.guard('rest.service')} || echo gone`)) === 'gone' ? true : null,
   )
   await untilHealthy(lab, 'n1')
+})
+
+/** The machine may give way at once: it has been active for long enough. */
+const activeForLong = (machine: string): Promise<string> =>
+  sh(machine, `touch --date='5 minutes ago' ${servicesPaths.active}`)
+const key = 'understudy/service-moves'
+/** As if the last move was so long ago. */
+async function movedBefore(minutes: number): Promise<void> {
+  const moves = JSON.parse(await sh('n1', `consul kv get ${key}`)) as ServiceMoves
+  const movedAt = new Date(Date.now() - minutes * 60_000).toISOString()
+  await lab.exec('n1', ['consul', 'kv', 'put', key, '-'], { input: JSON.stringify({ ...moves, movedAt }) })
+}
+/** It stays so, although there was time to change. */
+async function staysActive(machine: string, seconds: number): Promise<void> {
+  const until = Date.now() + seconds * 1000
+  while (Date.now() < until) {
+    assert.equal(await untilPrimary(lab, 'n1'), machine)
+    await pause(2000)
+  }
+  assert.deepEqual(await running('rest.service'), [machine])
+  assert.deepEqual(await holdersOf(lab, all), [machine])
+}
+
+test('gives way: one that flaps moves nothing; one that fails moves the active role once', async () => {
+  await install('rest', REST)
+  const first = await untilPrimary(lab, 'n1')
+  const added = await services(
+    ...(['n1', 'add', 'rest', '--unit=rest', '--run=active', '--gives-way'] as const),
+    `--check=http://localhost:${REST}/`,
+  )
+  assert.equal(added.exitCode, 0, added.stderr)
+  await untilRunning('rest.service', [first])
+  await untilNamed('rest', 'n1', addressOf(first))
+  await activeForLong(first)
+  const flapping = lab.exec(
+    first,
+    [
+      'sh',
+      '-c',
+      'for i in 1 2 3 4 5; do touch /srv/rest/broken; sleep 7; rm /srv/rest/broken; sleep 7; done',
+    ],
+    { timeoutMs: 120_000 },
+  )
+  await staysActive(first, 60)
+  await flapping
+  await untilNamed('rest', 'n1', addressOf(first))
+
+  const failed = Date.now()
+  await sh(first, 'touch /srv/rest/broken')
+  const second = await waitFor('another machine serves', 120_000, async () => {
+    const machine = await client().catch(() => '')
+    return machine !== '' && machine !== first ? machine : null
+  })
+  console.log(`failed: ${second} serves after ${Date.now() - failed} ms`)
+  await untilWritable(lab, password, 60_000)
+  await untilRunning('rest.service', [second])
+  await untilHealthy(lab, second)
+  // No fail-back.
+  await sh(first, 'rm /srv/rest/broken')
+  await staysActive(second, 30)
+
+  // It fails on the others as well: not at once, to the third once, and then it stays.
+  for (const machine of all) await sh(machine, 'touch /srv/rest/broken')
+  await activeForLong(second)
+  await staysActive(second, 40)
+  await movedBefore(10)
+  const third = await waitFor('the third machine serves', 120_000, async () => {
+    const machine = await client().catch(() => '')
+    return machine !== '' && ![first, second].includes(machine) ? machine : null
+  })
+  await untilRunning('rest.service', [third])
+  await untilWritable(lab, password, 60_000)
+  await activeForLong(third)
+  await movedBefore(100)
+  await staysActive(third, 45)
+  for (const machine of all) await sh(machine, 'rm -f /srv/rest/broken')
+  await untilHealthy(lab, third)
+  console.log(await sh('n1', `consul kv get ${key}`))
+})
+
+test('gives way: a unit that systemd has given up; the run that hands over is killed', async () => {
+  const first = await untilPrimary(lab, 'n1')
+  await sh('n1', `consul kv delete ${key}`)
+  await activeForLong(first)
+  await sh(first, 'chmod -x /usr/local/bin/rest; systemctl kill --signal=KILL rest')
+  await waitFor('it hands over', 120_000, async () =>
+    (await sh(first, `test ! -e ${servicesPaths.handingOver} || echo yes`)) === 'yes' ? true : null,
+  )
+  await sh(first, 'systemctl kill --signal=KILL understudy-services || true')
+  await sh(first, 'chmod +x /usr/local/bin/rest')
+  await untilWritable(lab, password, 60_000)
+  const { primary } = await untilHealthy(lab, 'n1')
+  assert.ok(typeof primary === 'string')
+  await untilRunning('rest.service', [primary])
+  console.log(`killed while it handed over: ${first} -> ${primary}`)
 })

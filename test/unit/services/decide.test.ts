@@ -13,8 +13,8 @@ import type { Service, ServiceList } from '../../../lib/services/manifest.ts'
 import type { VirtualIpWeightFacts } from '../../../lib/virtual-ip/decide-weight.ts'
 import { leadOfN1, leadOfN2, lockReleased, lockTaken } from '../support/documents.ts'
 
-const rest: Service = { unit: 'rest.service', check: 'tcp:8100', run: 'active' }
-const agent: Service = { unit: 'agent.service', check: null, run: 'everywhere' }
+const rest: Service = { unit: 'rest.service', check: 'tcp:8100', run: 'active', givesWay: true }
+const agent: Service = { unit: 'agent.service', check: null, run: 'everywhere', givesWay: false }
 const list: ServiceList = { agent, rest }
 const digestOf = (name: string, service: Service): string => registrationOf(name, service).Meta.understudy
 
@@ -46,6 +46,8 @@ const here: ServicesFacts = {
   active: { node: 'n1', weight, holdsAddress: true, leadership: null },
   pooled: true,
   marked: true,
+  handsOver: false,
+  yields: false,
   units: units({ ...up, file: 'disabled' }),
   guards: { 'rest.service': renderGuard(), 'agent.service': null },
   commands: { rest: null, agent: renderCommand(agent) },
@@ -81,6 +83,21 @@ const cases: readonly (readonly [what: string, facts: ServicesFacts, plan: objec
     'the cluster has no services: nothing else is asked',
     { ...here, list: null, applied: null, active: null },
     { do: 'nothing', why: 'the cluster has no services' },
+  ],
+  [
+    'it hands the active role over: services stop before the address leaves',
+    { ...here, handsOver: true },
+    { do: 'apply', mark: false, stop: ['rest.service'], start: [] },
+  ],
+  [
+    'it has given way, and a service may do so again',
+    { ...here, yields: true },
+    { do: 'nothing', unyield: false },
+  ],
+  [
+    'it has given way, and no service does so any more',
+    { ...here, list: { agent }, yields: true },
+    { do: 'apply', unyield: true },
   ],
   [
     'this machine has become the active one',
@@ -293,10 +310,12 @@ describe('whatever is seen', () => {
         } = seen.active as NonNullable<ServicesFacts['active']>
         const lead = asked.hasAddress ? asked.leadership : leadership
         const isFixed = asked.policy === 'fixed' && asked.hasAddress
+        // Without the policy it is not known what counts.
+        const isBlind = lead === UNKNOWN || (asked.hasAddress && asked.policy === UNKNOWN)
         const mayStart =
           !asked.fenced &&
           (!asked.hasAddress || holdsAddress) &&
-          (isFixed || lead === leadOfN1 || (seen.marked && (lead === lockReleased || lead === UNKNOWN)))
+          (isFixed || lead === leadOfN1 || (seen.marked && (lead === lockReleased || isBlind)))
         if (!mayStart) {
           assert.ok(!plan.start.includes('rest.service'), plan.why)
           assert.notEqual(plan.mark, true)

@@ -19,13 +19,17 @@ describe('the arguments of understudy services', () => {
     [['remove', 'web'], { verb: 'remove', name: 'web' }],
     [
       ['add', 'web', '--unit', 'web'],
-      { verb: 'add', name: 'web', service: { unit: 'web.service', check: null, run: 'everywhere' } },
+      {
+        verb: 'add',
+        name: 'web',
+        service: { unit: 'web.service', check: null, run: 'everywhere', givesWay: false },
+      },
     ],
     [
-      ['add', 'web', '--unit=web@1.service', '--check=http://localhost/', '--run=active'],
+      ['add', 'web', '--unit=web@1.service', '--check=http://localhost/', '--run=active', '--gives-way'],
       {
         ...{ verb: 'add', name: 'web' },
-        service: { unit: 'web@1.service', check: 'http://localhost/', run: 'active' },
+        service: { unit: 'web@1.service', check: 'http://localhost/', run: 'active', givesWay: true },
       },
     ],
   ]
@@ -82,7 +86,7 @@ describe('units that can be a service', () => {
 })
 
 const service = (check: string | null, run: Service['run'] = 'everywhere'): Service => ({
-  ...{ unit: 'web.service', check, run },
+  ...{ unit: 'web.service', check, run, givesWay: false },
 })
 
 describe('what Consul is told', () => {
