@@ -1,5 +1,5 @@
 #!/bin/sh
-# Called by: understudy-service-check@.service, as consul: once for each check of Consul, which asks for http://127.0.0.1:19534/NAME.
+# Called by: understudy-service-check@.service, as understudy-checks: once for each check of Consul, which asks for http://127.0.0.1:19534/NAME.
 # stdin, stdout: the connection. Runs the command of that service.
 # Answers: 200 the command has ended with 0, 503 it has not, 404 there is no such service.
 if [ "$1" = --help ]; then

@@ -35,8 +35,8 @@ it leads to the machines on which its check passes. To change a service, remove 
                   database where the virtual IP follows the primary; only if one is fit (default: it just fails)
   --check CHECK   http://... or https://...: a URL that must answer with 200 to 299, asked from each machine itself
                   tcp:PORT: a port on 127.0.0.1 that must accept connections
-                  anything else: a command of sh, run as the user consul; it must end with 0 within 3 s. It is readable
-                  by every user, so put no password in it.
+                  anything else: a command of sh, run as the user understudy-checks; it must end with 0 within 3 s. Every
+                  local user can read it, so put no password in it.
                   (default: systemd says that the unit is active). Checked every 5 s.
   --json          print JSON
   --help          print this text

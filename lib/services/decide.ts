@@ -4,6 +4,7 @@ import type { Plan } from '../core/reconciler.ts'
 import { UNKNOWN, type Unknown } from '../core/unknown.ts'
 import { idOf, registrationOf, renderCommand, renderGuard } from './config.ts'
 import { type ActiveFacts, type ActivePlan, decideActive } from './decide-active.ts'
+import { unitProblem } from './decide-names.ts'
 import { type ServiceList, type ServiceNode, servicesUnits } from './manifest.ts'
 
 /** What systemd says of a unit. */
@@ -91,7 +92,8 @@ export function decideServices(facts: ServicesFacts): ServicesPlan {
   const entries = Object.entries(list).sort(byKey)
   const ofActive = entries.filter(([, { run }]) => run === 'active')
   const unitOf = (unit: string): UnitFacts => facts.units.get(unit) ?? NO_UNIT
-  const isThere = (unit: string): boolean => unitOf(unit).load === 'loaded'
+  // Whoever can write into Consul must not have root stop what the cluster is made of.
+  const isThere = (unit: string): boolean => unitOf(unit).load === 'loaded' && unitProblem(unit, []) === null
   const isDown = (unit: string): boolean => DOWN.includes(unitOf(unit).active)
 
   const mayRun = state === 'here' || (state === 'unknown' && facts.marked)
@@ -143,7 +145,10 @@ export function decideServices(facts: ServicesFacts): ServicesPlan {
   }
   plan.problems = entries
     .filter(([, { unit }]) => !isThere(unit))
-    .map(([name, { unit }]) => `this machine has no unit ${unit}, which is the service ${name}`)
+    .map(
+      ([name, { unit }]) =>
+        unitProblem(unit, []) ?? `this machine has no unit ${unit}, which is the service ${name}`,
+    )
   const what = reasons(plan)
   const changed = what.length > 0 || !isDeepStrictEqual(list, applied)
   const reason = ofActive.length === 0 ? 'the services run on every machine' : why

@@ -124,7 +124,7 @@ export const operatorServices: Component<Context, Joining> = /* @__PURE__ */ des
     },
     {
       name: 'service-check',
-      user: 'consul',
+      user: 'understudy-checks',
       calledBy: 'understudy-service-check.socket, for a check in Consul',
       does: 'runs the command of a check',
     },
@@ -137,6 +137,10 @@ export const operatorServices: Component<Context, Joining> = /* @__PURE__ */ des
       `d ${run}/services 0755 root root`,
       `d ${kept} 0755 root root`,
       `d ${servicesPaths.commands} 0755 root root`,
+    ],
+    users: [
+      // Who runs the commands of checks, and nothing else.
+      'getent passwd understudy-checks >/dev/null || adduser --system --quiet --group --no-create-home --home /nonexistent understudy-checks',
     ],
     polkit: [
       { user: 'consul', verb: 'start', units: [servicesUnits.services] },

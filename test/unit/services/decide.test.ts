@@ -206,6 +206,17 @@ const cases: readonly (readonly [what: string, facts: ServicesFacts, plan: objec
     },
   ],
   [
+    'a document that was edited names a unit of the cluster: it is left alone',
+    {
+      ...{ ...elsewhere, list: { rest: { ...rest, unit: 'consul.service' } } },
+      units: new Map([['consul.service', up]]),
+    },
+    {
+      ...{ stop: [], start: [], disable: [], enable: [] },
+      problems: ['consul.service is a unit of the system or of the cluster itself'],
+    },
+  ],
+  [
     'a service that was removed: only what we made goes',
     { ...here, list: { agent } },
     {
