@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { CHECK_PORT, type Service, servicesPaths } from './manifest.ts'
 
 /** How often Consul looks at a service, in seconds. */
-export const CHECK_EVERY_S = 5
+const CHECK_EVERY_S = 5
 /** How long it may take to answer; a command is ended a second earlier. */
 const ANSWER_S = 4
 
@@ -77,5 +77,5 @@ function portOf(kind: CheckKind | null): { Port?: number } {
 }
 
 /** By which a registration is recognised as this one. */
-export const digestOf = (value: unknown): string =>
+const digestOf = (value: unknown): string =>
   createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 16)

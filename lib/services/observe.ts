@@ -64,7 +64,7 @@ export async function observeServices(context: Context, run: Run): Promise<Servi
 }
 
 /** Reads whether this is the active machine. */
-export async function observeActive(context: Context, run: Run): Promise<ActiveFacts> {
+async function observeActive(context: Context, run: Run): Promise<ActiveFacts> {
   const { settings, consul } = context
   const { node, virtualIp } = settings
   const [weight, leadership] = await Promise.all([

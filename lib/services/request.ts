@@ -6,7 +6,7 @@ import { virtualIpWeight } from '../virtual-ip/weight.ts'
 import { type ServiceList, servicesPaths, servicesUnits } from './manifest.ts'
 
 /** How long the virtual IP waits for the services of the active machine to stop, before it leaves a machine that stays up. */
-export const LEAVE_MS = 1000
+const LEAVE_MS = 1000
 /** Between two looks whether they have stopped. */
 const LOOK_AGAIN_MS = 20
 
