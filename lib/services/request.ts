@@ -23,9 +23,14 @@ export async function requestServices(): Promise<void> {
  */
 export async function leaveServices(context: Context): Promise<void> {
   if (!exists(servicesPaths.active)) return
+  // Whatever hangs: Consul, systemd, or a service.
+  await Promise.race([haveThemStopped(context), pause(LEAVE_MS, undefined, { ref: false })])
+}
+
+async function haveThemStopped(context: Context): Promise<void> {
   const facts = await virtualIpWeight.observe(context, { elapsedMs: 0 })
   if (!virtualIpWeight.decide(facts).closeConnections) return
-  const deadline = performance.now() + LEAVE_MS
   await queueUnit('start', servicesUnits.services)
+  const deadline = performance.now() + LEAVE_MS
   while (exists(servicesPaths.active) && performance.now() < deadline) await pause(LOOK_AGAIN_MS)
 }
