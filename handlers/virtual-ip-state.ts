@@ -6,6 +6,7 @@
  */
 import { main } from '../lib/consul/handler.ts'
 import { usageError } from '../lib/core/errors.ts'
+import { requestServices } from '../lib/services/request.ts'
 import type { VrrpState } from '../lib/virtual-ip/decide-state.ts'
 import { observeVirtualIpState } from '../lib/virtual-ip/observe-state.ts'
 import { virtualIpState } from '../lib/virtual-ip/state.ts'
@@ -31,5 +32,9 @@ Publishes whether this machine holds the virtual IP. Called by keepalived's noti
   },
   observe: observeVirtualIpState,
   decide,
-  apply,
+  async apply(plan, context) {
+    // First: Consul may not answer.
+    await requestServices()
+    await apply(plan, context)
+  },
 })

@@ -14,6 +14,7 @@ const commands = {
   once: () => import('./once.mjs'),
   logs: () => import('./logs.mjs'),
   rabbitmq: () => import('./rabbitmq.mjs'),
+  services: () => import('./services.mjs'),
 }
 
 const help = `understudy: one primary, the others ready to take over
@@ -25,6 +26,7 @@ const help = `understudy: one primary, the others ready to take over
 
   understudy databases list|add|remove|set        choose what is behind PgBouncer, and its settings
   understudy folders list|add|remove              choose the directories that have the same files on every machine
+  understudy services list|add|remove             choose the services of yours that run everywhere, or on the active one
   understudy files put|wait                       confirm that files have reached the other machines
   understudy logs [--machine NAME] [--follow]     read the logs of every machine, even of one that is gone
 

@@ -1,5 +1,5 @@
 import { EXIT, UnderstudyError } from '../core/errors.ts'
-import { type JsonRequest, requestJson } from '../core/http.ts'
+import { HttpError, type JsonRequest, requestJson } from '../core/http.ts'
 import type { Key } from '../core/key.ts'
 import { keepNothing, keepQuestion } from '../core/questions.ts'
 import { parseEntry, parseListing, type RawEntry } from './document.ts'
@@ -341,6 +341,51 @@ export class Consul {
     await this.#ask(`tag the service ${id}`, { method: 'PUT', path: '/v1/agent/service/register', body })
   }
 
+  /** What was noted beside every service of this agent (its Meta), by their ids. */
+  async serviceMeta(): Promise<Map<string, Readonly<Record<string, string>>>> {
+    return new Map(Object.entries(await this.#services()).map(([id, { Meta }]) => [id, Meta ?? {}]))
+  }
+
+  /** What all checks of a service of this agent say together, or null where it is not registered. */
+  async serviceStatus(id: string): Promise<Check['status'] | null> {
+    try {
+      await this.#send({
+        method: 'GET',
+        path: `/v1/agent/health/service/id/${encodeURIComponent(id)}?format=text`,
+      })
+    } catch (cause) {
+      // The answer of a service that passes is a word, not JSON.
+      if (cause instanceof SyntaxError) return 'passing'
+      if (isNotFound(cause)) return null
+      if (!(cause instanceof HttpError) || ![429, 503].includes(cause.statusCode))
+        throw failureOf(`read the state of the service ${id}`, cause)
+      return cause.statusCode === 503 ? 'critical' : 'warning'
+    }
+    return 'passing'
+  }
+
+  /** Registers a service of this agent with its check, see https://developer.hashicorp.com/consul/api-docs/agent/service. */
+  async registerService(registration: { ID: string }): Promise<void> {
+    const path = '/v1/agent/service/register'
+    await this.#ask(`register the service ${registration.ID}`, { method: 'PUT', path, body: registration })
+  }
+
+  /** Lets this agent forget a service; one that it does not know is no failure. */
+  async deregisterService(id: string): Promise<void> {
+    const path = `/v1/agent/service/deregister/${encodeURIComponent(id)}`
+    try {
+      await this.#send({ method: 'PUT', path })
+    } catch (cause) {
+      if (!isNotFound(cause)) throw failureOf(`deregister the service ${id}`, cause)
+    }
+  }
+
+  /** The names of all services of all machines. */
+  async serviceNames(): Promise<string[]> {
+    const path = '/v1/catalog/services?consistent'
+    return Object.keys((await this.#ask('list the services', { method: 'GET', path })) as object)
+  }
+
   async #services(): Promise<Record<string, RawService>> {
     const services = await this.#ask('list the services', { method: 'GET', path: '/v1/agent/services' })
     return services as Record<string, RawService>
@@ -402,4 +447,5 @@ interface RawService {
   Port: number
   Address: string
   Tags: string[] | null
+  Meta: Record<string, string> | null
 }

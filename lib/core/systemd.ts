@@ -35,9 +35,9 @@ export async function disable(name: string): Promise<void> {
   await systemctl(['disable', '--quiet', '--now', name], 60_000)
 }
 
-/** Starts a unit at every boot from now on. */
-export async function enableUnit(name: string): Promise<void> {
-  await systemctl(['enable', '--quiet', name], ENABLE_MS)
+/** Whether a boot starts these units, from now on. They stay as they are. */
+export async function setEnabled(names: readonly string[], enabled: boolean): Promise<void> {
+  await systemctl([enabled ? 'enable' : 'disable', '--quiet', ...names], ENABLE_MS)
 }
 
 /** Lets systemd read its units again. */
@@ -51,9 +51,9 @@ const STOP_MS = 15_000
 const KILLED_MS = 30_000
 
 /** Stops a unit, also one whose processes no longer listen: a database that is to be replaced need not end cleanly. */
-export async function stopHard(name: string): Promise<void> {
+export async function stopHard(name: string, stopMs = STOP_MS): Promise<void> {
   try {
-    await unit('stop', name, STOP_MS)
+    await unit('stop', name, stopMs)
   } catch {
     await systemctl(['kill', '--signal=KILL', name], ASK_MS)
     await unit('stop', name, KILLED_MS)
@@ -86,6 +86,22 @@ export async function unitStates(names: readonly string[]): Promise<Map<string, 
   // One value for each unit, in their order, with an empty line between two.
   const states = said.trim().split(/\n+/)
   return new Map(names.map((name, index) => [name, states[index] ?? '']))
+}
+
+/** The values of some properties of several units, in the order of the properties. By the names they were asked by. */
+export async function showUnits(
+  names: readonly string[],
+  properties: readonly string[],
+): Promise<Map<string, string[]>> {
+  for (const name of names) keepQuestion('unit', name)
+  const said = await systemctl(['show', `--property=${properties.join(',')}`, '--', ...names], ASK_MS)
+  // One part for each unit, in their order; systemd chooses the order of the properties.
+  const parts = said.split(/\n\n/)
+  const valueIn = (part: string, property: string): string =>
+    new RegExp(`^${property}=(.*)$`, 'm').exec(part)?.[1] ?? ''
+  return new Map(
+    names.map((name, index) => [name, properties.map((property) => valueIn(parts[index] ?? '', property))]),
+  )
 }
 
 /** Properties of a unit, in systemd's order. One that is a list may be there more than once. */
@@ -122,7 +138,7 @@ export async function ensureRunning(
   how: 'restart' | 'reload' = 'restart',
   timeoutMs?: number,
 ): Promise<void> {
-  await enableUnit(name)
+  await setEnabled([name], true)
   const since = await activeSinceMs(name, how)
   if (since !== null && configuration.every((file) => statSync(file).mtimeMs < since)) return
   await unit(since === null ? 'restart' : how, name, timeoutMs)

@@ -15,6 +15,7 @@ import {
 import { orUnknown, UNKNOWN } from '../core/unknown.ts'
 import { pooler } from '../pooler/reconciler.ts'
 import { followIfNeeded } from '../postgresql/apply-follow.ts'
+import { leaveServices, requestServices } from '../services/request.ts'
 import { virtualIpWeight } from '../virtual-ip/weight.ts'
 import { decideLead, type LeadFacts, type LeadPlan } from './decide-lead.ts'
 
@@ -58,6 +59,7 @@ export function leadRun() {
     if (plan.do === 'move-address') {
       memory.addressMoved = true
       memory.waited = true
+      await attempt('services', () => leaveServices(context))
       await settle(virtualIpWeight)
     }
     if (plan.do === 'pool') {
@@ -65,8 +67,11 @@ export function leadRun() {
       pooledAtMs = null
       await settle(pooler)
     }
+    // Nothing waits for them.
+    if (plan.do === 'nothing') await attempt('services', requestServices)
     if (plan.do !== 'follow') return
     // In the order in which clients miss them. The address first: it may send clients away, which PgBouncer lets in again.
+    await attempt('services', () => leaveServices(context))
     await settle(virtualIpWeight)
     await settle(pooler)
     await attempt('follow', () => followIfNeeded(context))

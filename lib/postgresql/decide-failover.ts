@@ -304,7 +304,7 @@ function decideStandby(
     (peer) =>
       peer.healthy &&
       isLevel(peer.database, local) &&
-      (promotionFailed || isPreferred(peer, self, replayAdvantage(peer.database, local))),
+      (promotionFailed || isPreferred(peer, self, replayAdvantage(peer.database, local), sync?.prefer)),
   )
   if (holder !== null && preferred && promotionFailed)
     return {
@@ -391,11 +391,12 @@ function replayAdvantage(peer: ProbedDatabase | Unknown, own: Standby): number {
 }
 
 /**
- * Of equally good members one that has replayed everything is preferred, then one that does not lead Consul, then the higher
- * priority, then the lower repmgr id.
+ * Of equally good members one that has replayed everything is preferred, then the one that the former primary has named, then one that
+ * does not lead Consul, then the higher priority, then the lower repmgr id.
  */
-function isPreferred(peer: Candidate, self: Candidate, replay: number): boolean {
+function isPreferred(peer: Candidate, self: Candidate, replay: number, named?: string): boolean {
   if (replay !== 0) return replay > 0
+  if (named === peer.node || named === self.node) return named === peer.node
   if (peer.leadsConsul !== self.leadsConsul) return self.leadsConsul
   if (peer.vipPriority !== self.vipPriority) return peer.vipPriority > self.vipPriority
   return peer.repmgrId < self.repmgrId

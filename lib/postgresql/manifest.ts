@@ -22,6 +22,8 @@ const sync = v.object({
   need: count,
   /** It was seen that commits wait for these voters: the primary may be written to even while its lock is free. */
   waits: v.optional(v.boolean()),
+  /** Whom the primary hands over to: preferred among equally good voters. */
+  prefer: v.optional(name),
 })
 export type Sync = v.InferOutput<typeof sync>
 

@@ -7,7 +7,7 @@ import { type Joining, settingsOf } from '../consul/joining.ts'
 import { consulKeys } from '../consul/manifest.ts'
 import { readNote, readText, replaceFile } from '../core/atomic-files.ts'
 import { EXIT, UnderstudyError } from '../core/errors.ts'
-import { enableUnit, ensureRunning, reloadUnits, unit } from '../core/systemd.ts'
+import { ensureRunning, reloadUnits, setEnabled, unit } from '../core/systemd.ts'
 import { systemUser } from '../core/users.ts'
 import { readData } from './broker.ts'
 import { memoryFor, renderBroker, renderEnvironment, renderNames, renderPortMapper } from './config.ts'
@@ -39,7 +39,7 @@ export async function setUpClustered(joining: Joining): Promise<void> {
     replaceFile(rabbitmqPaths.cookie, secrets.cookie, { ...owner, mode: 0o400 })
   }
   replaceFile(rabbitmqPaths.password, `${secrets.password}\n`, { mode: 0o600 })
-  await enableUnit(rabbitmqUnits.server)
+  await setEnabled([rabbitmqUnits.server], true)
   await unit('start', rabbitmqUnits.member, MEMBER_MS)
   // A cut may be so short that Consul has not noticed it, but the brokers have.
   await ensureRunning(rabbitmqUnits.timer, [])
@@ -70,7 +70,7 @@ async function configurePortMapper(address: string): Promise<void> {
     // Started by a broker or one of its commands, as the socket was not there.
     for (const pid of strayPortMappers()) process.kill(pid)
   }
-  await enableUnit(portMapperSocket)
+  await setEnabled([portMapperSocket], true)
   await unit('start', portMapperSocket)
 }
 

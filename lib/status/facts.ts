@@ -3,6 +3,7 @@ import type { FilesFields, FilesMachine } from '../files/status.ts'
 import type { PoolerMachine } from '../pooler/status.ts'
 import type { PostgresqlFields, PostgresqlMachine } from '../postgresql/decide-status.ts'
 import type { RabbitmqFields, RabbitmqMachine } from '../rabbitmq/status.ts'
+import type { ServicesFields } from '../services/status.ts'
 import type { VirtualIpFields, VirtualIpMachine } from '../virtual-ip/status.ts'
 import type { ChecksMachine } from './checks.ts'
 
@@ -31,7 +32,8 @@ export interface ClusterReport
     PostgresqlFields,
     VirtualIpFields,
     FilesFields,
-    RabbitmqFields {
+    RabbitmqFields,
+    ServicesFields {
   machines: Machine[]
 }
 

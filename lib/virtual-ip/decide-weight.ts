@@ -18,6 +18,8 @@ export const NO_CLAIM = -254
 export const CLAIM = `${PRIMARY_WEIGHT}\n`
 /** The same where priority places the address. */
 export const FIXED_CLAIM = '0\n'
+/** The same where a service of this machine has failed: less than any other, but it claims the address if nobody else does. */
+export const YIELD_WEIGHT = -50
 
 export interface VirtualIpWeightFacts {
   node: string
@@ -37,6 +39,8 @@ export interface VirtualIpWeightFacts {
    * this machine does not claim it yet; else null.
    */
   heard: boolean | null
+  /** With policy `fixed`: a service of the operator has failed here, and another machine is to have the address. */
+  yields?: boolean
   /** Since this run first looked. */
   waitedMs: number
 }
@@ -64,6 +68,7 @@ export function decideVirtualIpWeight({
   file,
   leads,
   heard,
+  yields,
   waitedMs,
 }: VirtualIpWeightFacts): VirtualIpWeightPlan {
   const plan = (weight: number, why: string): VirtualIpWeightPlan => {
@@ -82,6 +87,8 @@ export function decideVirtualIpWeight({
   }
   if (policy === 'fixed' && heard === false)
     return plan(NO_CLAIM, "not every other member hears this machine's adverts yet")
+  if (policy === 'fixed' && yields)
+    return plan(YIELD_WEIGHT, 'a service has failed here, and the virtual IP is to go to another machine')
   if (policy === 'fixed') return plan(0, 'the policy is fixed: the virtual IP is placed by priority')
   const { leader, primary } = leadership
   const claims = leader?.session ? leader.value.node : primary?.node

@@ -33,6 +33,8 @@ export const virtualIpPaths = {
   /** keepalived's track_file; gone at boot on purpose. */
   weight: `${run}/keepalived/weight`,
   config: '/etc/keepalived/keepalived.conf',
+  /** Lies there while this machine is to leave the address to others, because a service has failed. Written by `services`. */
+  yields: `${run}/services/yields`,
 } as const
 
 export const virtualIpUnits = {
@@ -61,6 +63,10 @@ export const virtualIp: Component<Context, Joining> = /* @__PURE__ */ describe((
   filesAbout: [
     { path: virtualIpPaths.config, holds: 'settings of keepalived' },
     { path: virtualIpPaths.weight, holds: "this machine's weight in the election of the virtual IP" },
+    {
+      path: virtualIpPaths.yields,
+      holds: 'exists where a service has failed, and the address is to go elsewhere',
+    },
   ],
   ports: [{ port: 'IP protocol 112', what: 'VRRP version 3, unicast', from: 'the members' }],
   handlers: [

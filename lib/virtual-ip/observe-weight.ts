@@ -2,14 +2,14 @@ import type { Consul } from '../consul/client.ts'
 import type { Context } from '../consul/handler.ts'
 import { consulKeys } from '../consul/manifest.ts'
 import { readLeadership } from '../consul/observe-leadership.ts'
-import { readText } from '../core/atomic-files.ts'
+import { exists, readText } from '../core/atomic-files.ts'
 import type { Run } from '../core/reconciler.ts'
 import type { Settings } from '../core/settings.ts'
 import { orUnknown, UNKNOWN } from '../core/unknown.ts'
 import { localDatabase, probeLocal } from '../postgresql/database.ts'
 import { isFenced } from '../postgresql/fence-marker.ts'
 import { isHeardByAll } from './decide-peers.ts'
-import { CLAIM, FIXED_CLAIM, type VirtualIpWeightFacts } from './decide-weight.ts'
+import { CLAIM, FIXED_CLAIM, type VirtualIpWeightFacts, YIELD_WEIGHT } from './decide-weight.ts'
 import { virtualIpKeys, virtualIpPaths } from './manifest.ts'
 
 /** How long the local database may take to answer: it is asked where Consul is silent, and the address may have to leave. */
@@ -33,9 +33,11 @@ export async function observeVirtualIpWeight(
   const policy = config === UNKNOWN || config === null ? UNKNOWN : config.value.policy
   const blind = policy === UNKNOWN || leadership === UNKNOWN
   const leads = blind && file === CLAIM ? await runsPrimary(settings) : null
-  const mayClaim = policy === 'fixed' && file !== FIXED_CLAIM && config !== UNKNOWN
+  const mayClaim =
+    policy === 'fixed' && ![FIXED_CLAIM, `${YIELD_WEIGHT}\n`].includes(file ?? '') && config !== UNKNOWN
   const heard = mayClaim && config?.value.vrrp === 'unicast' ? await isHeard(consul, node) : null
-  return { ...facts, policy, leadership, fenced: false, leads, heard }
+  const yields = policy === 'fixed' && exists(virtualIpPaths.yields)
+  return { ...facts, policy, leadership, fenced: false, leads, heard, yields }
 }
 
 async function isHeard(consul: Consul, node: string): Promise<boolean> {

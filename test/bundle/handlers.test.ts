@@ -63,7 +63,16 @@ for (const [name, file] of Object.entries(scripts)) {
   })
 }
 
-for (const name of ['database-changed', 'files-changed', 'files-start', 'leader-released']) {
+for (const name of [
+  ...[
+    'database-changed',
+    'files-changed',
+    'files-start',
+    'leader-released',
+    'service-check',
+    'services-changed',
+  ],
+]) {
   test(`${name} --help`, async () => {
     const script = join(repository, `packaging/${name}.sh`)
     const { exitCode, stdout, stderr } = await run('/bin/sh', [script, '--help'])

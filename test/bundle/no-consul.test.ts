@@ -54,6 +54,25 @@ const cases: readonly Case[] = [
   { handler: 'virtual-ip-command', exitCode: 0, plan: 'nothing', deadlineMs: 20_000 },
   { handler: 'service-tag', exitCode: 0, plan: 'nothing', deadlineMs: 20_000 },
   { handler: 'follow', exitCode: 0, plan: 'nothing', deadlineMs: 20_000 },
+  { handler: 'services', exitCode: 0, plan: 'nothing', deadlineMs: 10_000 },
+  {
+    handler: 'services',
+    args: ['--dry-run'],
+    exitCode: 0,
+    stdout: /^\{"do":"nothing","why":"the cluster has no services",.*\}$/,
+    deadlineMs: 10_000,
+  },
+  // A cluster that has never had a service.
+  { handler: 'services-changed', input: 'null', exitCode: 0, deadlineMs: 1000 },
+  ...['{"Key":"understudy/services"}', ''].map(
+    (input): Case => ({
+      handler: 'services-changed',
+      input,
+      exitCode: 0,
+      asked: ['start understudy-services.service', 'start understudy-services.service'],
+      deadlineMs: 2000,
+    }),
+  ),
   ...['MASTER', 'BACKUP', 'FAULT', 'STOP'].map((state): Case => {
     return {
       handler: 'virtual-ip-state',

@@ -17,6 +17,7 @@ import { poolerUnits } from '../../lib/pooler/manifest.ts'
 import { pooler } from '../../lib/pooler/reconciler.ts'
 import { postgresqlUnits } from '../../lib/postgresql/manifest.ts'
 import { rabbitmqUnits } from '../../lib/rabbitmq/manifest.ts'
+import { servicesUnits } from '../../lib/services/manifest.ts'
 import { virtualIpUnits } from '../../lib/virtual-ip/manifest.ts'
 import { virtualIpWeight } from '../../lib/virtual-ip/weight.ts'
 import manifest from '../../package.json' with { type: 'json' }
@@ -240,6 +241,7 @@ describe('what is named exists', () => {
         'lead-changed',
         'leader-released',
         'quick-check',
+        'services-changed',
       ],
     ]
     assert.deepEqual(
@@ -278,6 +280,8 @@ describe('what is named exists', () => {
         'rabbitmq-gate',
         'rabbitmq-quorum',
         'rejoin',
+        'service-check',
+        'services',
         'start-gate',
       ],
       'upgrade',
@@ -307,7 +311,7 @@ describe('what is named exists', () => {
       ...readdirSync(join(repository, 'packaging/systemd')).map((file) => `packaging/systemd/${file}`),
     ]
     const named = files.flatMap((file) =>
-      matches(read(file), /\b(understudy-[a-z-]+@?\.(?:service|timer))\b/g),
+      matches(read(file), /\b(understudy-[a-z-]+@?\.(?:service|timer|socket))\b/g),
     )
     for (const unit of components.flatMap(({ package: packaged }) => packaged.units ?? [])) {
       assert.ok(named.includes(unit), unit)
@@ -344,6 +348,8 @@ describe('polkit: who may do what with which unit', () => {
     // The broker that is to become a member.
     ['rabbitmq', 'start', rabbitmqUnits.server],
     ['rabbitmq', 'stop', rabbitmqUnits.server],
+    ['consul', 'start', servicesUnits.services],
+    ['keepalived_script', 'start', servicesUnits.services],
     // Daemons that hang.
     ['consul', 'kill', consulUnits.agent],
     ['consul', 'kill', virtualIpUnits.keepalived],

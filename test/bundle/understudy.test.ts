@@ -14,7 +14,18 @@ const unjoined = { skip: existsSync(paths.node) && 'this machine is a member' }
 const rootOnly = { skip: process.getuid?.() !== 0 && 'only root can become somebody else' }
 
 const built = join(repository, 'dist/understudy')
-const subcommands = ['join', 'rejoin', 'status', 'folders', 'files', 'logs', 'lock', 'once', 'rabbitmq']
+const subcommands = [
+  'join',
+  'rejoin',
+  'status',
+  'folders',
+  'files',
+  'logs',
+  'services',
+  'lock',
+  'once',
+  'rabbitmq',
+]
 
 let directory = ''
 let command = ''

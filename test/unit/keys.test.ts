@@ -7,6 +7,7 @@ import { consulKeys } from '../../lib/consul/manifest.ts'
 import type { Key } from '../../lib/core/key.ts'
 import { filesKeys } from '../../lib/files/manifest.ts'
 import { postgresqlKeys } from '../../lib/postgresql/manifest.ts'
+import { servicesKeys } from '../../lib/services/manifest.ts'
 import { virtualIpKeys } from '../../lib/virtual-ip/manifest.ts'
 import { deviceOf, folderAt, NOW } from './support/documents.ts'
 
@@ -27,6 +28,7 @@ const leader = { schema: 1, node: 'n1', since: NOW, why: 'the lock of the health
 const sync = { schema: 1, node: 'n1', voters: ['n2', 'n3'], need: 2 }
 const seat = { machineId: 'x', address: '10.77.0.11', repmgrId: 1, vipPriority: 100 }
 const syncthing = { schema: 1, deviceId: deviceOf('n1'), address: '10.77.0.11' }
+const service = { unit: 'manager-rest@1.service', check: null, run: 'active', givesWay: true }
 const history = {
   schema: 1,
   at: NOW,
@@ -70,6 +72,17 @@ const good: readonly (readonly [what: string, key: Key<unknown>, document: unkno
   ['no folders', filesKeys.folders, { schema: 1, folders: {} }],
   // One that is malformed is dealt with on its own.
   ['folders that hold something else', filesKeys.folders, { schema: 1, folders: { x: null, 'Y Z': [1] } }],
+  ['services', servicesKeys.list, { schema: 1, services: { rest: service } }],
+  [
+    'what a machine makes of them',
+    servicesKeys.node('n1'),
+    { schema: 1, services: { rest: 'elsewhere', agent: 'missing' } },
+  ],
+  [
+    'moves of the active role',
+    servicesKeys.moves,
+    { schema: 1, count: 1, movedAt: NOW, failedAt: null, left: ['n1'] },
+  ],
   ['a proof of a write', consulKeys.written, { schema: 1, node: 'n1', at: NOW }],
   ['an event', consulKeys.history(NOW, 'n1', 'event'), history],
   ['an event with details', consulKeys.histories, { ...history, details: { ms: 700, deep: [null] } }],
@@ -149,6 +162,20 @@ const bad: readonly (readonly [what: string, key: Key<unknown>, document: unknow
   ['folders that are nothing', filesKeys.folders, { schema: 1, folders: null }],
   ['folders that are a list', filesKeys.folders, { schema: 1, folders: [] }],
   ['folders that are a text', filesKeys.folders, { schema: 1, folders: '/srv/files' }],
+  ...[
+    ['a unit that is a path', { unit: '/etc/x.service' }],
+    ['a unit with a blank', { unit: 'a b.service' }],
+    ['a place that nobody knows', { run: 'sometimes' }],
+    ['a check that is a number', { check: 8100 }],
+  ].map(
+    ([what, change]) =>
+      [
+        `a service with ${what as string}`,
+        servicesKeys.list,
+        { schema: 1, services: { rest: { ...service, ...(change as object) } } },
+      ] as const,
+  ),
+  ['a service with a name of two parts', servicesKeys.list, { schema: 1, services: { 'a.b': service } }],
   ['a password that is missing', consulKeys.credentials, { schema: 1, repmgr: 'a', monitor: 'b' }],
 ]
 

@@ -35,6 +35,7 @@ export const handlers: Readonly<Record<string, Budget>> = {
   rabbitmq: { kilobytes: 410, event: 2.2 },
   'rabbitmq-gate': { kilobytes: 54, event: 1.9 },
   'start-gate': { kilobytes: 560, event: 2.3 },
+  services: { kilobytes: 300, event: 2.2 },
   'log-peers': { kilobytes: 80, event: 1.9 },
   'virtual-ip-command': { kilobytes: 70, event: 1.9 },
   'virtual-ip-peers': { kilobytes: 67, event: 1.9 },
@@ -51,6 +52,8 @@ export const scripts = {
   'rabbitmq-changed': 'rabbitmq-changed.sh',
   'rabbitmq-quorum': 'rabbitmq-quorum.sh',
   'quick-check': 'quick-check.pl',
+  'service-check': 'service-check.sh',
+  'services-changed': 'services-changed.sh',
   'silent-primary': 'silent-primary.pl',
   watchdog: 'watchdog.sh',
 } as const

@@ -14,6 +14,7 @@ import { DEFAULT_REALM } from '../../../lib/consul/realm.ts'
 import { paths } from '../../../lib/core/paths.ts'
 import { filesKeys } from '../../../lib/files/manifest.ts'
 import { postgresqlPaths, postgresqlUnits } from '../../../lib/postgresql/manifest.ts'
+import { servicesKeys } from '../../../lib/services/manifest.ts'
 import { golden } from '../../golden/golden.ts'
 
 golden('consul')
@@ -89,9 +90,10 @@ describe('consul', () => {
       assert.deepEqual(
         keys.sort(),
         // The members are told to keepalived, and to who sends the log to them.
-        [consulKeys.config, consulKeys.leader, consulKeys.primary, consulKeys.seats, consulKeys.seats].map(
-          ({ path }) => prefix + path,
-        ),
+        [
+          ...[consulKeys.config, consulKeys.leader, consulKeys.primary, consulKeys.seats, consulKeys.seats],
+          servicesKeys.list,
+        ].map(({ path }) => prefix + path),
       )
     }
   })

@@ -860,6 +860,26 @@ const ties: Cases = [
     { do: 'wait', why: 'n3 is an equally good candidate and is preferred' },
   ],
   [
+    'The former primary has named an equally good member: it goes first, although it leads Consul',
+    { sync: { ...rule(2, 'n2', 'n3'), prefer: 'n3' }, peers: [peer({ vipPriority: 1, leadsConsul: true })] },
+    { do: 'wait', why: 'n3 is an equally good candidate and is preferred' },
+  ],
+  [
+    'It has named us, although an equally good member has a higher priority',
+    { sync: { ...rule(2, 'n2', 'n3'), prefer: 'n2' }, peers: [peer({ vipPriority: 100 })] },
+    { do: 'lock', why: 'voters seen (2), none', modifyIndex: 107 },
+  ],
+  [
+    'It has named one that has received less: that is no equal',
+    { sync: { ...rule(2, 'n2', 'n3'), prefer: 'n3' }, peers: [peer({ database: stopped(3, 499n) })] },
+    { do: 'lock', why: 'voters seen (2), none', modifyIndex: 107 },
+  ],
+  [
+    'It has named itself: as without a name',
+    { sync: { ...rule(2, 'n2', 'n3'), prefer: 'n1' }, peers: [peer({ vipPriority: 100 })] },
+    { do: 'wait', why: 'n3 is an equally good candidate and is preferred' },
+  ],
+  [
     'The preferred one gets only so much time: one moment before',
     { peers: [peer({ vipPriority: 100 })], waitedMs: GIVE_WAY_MS - 1 },
     { do: 'wait', why: 'n3 is an equally good candidate and is preferred' },

@@ -9,6 +9,7 @@ import type { Copy, FilesSeen, FolderCopies } from '../../../lib/files/decide-co
 import type { FilesReport } from '../../../lib/files/report.ts'
 import type { PoolTarget } from '../../../lib/pooler/console.ts'
 import type { DatabaseAnswer, PostgresqlReadings } from '../../../lib/postgresql/decide-status.ts'
+import type { ServicesReadings } from '../../../lib/services/decide-status.ts'
 import { assemble as assembleBy } from '../../../lib/status/assemble.ts'
 import type { ChecksReadings } from '../../../lib/status/checks.ts'
 import type { ClusterReport } from '../../../lib/status/facts.ts'
@@ -18,7 +19,7 @@ import { walkedWith } from '../support/documents.ts'
 import { settings } from '../support/settings.ts'
 import { judge, passing, sections } from './healthy.ts'
 
-type ConsulReadings = ConsulOwn & PostgresqlReadings & VirtualIpReadings & ChecksReadings
+type ConsulReadings = ConsulOwn & PostgresqlReadings & VirtualIpReadings & ServicesReadings & ChecksReadings
 
 interface MachineReadings {
   postgresql: Reading<DatabaseAnswer>
@@ -87,6 +88,8 @@ const consul: ConsulReadings = {
     value: entry({ schema: 1, node: 'n1', address: '10.77.0.11', port: 5432, timeline: 2, epoch: 3 }),
   },
   sync: { value: entry({ schema: 1, node: 'n1', voters: ['n10', 'n2'], need: 2 }) },
+  services: { value: null },
+  serviceNodes: { value: new Map() },
   checks: {
     value: NAMES.flatMap((node) =>
       passing.map(({ id, status, output }) => ({

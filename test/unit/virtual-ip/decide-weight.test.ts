@@ -182,6 +182,26 @@ const cases: readonly Case<VirtualIpWeightFacts, VirtualIpWeightPlan>[] = [
     { do: 'write', why: 'the policy is fixed: the virtual IP is placed by priority', file: LIGHT },
   ],
   [
+    'A service has failed here: any other machine may have the address, and this one if there is none',
+    { policy: 'fixed', file: LIGHT, yields: true },
+    { do: 'write', why: 'a service has failed here', file: '-50\n' },
+  ],
+  [
+    'It weighs so little already',
+    { policy: 'fixed', file: '-50\n', yields: true },
+    { do: 'nothing', why: 'a service has failed here' },
+  ],
+  [
+    'No service makes it give way any more',
+    { policy: 'fixed', file: '-50\n', yields: false },
+    { do: 'write', why: 'the policy is fixed: the virtual IP is placed by priority', file: LIGHT },
+  ],
+  [
+    'Where the address follows the primary, that makes no difference',
+    { yields: true },
+    { do: 'nothing', why: 'n1 is the primary' },
+  ],
+  [
     'A holder that is there already keeps the address while a new member is told to its keepalived',
     { policy: 'fixed', file: LIGHT },
     { do: 'nothing', why: 'the policy is fixed: the virtual IP is placed by priority' },
