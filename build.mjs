@@ -67,6 +67,7 @@ const subcommands = [
   'lock',
   'once',
   'rabbitmq',
+  'search',
 ]
 
 await rm(new URL('dist', import.meta.url), { recursive: true, force: true })
@@ -94,7 +95,7 @@ const { upgrade = '', ...others } = handlers
 await Promise.all([
   handler(others, ['join', 'status']),
   handler({ upgrade }, ['check', 'status']),
-  command(['understudy', 'databases', 'folders', 'files', 'logs', 'rabbitmq'], []),
+  command(['understudy', 'databases', 'folders', 'files', 'logs', 'rabbitmq', 'search'], []),
   command(['lock', 'once'], ['check']),
   command(['services'], ['check', 'join', 'status']),
   command(['join'], ['check']),

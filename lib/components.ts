@@ -8,6 +8,7 @@ import { logs } from './logs/manifest.ts'
 import { pooler } from './pooler/manifest.ts'
 import { postgresql } from './postgresql/manifest.ts'
 import { rabbitmq } from './rabbitmq/manifest.ts'
+import { search } from './search/manifest.ts'
 import { operatorServices } from './services/manifest.ts'
 import { tasks } from './tasks/manifest.ts'
 import { virtualIp } from './virtual-ip/manifest.ts'
@@ -24,4 +25,5 @@ export const components: readonly Component<Context, Joining>[] = [
   logs,
   rabbitmq,
   operatorServices,
+  search,
 ]

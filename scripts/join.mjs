@@ -33,6 +33,11 @@ Settings of the cluster, only for the first machine:
   --rabbitmq MODE    off: the cluster has no RabbitMQ (default)
                      local: every machine runs a RabbitMQ of its own; nothing of it is replicated
                      clustered: these are one cluster, and each queue has a copy on every machine
+  --search MODE      off: the cluster has no search servers (default)
+                     local: every machine runs its own OpenSearch or Elasticsearch, which you have installed
+                     clustered: these are one cluster
+  --search-unit UNIT, --search-config DIRECTORY
+                     their unit and the directory of their settings, where these are not those of the packages
 
 Settings that a joining machine may override:
   --copy-rate RATE   copy the primary no faster than RATE a second, such as 50M (32k to 1024M; default: no limit): on

@@ -1,19 +1,13 @@
 #!/usr/bin/env zx
 // understudy rabbitmq: makes RabbitMQ a part of a cluster that was begun without it.
 import { Consul } from '#lib/consul/client'
-import { consulKeys, consulUnits } from '#lib/consul/manifest'
+import { enablePart, parseEnable } from '#lib/consul/optional-part'
 import { runCommand } from '#lib/core/arguments'
-import { readText } from '#lib/core/atomic-files'
-import { readFailure } from '#lib/core/failure'
-import { paths } from '#lib/core/paths'
 import { requireRoot } from '#lib/core/root'
 import { requireSettings } from '#lib/core/settings'
-import { queueUnit } from '#lib/core/systemd'
-import { waitFor } from '#lib/core/wait'
-import { enableRabbitmq } from '#lib/rabbitmq/enable'
+import { awaitEnabled } from '#lib/operations/enable'
 import { refuseBroker } from '#lib/rabbitmq/join'
-import { rabbitmqPaths } from '#lib/rabbitmq/manifest'
-import { parseRabbitmqCommand } from '#lib/rabbitmq/options'
+import { rabbitmqPart, rabbitmqPaths } from '#lib/rabbitmq/manifest'
 
 const help = `understudy rabbitmq: make RabbitMQ a part of the cluster
 
@@ -42,40 +36,18 @@ Examples:
   understudy rabbitmq enable clustered
 `
 
-/** The first start of a broker on a busy machine; this member is configured as after an upgrade of the package. */
-const HERE_MS = 180_000
-/** The others notice it in their next periodic check, which comes every 15 s, and start theirs. */
-const OTHERS_MS = 60_000
-
-const print = (/** @type {string} */ line) => process.stdout.write(`${line}\n`)
-
-/** Members whose RabbitMQ does not accept connections yet. @param {Consul} consul */
-async function waitingFor(consul) {
-  const [nodes, checks] = await Promise.all([consul.names(consulKeys.nodes), consul.checks()])
-  const accepts = checks.filter(({ checkId, status }) => checkId === 'rabbitmq' && status === 'passing')
-  return nodes.filter((name) => !accepts.some(({ node }) => node === name))
-}
-
 /** @param {string[]} argv */
 async function main(argv) {
-  const { mode } = parseRabbitmqCommand(argv)
+  const { mode } = parseEnable('rabbitmq', argv)
   const { kvPrefix, node } = requireSettings()
   requireRoot()
   const consul = new Consul({ prefix: kvPrefix })
   await refuseBroker(mode, node, consul)
-  await enableRabbitmq(consul, mode)
-  if (readText(rabbitmqPaths.configured)?.trim() !== mode) await queueUnit('start', consulUnits.upgrade)
-  await waitFor(`RabbitMQ on ${node}`, HERE_MS, async () => {
-    if (!(await waitingFor(consul)).includes(node)) return true
-    const failure = readFailure(paths.upgradeFailed)
-    if (failure) throw new Error(failure.reason)
-    return null
-  })
-  print(`RabbitMQ runs on ${node}`)
-  const late = await waitFor('RabbitMQ on the other members', OTHERS_MS, async () =>
-    (await waitingFor(consul)).length === 0 ? [] : null,
-  ).catch(() => waitingFor(consul))
-  for (const name of late) print(`it does not run on ${name} yet; the check of ${name} says why`)
+  await enablePart(consul, rabbitmqPart, mode)
+  const { configured } = rabbitmqPaths
+  await awaitEnabled({ consul, node }, rabbitmqPart, { mode, configured }, (line) =>
+    process.stdout.write(`${line}\n`),
+  )
 }
 
 await runCommand('understudy rabbitmq', help, main)

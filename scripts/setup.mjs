@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Makes a checkout ready: `node scripts/setup.mjs [lab]`. Plain Node, because it runs before npm install has.
+// Makes a checkout ready: `node scripts/setup.mjs [lab|search]`. Plain Node, because it runs before npm install has.
 import { spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
@@ -19,6 +19,9 @@ const labPrograms = {
   psql: 'postgresql-client',
   '/usr/share/keyrings/debian-archive-keyring.gpg': 'debian-archive-keyring',
 }
+
+/** What puts the search server of some lab tests together: they ask for it themselves. */
+const searchPrograms = { mvn: 'maven' }
 
 /** What the tests of the package run. */
 const testPrograms = { lintian: 'lintian', man: 'man-db' }
@@ -122,8 +125,8 @@ function installPackages(programs) {
 }
 
 const [what, ...more] = process.argv.slice(2)
-if (more.length > 0 || (what !== undefined && what !== 'lab')) {
-  stop('usage: node scripts/setup.mjs [lab]', 64)
+if (more.length > 0 || (what !== undefined && what !== 'lab' && what !== 'search')) {
+  stop('usage: node scripts/setup.mjs [lab|search]', 64)
 }
 checkNode()
 if (!dependenciesMatch()) {
@@ -135,6 +138,9 @@ if (!dependenciesMatch()) {
 if (what === 'lab') {
   checkLabHost()
   installPackages({ ...labPrograms, ...testPrograms })
+} else if (what === 'search') {
+  checkLabHost()
+  installPackages({ ...labPrograms, ...searchPrograms })
 } else {
   // Without them some tests of the package are skipped.
   if (canInstall()) installPackages(testPrograms)

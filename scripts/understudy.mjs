@@ -15,6 +15,7 @@ const commands = {
   logs: () => import('./logs.mjs'),
   rabbitmq: () => import('./rabbitmq.mjs'),
   services: () => import('./services.mjs'),
+  search: () => import('./search.mjs'),
 }
 
 const help = `understudy: one primary, the others ready to take over
@@ -33,6 +34,7 @@ const help = `understudy: one primary, the others ready to take over
   understudy lock NAME -- COMMAND                 run a command on one machine at a time
   understudy once NAME KEY -- COMMAND             run a task at most once in the cluster
   understudy rabbitmq enable local|clustered      add RabbitMQ to the cluster
+  understudy search enable local|clustered        add OpenSearch or Elasticsearch to the cluster
 
   understudy COMMAND --help                       explain a command, with its exit codes and examples
   understudy --version                            print the version

@@ -3,7 +3,14 @@ import { EXIT, UnderstudyError, usageError } from '../core/errors.ts'
 import type { Consul } from './client.ts'
 import { LOST } from './decide-join.ts'
 import { type Applicant, claimSeat, type Seat } from './decide-seat.ts'
-import { applicantOf, type ClusterFacts, type FirstOptions, type Joining, postgresqlOf } from './joining.ts'
+import {
+  applicantOf,
+  type ClusterFacts,
+  type FirstOptions,
+  type Joining,
+  optionalParts,
+  postgresqlOf,
+} from './joining.ts'
 import { consulKeys } from './manifest.ts'
 import type { Config, Credentials } from './schemas.ts'
 
@@ -20,6 +27,9 @@ const SETTINGS = [
   'durability',
   'copyRate',
   'rabbitmq',
+  'search',
+  'searchUnit',
+  'searchConfig',
 ] as const
 
 /** @returns null where this Consul holds no understudy cluster. */
@@ -62,7 +72,6 @@ export async function takeSeat(joining: Joining): Promise<void> {
 async function writeCluster(joining: Joining, options: FirstOptions): Promise<void> {
   const { consul, placement } = joining
   const { virtualIp, virtualIpCommand, database, user, password, policy, durability, copyRate } = options
-  const { rabbitmq } = options
   // Without a virtual IP nothing else would tell joining machines where the members are.
   const network = options.network ?? (virtualIp === null ? placement.network : null)
   const lastOctet = Number(virtualIp?.split('/')[0]?.split('.')[3])
@@ -80,7 +89,7 @@ async function writeCluster(joining: Joining, options: FirstOptions): Promise<vo
     database,
     user,
     postgresqlVersion: postgresqlOf(joining).version,
-    ...(rabbitmq === undefined ? {} : { rabbitmq }),
+    ...optionalParts(options),
   }
   const secret = (): string => randomBytes(24).toString('base64url')
   const app = password ?? secret()

@@ -13,9 +13,9 @@ import type {
   Config,
   Credentials,
   DurabilityMode,
+  PartMode,
   PlacementPolicy,
   Primary,
-  RabbitmqMode,
   Seats,
 } from './schemas.ts'
 
@@ -39,7 +39,12 @@ export interface FirstOptions {
   durability: DurabilityMode
   copyRate?: string
   /** Without it the cluster has no RabbitMQ. */
-  rabbitmq?: RabbitmqMode
+  rabbitmq?: PartMode
+  /** Without it the cluster has no search servers. */
+  search?: PartMode
+  /** Their unit and their directory of settings, where these are not found. */
+  searchUnit?: string
+  searchConfig?: string
 }
 
 /** What a person asked for on any other machine. */
@@ -152,9 +157,22 @@ export function settingsOf({ machine, placement, cluster, seat, postgresql }: Jo
     user: config.user,
     postgresqlVersion: version,
     postgresqlPort: port,
-    ...(config.rabbitmq === undefined ? {} : { rabbitmq: config.rabbitmq }),
+    ...optionalParts(config),
   }
 }
+
+/** What a cluster has only where somebody asks for it, as its settings and those of a member say. */
+export function optionalParts(from: OptionalParts): OptionalParts {
+  const { rabbitmq, search, searchUnit, searchConfig } = from
+  return {
+    ...(rabbitmq === undefined ? {} : { rabbitmq }),
+    ...(search === undefined ? {} : { search }),
+    ...(searchUnit === undefined ? {} : { searchUnit }),
+    ...(searchConfig === undefined ? {} : { searchConfig }),
+  }
+}
+
+type OptionalParts = Pick<Config, 'rabbitmq' | 'search' | 'searchUnit' | 'searchConfig'>
 
 /** Writes what the handlers of a member read at their start: from here on they run. */
 export function writeSettings(joining: Joining): void {

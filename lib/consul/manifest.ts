@@ -13,10 +13,10 @@ export type {
   DurabilityMode,
   Leader,
   NodeDocument,
+  PartMode,
   PlacementPolicy,
   Pooled,
   Primary,
-  RabbitmqMode,
   Seats,
 } from './schemas.ts'
 

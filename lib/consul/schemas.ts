@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import { address, cidr, count, identifier, name, port, time } from '../core/schema.ts'
+import { partMode } from '../core/settings.ts'
 
 export const config = v.object({
   schema: v.literal(1),
@@ -26,12 +27,17 @@ export const config = v.object({
   /** Major version; the same on every member. */
   postgresqlVersion: count,
   /** What RabbitMQ is in this cluster; without it the cluster has none. */
-  rabbitmq: v.exactOptional(v.picklist(['local', 'clustered'])),
+  rabbitmq: v.exactOptional(partMode),
+  /** What its search servers are; without it the cluster has none. */
+  search: v.exactOptional(partMode),
+  /** Their unit and their directory of settings, where these are not found. */
+  searchUnit: v.exactOptional(v.string()),
+  searchConfig: v.exactOptional(v.string()),
 })
 export type Config = v.InferOutput<typeof config>
 export type PlacementPolicy = Config['policy']
 export type DurabilityMode = Config['durability']
-export type RabbitmqMode = NonNullable<Config['rabbitmq']>
+export type PartMode = v.InferOutput<typeof partMode>
 
 export const credentials = v.object({
   schema: v.literal(1),

@@ -37,7 +37,7 @@ export interface Component<Context, Joining = never> {
 }
 
 /** What decides of which components a cluster is made. */
-export type ClusterSettings = Pick<Settings, 'virtualIp' | 'virtualIpCommand' | 'rabbitmq'>
+export type ClusterSettings = Pick<Settings, 'virtualIp' | 'virtualIpCommand' | 'rabbitmq' | 'search'>
 
 /**
  * A manifest. In a function, which is called without side effects: the bundle of a handler that needs no more than a path of it
@@ -113,7 +113,10 @@ export interface Packaging {
   polkit?: readonly { user: string; verb: string; units: readonly string[] }[]
 }
 
-export type ConsulSettings = Pick<Settings, 'kvPrefix' | 'postgresqlPort' | 'postgresqlVersion' | 'rabbitmq'>
+export type ConsulSettings = Pick<
+  Settings,
+  'kvPrefix' | 'postgresqlPort' | 'postgresqlVersion' | 'rabbitmq' | 'search'
+>
 
 /** Services with their checks, and watches, see https://developer.hashicorp.com/consul/docs/services and .../watches. */
 export interface ConsulDefinitions {

@@ -4,6 +4,9 @@ import { EXIT, UnderstudyError } from './errors.ts'
 import { paths } from './paths.ts'
 import { keepQuestion } from './questions.ts'
 
+/** What a part is that a cluster has only where somebody asks for it. */
+export const partMode = v.picklist(['local', 'clustered'])
+
 /** What a member knows about itself without asking anyone. Written by join to {@link paths.node}. */
 const settings = v.object({
   schema: v.literal(1),
@@ -26,7 +29,12 @@ const settings = v.object({
   postgresqlVersion: v.number(),
   postgresqlPort: v.number(),
   /** What RabbitMQ is in this cluster; without it the cluster has none. */
-  rabbitmq: v.exactOptional(v.picklist(['local', 'clustered'])),
+  rabbitmq: v.exactOptional(partMode),
+  /** What its search servers are; without it the cluster has none. */
+  search: v.exactOptional(partMode),
+  /** Their unit and their directory of settings, where these are not found. */
+  searchUnit: v.exactOptional(v.string()),
+  searchConfig: v.exactOptional(v.string()),
 })
 export type Settings = v.InferOutput<typeof settings>
 

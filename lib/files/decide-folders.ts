@@ -13,6 +13,8 @@ const SYSTEM_PATHS = [
   ...[
     '/var/lib/postgresql',
     '/var/lib/private',
+    '/var/lib/elasticsearch',
+    '/var/lib/opensearch',
     '/var/lib/rabbitmq',
     '/var/lib/systemd',
     '/var/lib/understudy',

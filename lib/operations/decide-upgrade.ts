@@ -7,8 +7,8 @@ export interface UpgradeFacts {
   configured: string | null
   /** This build. */
   own: string
-  /** What RabbitMQ was set up as on this machine, and what it is in the cluster; null: it is not. */
-  rabbitmq: { here: string | null; cluster: string | null | Unknown }
+  /** What each optional part was set up as on this machine, and what it is in the cluster; null: it is not. */
+  parts: readonly { title: string; here: string | null; cluster: string | null | Unknown }[]
   /** The failed attempts since the last one that succeeded; null if there are none. */
   failure: Failure | null
 }
@@ -16,15 +16,14 @@ export interface UpgradeFacts {
 export type UpgradePlan = { do: 'nothing' | 'configure'; why: string }
 
 /** Whether this machine has to be configured as the installed package and the settings of the cluster want it. */
-export function decideUpgrade({
-  configured,
-  own,
-  rabbitmq: { here, cluster },
-}: Omit<UpgradeFacts, 'failure'>): UpgradePlan {
-  if (configured === own && cluster !== UNKNOWN && cluster !== null && cluster !== here)
+export function decideUpgrade({ configured, own, parts }: Omit<UpgradeFacts, 'failure'>): UpgradePlan {
+  const missing = parts.find(
+    ({ here, cluster }) => cluster !== UNKNOWN && cluster !== null && cluster !== here,
+  )
+  if (configured === own && missing !== undefined)
     return {
       do: 'configure',
-      why: `RabbitMQ is ${cluster} in this cluster and not set up on this machine`,
+      why: `${missing.title} is ${String(missing.cluster)} in this cluster and not set up on this machine`,
     }
   if (configured === own) return { do: 'nothing', why: `this machine is configured by understudy ${own}` }
   const before = configured === null ? 'an earlier build' : `understudy ${configured}`

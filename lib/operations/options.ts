@@ -2,11 +2,13 @@ import { readFileSync } from 'node:fs'
 import { isAbsolute } from 'node:path'
 import * as v from 'valibot'
 import type { JoinOptions } from '../consul/joining.ts'
-import type { DurabilityMode, PlacementPolicy, RabbitmqMode } from '../consul/manifest.ts'
+import type { DurabilityMode, PlacementPolicy } from '../consul/manifest.ts'
+import { parsePartMode } from '../consul/optional-part.ts'
 import { parseArguments } from '../core/arguments.ts'
 import { usageError } from '../core/errors.ts'
 import { isAddress, isHostAddress, parseCidr } from '../core/network.ts'
 import { identifier } from '../core/schema.ts'
+import { searchPlace } from '../search/options.ts'
 
 const OPTIONS = {
   'virtual-ip': { type: 'string' },
@@ -21,6 +23,9 @@ const OPTIONS = {
   durability: { type: 'string' },
   'copy-rate': { type: 'string' },
   rabbitmq: { type: 'string' },
+  search: { type: 'string' },
+  'search-unit': { type: 'string' },
+  'search-config': { type: 'string' },
   'merge-files': { type: 'boolean', default: false },
 } as const
 
@@ -35,9 +40,11 @@ const CLUSTER_WIDE = [
   'policy',
   'durability',
   'rabbitmq',
+  'search',
+  'search-unit',
+  'search-config',
 ] as const
 const MODES: readonly string[] = ['quorum', 'strict', 'async'] satisfies DurabilityMode[]
-const BROKERS: readonly string[] = ['local', 'clustered'] satisfies RabbitmqMode[]
 const POLICIES: readonly string[] = ['with-primary', 'fixed'] satisfies PlacementPolicy[]
 /** Names that PostgreSQL, repmgr or understudy uses. */
 const RESERVED = [
@@ -96,9 +103,11 @@ export function parseJoinOptions(argv: readonly string[]): JoinOptions {
   if (!isMode(durability)) throw usageError(`--durability takes ${MODES.join(' or ')}, not ${durability}`)
   for (const one of [database, ...moreDatabases]) checkName('database', one)
   checkName('user', user)
-  const { rabbitmq = 'off' } = values
-  if (rabbitmq !== 'off' && !isBroker(rabbitmq))
-    throw usageError(`--rabbitmq takes ${['off', ...BROKERS].join(' or ')}, not ${rabbitmq}`)
+  const rabbitmq = parsePartMode('rabbitmq', values.rabbitmq)
+  const search = parsePartMode('search', values.search)
+  const searched = searchPlace(values)
+  if (search === undefined && Object.keys(searched).length > 0)
+    throw usageError('--search-unit and --search-config are for --search local or clustered')
   if (virtualIp === null && policy === 'fixed')
     throw usageError('--policy fixed places the virtual IP; with --virtual-ip none leave it out')
   const command = values['virtual-ip-command']
@@ -109,7 +118,9 @@ export function parseJoinOptions(argv: readonly string[]): JoinOptions {
   const called = command === undefined ? {} : { virtualIpCommand: command }
   return {
     ...{ as: 'first', virtualIp, ...members, ...called, database, moreDatabases, user, ...password },
-    ...{ policy, durability, ...device, ...copyRate, ...(rabbitmq === 'off' ? {} : { rabbitmq }) },
+    ...{ policy, durability, ...device, ...copyRate, ...searched },
+    ...(rabbitmq === undefined ? {} : { rabbitmq }),
+    ...(search === undefined ? {} : { search }),
   }
 }
 
@@ -182,5 +193,4 @@ function checkName(option: string, name: string): void {
 }
 
 const isPolicy = (text: string): text is PlacementPolicy => POLICIES.includes(text)
-const isBroker = (text: string): text is RabbitmqMode => BROKERS.includes(text)
 const isMode = (text: string): text is DurabilityMode => MODES.includes(text)

@@ -3,6 +3,7 @@ import definitions from '../../consul-config/rabbitmq.json' with { type: 'json' 
 import { definitionsOf } from '../consul/definitions.ts'
 import type { Context } from '../consul/handler.ts'
 import type { Joining } from '../consul/joining.ts'
+import type { OptionalPart } from '../consul/optional-part.ts'
 import { type Component, describe } from '../core/component.ts'
 import { key } from '../core/key.ts'
 import { etc } from '../core/paths.ts'
@@ -83,6 +84,9 @@ export const rabbitmqUnits = {
   quorum: 'understudy-rabbitmq-quorum.service',
   log: 'understudy-log-rabbitmq.service',
 } as const
+
+/** What the cluster asks for. */
+export const rabbitmqPart: OptionalPart = { name: 'rabbitmq', title: 'RabbitMQ', holds: 'queues' }
 
 /** Where the queues of the application are. */
 export const VHOST = 'understudy'

@@ -3,6 +3,7 @@ import type { FilesFields, FilesMachine } from '../files/status.ts'
 import type { PoolerMachine } from '../pooler/status.ts'
 import type { PostgresqlFields, PostgresqlMachine } from '../postgresql/decide-status.ts'
 import type { RabbitmqFields, RabbitmqMachine } from '../rabbitmq/status.ts'
+import type { SearchFields, SearchMachine } from '../search/status.ts'
 import type { ServicesFields } from '../services/status.ts'
 import type { VirtualIpFields, VirtualIpMachine } from '../virtual-ip/status.ts'
 import type { ChecksMachine } from './checks.ts'
@@ -33,7 +34,8 @@ export interface ClusterReport
     VirtualIpFields,
     FilesFields,
     RabbitmqFields,
-    ServicesFields {
+    ServicesFields,
+    SearchFields {
   machines: Machine[]
 }
 
@@ -44,4 +46,5 @@ export interface Machine
     VirtualIpMachine,
     FilesMachine,
     RabbitmqMachine,
+    SearchMachine,
     ChecksMachine {}

@@ -105,7 +105,7 @@ for (const [name, budget] of Object.entries(handlers)) {
 
     // Nobody waits for these: they run programs with execa, whose import takes half as long as the start of Node. The start gate
     // imports it only where no lock is held.
-    if (!['files', 'rabbitmq', 'rejoin', 'start-gate', 'upgrade'].includes(name))
+    if (!['files', 'rabbitmq', 'rejoin', 'search-members', 'start-gate', 'upgrade'].includes(name))
       test('does not carry execa', () => assert.ok(!text.includes('execa')))
     test('carries neither zx nor a client of Consul from npm', () =>
       assert.doesNotMatch(text, /node_modules\/(zx|consul|papi)\//))

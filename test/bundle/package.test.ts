@@ -17,6 +17,7 @@ import { poolerUnits } from '../../lib/pooler/manifest.ts'
 import { pooler } from '../../lib/pooler/reconciler.ts'
 import { postgresqlUnits } from '../../lib/postgresql/manifest.ts'
 import { rabbitmqUnits } from '../../lib/rabbitmq/manifest.ts'
+import { searchUnits } from '../../lib/search/manifest.ts'
 import { servicesUnits } from '../../lib/services/manifest.ts'
 import { virtualIpUnits } from '../../lib/virtual-ip/manifest.ts'
 import { virtualIpWeight } from '../../lib/virtual-ip/weight.ts'
@@ -242,6 +243,7 @@ describe('what is named exists', () => {
         'leader-released',
         'quick-check',
         'services-changed',
+        'search-check',
       ],
     ]
     assert.deepEqual(
@@ -282,6 +284,7 @@ describe('what is named exists', () => {
         'rejoin',
         'service-check',
         'services',
+        'search-members',
         'start-gate',
       ],
       'upgrade',
@@ -345,6 +348,7 @@ describe('polkit: who may do what with which unit', () => {
     ['consul', 'start', commandUnits.call],
     ['consul', 'start', logsUnits.peers],
     ['consul', 'start', rabbitmqUnits.member],
+    ['consul', 'start', searchUnits.members],
     // The broker that is to become a member.
     ['rabbitmq', 'start', rabbitmqUnits.server],
     ['rabbitmq', 'stop', rabbitmqUnits.server],

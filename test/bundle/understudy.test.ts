@@ -25,6 +25,7 @@ const subcommands = [
   'lock',
   'once',
   'rabbitmq',
+  'search',
 ]
 
 let directory = ''
@@ -264,6 +265,16 @@ const filesErrors: readonly (readonly [args: readonly string[], error: RegExp])[
   [['rabbitmq'], /^understudy rabbitmq: run understudy rabbitmq enable local, or clustered; see/],
   [['rabbitmq', 'enable', 'on'], /run understudy rabbitmq enable local, or clustered;/],
   [['rabbitmq', 'enable', 'local', 'n2'], /unexpected argument n2;/],
+  [['search'], /^understudy search: run understudy search enable local, or clustered; see/],
+  [['search', 'enable', 'off'], /run understudy search enable local, or clustered;/],
+  [
+    ['search', 'enable', 'local', '--search-config', 'here'],
+    /--search-config takes the absolute path .*, not "here"/,
+  ],
+  [
+    ['search', 'enable', 'local', '--search-unit', 'a b'],
+    /--search-unit takes the name of a unit of systemd/,
+  ],
   [['folders', 'rename'], /run understudy folders add, remove or list, not rename;/],
   [['folders', 'add'], /run understudy folders add PATH;/],
   [['folders', 'remove'], /run understudy folders remove LABEL;/],
@@ -345,6 +356,7 @@ describe('who may do what', () => {
     ['folders', 'add', '/srv/x'],
     ['rejoin', '--clone'],
     ['rabbitmq', 'enable', 'local'],
+    ['search', 'enable', 'local'],
   ]) {
     test(`${args.join(' ')} is for members`, unjoined, async () =>
       refused(

@@ -9,7 +9,7 @@ import {
 import { table } from '../support/table.ts'
 
 const own = '0.2.0 of 2026-03-01T10:00:00.000Z'
-const same: UpgradeFacts = { configured: own, own, rabbitmq: { here: null, cluster: null }, failure: null }
+const same: UpgradeFacts = { configured: own, own, parts: [], failure: null }
 const failure = {
   count: 2,
   since: '2026-03-01T10:00:00.000Z',
@@ -35,17 +35,17 @@ describe('upgrade: what the unit does', () => {
     ],
     [
       'the cluster got RabbitMQ',
-      { rabbitmq: { here: null, cluster: 'local' } },
+      { parts: [{ title: 'RabbitMQ', here: null, cluster: 'local' }] },
       { do: 'configure', why: 'RabbitMQ is local in this cluster and not set up on this machine' },
     ],
     [
       'the cluster has RabbitMQ, and so has this machine',
-      { rabbitmq: { here: 'local', cluster: 'local' } },
+      { parts: [{ title: 'RabbitMQ', here: 'local', cluster: 'local' }] },
       { do: 'nothing', why: own },
     ],
     [
       'Consul does not say what the cluster is made of',
-      { rabbitmq: { here: null, cluster: UNKNOWN } },
+      { parts: [{ title: 'RabbitMQ', here: null, cluster: UNKNOWN }] },
       { do: 'nothing', why: own },
     ],
     ['by a build that did not say so', { configured: null }, { do: 'configure', why: 'by an earlier build' }],

@@ -52,6 +52,7 @@ const FIRST = [
   'set up Syncthing',
   'set up the copies of the logs',
   'set up RabbitMQ',
+  'set up the search server',
   'register services, checks and watches',
   'become the primary',
   'publish the member',
@@ -70,6 +71,7 @@ const JOINER = [
   'set up Syncthing',
   'set up the copies of the logs',
   'set up RabbitMQ',
+  'set up the search server',
   'register services, checks and watches',
   'publish the member',
   'set up repmgrd',
@@ -89,7 +91,7 @@ describe('join: the steps', () => {
       [
         ...['configure Consul', 'read the cluster', 'configure PostgreSQL'],
         ...['set up PgBouncer', 'set up keepalived', 'set up Syncthing', 'set up the copies of the logs'],
-        ...['set up RabbitMQ', 'set up the lamp'],
+        ...['set up RabbitMQ', 'set up the search server', 'set up the lamp'],
         ...['register services, checks and watches', 'publish the member', 'set up repmgrd'],
       ],
     ))
@@ -109,9 +111,9 @@ describe('join: the steps', () => {
 
 describe('join: a made-up component', () => {
   test('its steps come in their phases, after those of the others', async () => {
-    const first = after(FIRST, 'set up RabbitMQ', 'set up the lamp', 'choose a colour')
+    const first = after(FIRST, 'set up the search server', 'set up the lamp', 'choose a colour')
     assert.deepEqual(await titles(all, 'first'), [...first, 'wait for the light'])
-    const joiner = after(JOINER, 'set up RabbitMQ', 'set up the lamp', 'take the colour over')
+    const joiner = after(JOINER, 'set up the search server', 'set up the lamp', 'take the colour over')
     assert.deepEqual(await titles(all, 'joiner'), [...joiner, 'wait for the light'])
   })
 

@@ -49,6 +49,11 @@ const good: readonly (readonly [line: string, options: JoinOptions])[] = [
   ['--virtual-ip none', { ...first, virtualIp: null }],
   ['--virtual-ip 10.77.0.100/24 --rabbitmq off', first],
   ['--virtual-ip 10.77.0.100/24 --rabbitmq local', { ...first, rabbitmq: 'local' }],
+  ['--virtual-ip 10.77.0.100/24 --search clustered', { ...first, search: 'clustered' }],
+  [
+    '--virtual-ip 10.77.0.100/24 --search local --search-unit es.service --search-config /srv/es/',
+    { ...first, search: 'local', searchUnit: 'es', searchConfig: '/srv/es' },
+  ],
   ['--consul-join 10.77.0.11', { as: 'joiner', mergeFiles: false, consulJoin: ['10.77.0.11'] }],
   [
     '--consul-join 10.77.0.11 --interface eth1',
@@ -79,6 +84,16 @@ const bad: readonly (readonly [line: string, message: RegExp])[] = [
   ['--verbose', /Unknown option '--verbose'/],
   ['10.77.0.11', /Unexpected argument '10\.77\.0\.11'/],
   ['--virtual-ip 10.77.0.100/24 --rabbitmq on', /^--rabbitmq takes off or local or clustered, not on$/],
+  ['--virtual-ip 10.77.0.100/24 --search on', /^--search takes off or local or clustered, not on$/],
+  [
+    '--virtual-ip 10.77.0.100/24 --search-unit es',
+    /^--search-unit and --search-config are for --search local/,
+  ],
+  [
+    '--virtual-ip 10.77.0.100/24 --search local --search-config es',
+    /--search-config takes the absolute path/,
+  ],
+  ['--consul-join 10.77.0.11 --search local', /--search is a setting of the whole cluster/],
   ['--consul-join 10.77.0.11 --rabbitmq local', /--rabbitmq is a setting of the whole cluster/],
   ['--virtual-ip', /--virtual-ip/],
   ['--virtual-ip 10.77.0.100', /IPv4 address with its prefix/],

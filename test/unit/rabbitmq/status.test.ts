@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Check } from '../../../lib/consul/client.ts'
 import { consulKeys } from '../../../lib/consul/manifest.ts'
+import { parseEnable } from '../../../lib/consul/optional-part.ts'
 import type { Reading } from '../../../lib/core/reading.ts'
 import type { ValueOrGap } from '../../../lib/core/status.ts'
 import { UNKNOWN } from '../../../lib/core/unknown.ts'
-import { parseRabbitmqCommand } from '../../../lib/rabbitmq/options.ts'
 import { section } from '../../../lib/rabbitmq/status.ts'
 
 type Of = NonNullable<typeof section.machineFields>
@@ -52,8 +52,7 @@ describe('rabbitmq: the status', () => {
 })
 
 describe('rabbitmq: the command', () => {
-  test('enable local', () =>
-    assert.deepEqual(parseRabbitmqCommand(['enable', 'local']), { verb: 'enable', mode: 'local' }))
+  test('enable local', () => assert.equal(parseEnable('rabbitmq', ['enable', 'local']).mode, 'local'))
   for (const argv of [
     [],
     ['enable'],
@@ -63,5 +62,5 @@ describe('rabbitmq: the command', () => {
     ['enable', '--force'],
   ])
     test(`${argv.join(' ')} is refused`, () =>
-      assert.throws(() => parseRabbitmqCommand(argv), { exitCode: 64 }))
+      assert.throws(() => parseEnable('rabbitmq', argv), { exitCode: 64 }))
 })
