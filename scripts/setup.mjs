@@ -21,7 +21,7 @@ const labPrograms = {
 }
 
 /** What puts the search server of some lab tests together: they ask for it themselves. */
-const searchPrograms = { mvn: 'maven' }
+const searchPrograms = { mvn: 'maven', zip: 'zip', unzip: 'unzip' }
 
 /** What the tests of the package run. */
 const testPrograms = { lintian: 'lintian', man: 'man-db' }

@@ -2,7 +2,17 @@
  * OpenSearch as an operator has it, from its jars and with a unit, user and directories as in its package. The jars come with Maven from
  * the repository that Maven is configured with, and are kept beside the images of the lab.
  */
-import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
@@ -76,7 +86,7 @@ User=opensearch
 Environment=HOSTNAME=%H
 LimitNOFILE=65535
 LimitNPROC=4096
-ExecStart=/usr/bin/java -Xms256m -Xmx256m -XX:+UseSerialGC -Djava.security.manager=allow \\
+ExecStart=/usr/bin/java -Xms256m -Xmx256m -XX:+UseG1GC -Djava.security.manager=allow \\
   -Djava.io.tmpdir=/var/lib/opensearch-tmp \\
   -Dopensearch.path.home=/usr/share/opensearch -Dopensearch.path.conf=/etc/opensearch \\
   -Dopensearch.distribution.type=tar -Dopensearch.bundled_jdk=false \\
@@ -91,7 +101,7 @@ WantedBy=multi-user.target
 const INSTALL = `id -u opensearch >/dev/null 2>&1 || useradd --system --user-group --home /usr/share/opensearch --shell /usr/sbin/nologin opensearch
 tar -C / -xf "$1"
 rm "$1"
-mkdir -p /usr/share/opensearch/plugins
+mkdir -p /usr/share/opensearch/bin /usr/share/opensearch/plugins /usr/share/opensearch/extensions
 install -d -o opensearch -g opensearch -m 750 /var/lib/opensearch /var/lib/opensearch-tmp /var/log/opensearch
 chown -R opensearch:opensearch /etc/opensearch
 chmod 2750 /etc/opensearch
@@ -99,9 +109,15 @@ chmod 660 /etc/opensearch/*
 systemctl daemon-reload
 `
 
+/** Names the recipe: an archive made from another one is not used. */
+const recipe = createHash('sha256')
+  .update([POM, MODULE, POLICY, LOGGING, SETTINGS, UNIT, String(allowFewFiles), String(layOut)].join('\n'))
+  .digest('hex')
+  .slice(0, 12)
+
 /** The files of it as they are on a machine, in a tar archive. */
 async function archive(): Promise<string> {
-  const file = join(imagesDir, `opensearch-${VERSION}.tar`)
+  const file = join(imagesDir, `opensearch-${VERSION}-${recipe}.tar`)
   mkdirSync(imagesDir, { recursive: true })
   await withLock(`${file}.lock`, 900_000, async () => {
     if (existsSync(file)) return
@@ -114,12 +130,34 @@ async function archive(): Promise<string> {
     writeFileSync(join(work, 'pom.xml'), POM)
     const copy = ['--quiet', '--batch-mode', 'dependency:copy-dependencies', `-DoutputDirectory=${jars}`]
     await execa('mvn', copy, { cwd: work, timeout: 600_000 })
+    await allowFewFiles(jars)
     layOut(jars, join(work, 'root'))
     await execa('tar', ['-C', join(work, 'root'), '-cf', join(work, 'tar'), '.'])
     renameSync(join(work, 'tar'), file)
     rmSync(work, { recursive: true })
   })
   return file
+}
+
+/** A class that has no other number of these in it. */
+const FILES_CHECK = 'org/opensearch/bootstrap/BootstrapChecks$FileDescriptorCheck.class'
+
+/**
+ * A server that others can reach refuses to start where it may open fewer than 65,535 files, and a host of the lab need not be allowed to
+ * let its machines open so many. Ten thousand are more than enough here: this one number is changed.
+ */
+async function allowFewFiles(jars: string): Promise<void> {
+  const jar = join(jars, `opensearch-${VERSION}.jar`)
+  await execa('unzip', ['-q', '-o', jar, FILES_CHECK, '-d', jars])
+  const file = join(jars, FILES_CHECK)
+  const code = readFileSync(file)
+  // An integer among the constants of a class, see section 4.4.4 of the specification of Java's machine.
+  const at = code.indexOf(Buffer.from([3, 0, 0, 0xff, 0xff]))
+  if (at < 0) throw new Error(`${FILES_CHECK} has another limit than 65535`)
+  code.writeInt32BE(10_000, at + 1)
+  writeFileSync(file, code)
+  await execa('zip', ['-q', jar, FILES_CHECK], { cwd: jars })
+  rmSync(join(jars, 'org'), { recursive: true })
 }
 
 function layOut(jars: string, root: string): void {
