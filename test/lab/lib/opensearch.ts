@@ -16,12 +16,13 @@ import {
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
+import { packageFile } from './cluster.ts'
 import { withLock } from './host.ts'
-import type { Lab } from './lab.ts'
+import { Lab } from './lab.ts'
 import { imagesDir } from './state.ts'
 
 /** What a machine needs to run it. */
-export const SEARCH_PACKAGES = ['openjdk-21-jre-headless'] as const
+const SEARCH_PACKAGES = ['openjdk-21-jre-headless'] as const
 
 /** The last version that runs on Java 17, and Java 21 lets it be started as it is here. */
 const VERSION = '2.19.6'
@@ -175,6 +176,17 @@ function layOut(jars: string, root: string): void {
   writeFileSync(join(settings, 'opensearch.yml'), SETTINGS)
   writeFileSync(join(settings, 'log4j2.properties'), LOGGING)
   writeFileSync(join(units, 'opensearch.service'), UNIT)
+}
+
+/** Its settings on a machine. */
+export const SETTINGS_FILE = '/etc/opensearch/opensearch.yml'
+
+/** A new lab of three machines that can run it and have the package, and are no cluster yet. */
+export async function upWithSearch(name: string): Promise<Lab> {
+  await Lab.remove(name)
+  const lab = await Lab.up({ name, packages: SEARCH_PACKAGES, log: console.log })
+  await lab.installPackage(packageFile())
+  return lab
 }
 
 /** Installs it on a machine and does not start it. */
