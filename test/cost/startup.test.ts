@@ -16,8 +16,9 @@ const ARGUMENTS: Readonly<Record<string, readonly string[]>> = {
   'failover-validate': ['1'],
   // It needs a Syncthing; nobody waits for it.
   files: ['--help'],
-  // It needs a RabbitMQ; nobody waits for it.
+  // They need a RabbitMQ, or a search server; nobody waits for them.
   rabbitmq: ['--help'],
+  'search-members': ['--help'],
   'repmgr-event': ['1', 'standby_follow', '1', '', ''],
   'start-gate': ['17-main'],
   'virtual-ip-state': ['INSTANCE', 'understudy', 'MASTER', '150'],
