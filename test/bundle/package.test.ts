@@ -242,8 +242,8 @@ describe('what is named exists', () => {
         'lead-changed',
         'leader-released',
         'quick-check',
-        'services-changed',
         'search-check',
+        'services-changed',
       ],
     ]
     assert.deepEqual(
@@ -282,9 +282,9 @@ describe('what is named exists', () => {
         'rabbitmq-gate',
         'rabbitmq-quorum',
         'rejoin',
+        'search-members',
         'service-check',
         'services',
-        'search-members',
         'start-gate',
       ],
       'upgrade',

@@ -134,7 +134,7 @@ const KILOBYTES = {
   understudy: 5,
   join: 880,
   rejoin: 590,
-  status: 360,
+  status: 380,
   folders: 405,
   files: 62,
   lock: 78,
