@@ -7,7 +7,7 @@ import { certificatesIn, renderServer } from './config.ts'
 import type { SearchPlan } from './decide.ts'
 import type { SearchReport } from './decide-check.ts'
 import { addressOf, type InstalledServer, ownersOf, readServer } from './here.ts'
-import { searchPaths } from './manifest.ts'
+import { searchHosts, searchPaths } from './manifest.ts'
 
 /** Carries out a plan, and leaves a report for the periodic check. */
 export async function applySearch(plan: SearchPlan, { settings }: Context): Promise<void> {
@@ -27,7 +27,7 @@ export async function applySearch(plan: SearchPlan, { settings }: Context): Prom
 
 /** Tells the server where the others are; it reads the file again whenever it looks for them. */
 export const writeHosts = (server: InstalledServer, text: string): boolean =>
-  replaceFile(searchPaths.hosts(server.directory), text, ownersOf(server.file))
+  replaceFile(searchHosts(server.directory), text, ownersOf(server.file))
 
 /** Tells the check, whose user does not see the directory of the server, where it answers and whose certificate it shows. */
 export function keepAddress(server: InstalledServer, { address }: Pick<Settings, 'address'>): void {

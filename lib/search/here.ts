@@ -9,7 +9,7 @@ import { withoutOurs } from './config.ts'
 import { chooseServer, type ServerPlace } from './decide-server.ts'
 import { authorities, clientsAt, dataDirectories, hasTls } from './decide-settings.ts'
 import { type Setting, settingsIn } from './decide-yaml.ts'
-import { type SearchKind, searchPaths } from './manifest.ts'
+import { type SearchKind, searchPaths, searchSettings } from './manifest.ts'
 
 const KINDS: readonly SearchKind[] = ['opensearch', 'elasticsearch']
 
@@ -30,14 +30,14 @@ export async function readServer(
   const { searchUnit: unit = null, searchConfig: directory = null } = named
   const found = KINDS.flatMap((kind) => {
     const place = directory ?? searchPaths.directory(kind)
-    return existsSync(searchPaths.settings(place, kind)) ? [{ directory: place, kind }] : []
+    return existsSync(searchSettings(place, kind)) ? [{ directory: place, kind }] : []
   })
   const place = chooseServer({ named: { unit, directory }, found })
   if ('why' in place) throw refuse(place.why)
   const loaded = new Map(await unitProperties(place.unit, ['LoadState'])).get('LoadState')
   if (loaded !== 'loaded')
     throw refuse(`systemd has no unit ${place.unit}; name that of the search server with --search-unit`)
-  const file = searchPaths.settings(place.directory, place.kind)
+  const file = searchSettings(place.directory, place.kind)
   const read = settingsIn(withoutOurs(readText(file) ?? ''))
   if ('line' in read)
     throw refuse(

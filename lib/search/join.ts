@@ -15,7 +15,7 @@ import { whyNoMember } from './decide-look.ts'
 import { clientsAt, decideSettings, transportPort } from './decide-settings.ts'
 import { addressOf, checkLogin, dataOf, type InstalledServer, readServer } from './here.ts'
 import { setUpClustered } from './join-clustered.ts'
-import { type SearchCluster, search, searchKeys, searchPaths } from './manifest.ts'
+import { type SearchCluster, search, searchHosts, searchKeys, searchPaths } from './manifest.ts'
 import { readConfigured } from './observe.ts'
 
 /** The first start of a server in Java, on a busy machine with two cores. */
@@ -77,7 +77,7 @@ async function whyNot(
   if ('why' in added) return added.why
   const here = {
     ...{ node, kind, data, note: readConfigured() },
-    ownHosts: hasOwnHosts(readText(searchPaths.hosts(server.directory)) ?? ''),
+    ownHosts: hasOwnHosts(readText(searchHosts(server.directory)) ?? ''),
     holds: data === null ? null : await contents(new SearchServer(addressOf(server, address))),
   }
   return whyNoMember(here, cluster)

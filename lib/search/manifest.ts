@@ -50,13 +50,15 @@ export const searchPaths = {
   login: `${etc}/search.login`,
   /** The directories of the packages. */
   directory: (kind: SearchKind) => `/etc/${kind}`,
-  /** The settings of the server. */
-  settings: (directory: string, kind: SearchKind) => `${directory}/${kind}.yml`,
-  /** Where the other servers are. */
-  hosts: (directory: string) => `${directory}/unicast_hosts.txt`,
   /** How the last run of the handler ended. */
   report: '/run/understudy-search/report.json',
 } as const
+
+/** The settings of the server, in its directory. */
+export const searchSettings = (directory: string, kind: SearchKind): string => `${directory}/${kind}.yml`
+
+/** Where the other servers are, in the same directory. */
+export const searchHosts = (directory: string): string => `${directory}/unicast_hosts.txt`
 
 export const searchUnits = {
   /** That of a package. */

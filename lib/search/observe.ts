@@ -6,7 +6,7 @@ import { orUnknown, UNKNOWN, unknownOnFailure } from '../core/unknown.ts'
 import { SearchServer } from './client.ts'
 import { departed, type Exclusions, type SearchFacts } from './decide.ts'
 import { addressOf, readServer } from './here.ts'
-import { searchKeys, searchPaths } from './manifest.ts'
+import { searchHosts, searchKeys, searchPaths } from './manifest.ts'
 
 /** What this machine's server was set up as, or how far; null: nothing has begun. */
 export const readConfigured = (): string | null => readText(searchPaths.configured)?.trim() ?? null
@@ -27,7 +27,7 @@ export async function observeSearch({ settings, consul }: Context): Promise<Sear
     mode: settings.search ?? null,
     configured: readConfigured(),
     ...read,
-    hosts: readText(searchPaths.hosts(server.directory)),
+    hosts: readText(searchHosts(server.directory)),
     exclusions: left ? await readExclusions(new SearchServer(addressOf(server, settings.address))) : null,
   }
 }

@@ -106,6 +106,7 @@ describe('a path that is replicated', () => {
       ),
     )
     for (const path of ours) {
+      assert.ok(path.startsWith('/'), path)
       assert.notEqual(pathProblem(path), null, path)
       for (let above = dirname(path); above !== '/'; above = dirname(above))
         assert.notEqual(pathProblem(above), null, above)
