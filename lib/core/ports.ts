@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { listenersAt, listenersIn, type WantedPort } from './decide-ports.ts'
 import { EXIT, UnderstudyError } from './errors.ts'
+import { commandName, fromProcess, processIds } from './processes.ts'
 
 /** @throws one sentence where something else than this unit listens on a port that the unit is to listen on. Needs root. */
 export function checkPorts(unit: string, wanted: readonly WantedPort[]): void {
@@ -20,8 +21,7 @@ export function checkPorts(unit: string, wanted: readonly WantedPort[]): void {
 }
 
 /** The processes that have this socket open. */
-const holdersOf = (inode: string): string[] =>
-  readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && hasOpen(pid, `socket:[${inode}]`))
+const holdersOf = (inode: string): string[] => processIds().filter((pid) => hasOpen(pid, `socket:[${inode}]`))
 
 const hasOpen = (pid: string, target: string): boolean =>
   fromProcess(false, () =>
@@ -35,15 +35,4 @@ const isOf = (unit: string, pid: string): boolean =>
 
 /** The kernel knows sockets of which no process that can be seen here has a descriptor. */
 const nameOf = (pid: string | undefined): string =>
-  pid === undefined
-    ? 'something else'
-    : `${fromProcess('something else', () => readFileSync(`/proc/${pid}/comm`, 'utf8').trim())} (process ${pid})`
-
-/** What is read of a process may be gone with it. */
-function fromProcess<T>(gone: T, read: () => T): T {
-  try {
-    return read()
-  } catch {
-    return gone
-  }
-}
+  pid === undefined ? 'something else' : `${commandName(pid) ?? 'something else'} (process ${pid})`

@@ -7,7 +7,7 @@ import { orUnknown, UNKNOWN } from '../core/unknown.ts'
 import { knownNames } from './config.ts'
 import { type BrokerCheckFacts, type BrokerCheckPlan, decideBrokerCheck } from './decide-check.ts'
 import { rabbitmqKeys, rabbitmqPaths, rabbitmqUnits } from './manifest.ts'
-import { acceptingBrokers, addresses } from './observe.ts'
+import { acceptingBrokers, addressesIn, nodesIn } from './observe.ts'
 import type { BrokerReport } from './reconcile.ts'
 
 /** Is this machine's broker a member? Never asks the broker's own commands: a call takes seconds. */
@@ -27,10 +27,10 @@ const broker: CheckLine<Context, BrokerCheckFacts, BrokerCheckPlan> = {
       clustered: true,
       state: own === UNKNOWN ? UNKNOWN : (own?.value.state ?? null),
       unit: units.get(server) ?? '',
-      names: seats === UNKNOWN || seats === null ? UNKNOWN : addresses(seats.value.seats),
+      names: addressesIn(seats),
       known: knownNames(readText(rabbitmqPaths.names) ?? ''),
       accepting: checks === UNKNOWN ? UNKNOWN : acceptingBrokers(checks),
-      recorded: running === UNKNOWN ? UNKNOWN : (running?.value.nodes ?? null),
+      recorded: nodesIn(running),
       report: readNote<BrokerReport>(rabbitmqPaths.report),
     }
   },

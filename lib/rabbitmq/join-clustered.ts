@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, readdirSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { totalmem } from 'node:os'
 import { dirname } from 'node:path'
 import type { Consul } from '../consul/client.ts'
 import { type Joining, settingsOf } from '../consul/joining.ts'
 import { consulKeys } from '../consul/manifest.ts'
-import { readNote, readText, replaceFile } from '../core/atomic-files.ts'
+import { readNote, replaceFile } from '../core/atomic-files.ts'
 import { EXIT, UnderstudyError } from '../core/errors.ts'
+import { commandName, processIds } from '../core/processes.ts'
 import { ensureRunning, reloadUnits, setEnabled, unit } from '../core/systemd.ts'
 import { systemUser } from '../core/users.ts'
 import { readData } from './broker.ts'
@@ -75,13 +76,6 @@ async function configurePortMapper(address: string): Promise<void> {
 }
 
 const strayPortMappers = (): number[] =>
-  readdirSync('/proc').flatMap((pid) => (/^\d+$/.test(pid) && readComm(pid) === 'epmd' ? [Number(pid)] : []))
-
-/** What a process is called; null where it has ended. */
-function readComm(pid: string): string | null {
-  try {
-    return readText(`/proc/${pid}/comm`)?.trim() ?? null
-  } catch {
-    return null
-  }
-}
+  processIds()
+    .filter((pid) => commandName(pid) === 'epmd')
+    .map(Number)

@@ -1,7 +1,7 @@
 import type { Check, Consul } from '../consul/client.ts'
-import type { Entry } from '../consul/entry.ts'
+import { type Entry, valueIn } from '../consul/entry.ts'
 import type { Context } from '../consul/handler.ts'
-import { consulKeys } from '../consul/manifest.ts'
+import { consulKeys, type Seats } from '../consul/manifest.ts'
 import { readText } from '../core/atomic-files.ts'
 import { explain } from '../core/errors.ts'
 import { log } from '../core/log.ts'
@@ -35,10 +35,10 @@ export async function observeRabbitmq(
     data: readData(node),
     ...unit,
     view: await readView(node, unit.unit, nodes),
-    recorded: recorded === UNKNOWN ? UNKNOWN : (recorded?.value.nodes ?? null),
-    names: seats === UNKNOWN || seats === null ? UNKNOWN : addresses(seats.value.seats),
+    recorded: nodesIn(recorded),
+    names: addressesIn(seats),
     known: knownNames(readText(rabbitmqPaths.names) ?? ''),
-    cluster: cluster === UNKNOWN ? UNKNOWN : (cluster?.value ?? null),
+    cluster: valueIn(cluster),
     nodes,
     alive: checks === UNKNOWN ? UNKNOWN : aliveMachines(checks),
     accepting: checks === UNKNOWN ? UNKNOWN : acceptingBrokers(checks),
@@ -48,6 +48,14 @@ export async function observeRabbitmq(
 
 export const addresses = (seats: Readonly<Record<string, { address: string }>>): Map<string, string> =>
   new Map(Object.entries(seats).map(([name, { address }]) => [name, address]))
+
+/** The same, from what Consul holds. */
+export const addressesIn = (seats: Entry<Seats> | null | Unknown): Map<string, string> | Unknown =>
+  seats === UNKNOWN || seats === null ? UNKNOWN : addresses(seats.value.seats)
+
+/** The members whose brokers last ran together; null where nobody has written them down. */
+export const nodesIn = (running: Entry<{ nodes: string[] }> | null | Unknown): string[] | null | Unknown =>
+  running === UNKNOWN ? UNKNOWN : (running?.value.nodes ?? null)
 
 function ownerOf(lock: Entry<unknown> | null, session: string | null): 'ours' | 'free' | 'taken' {
   if (lock === null || lock.session === null) return 'free'

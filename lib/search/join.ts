@@ -59,7 +59,7 @@ export async function refuseSearch(
   addressOf(server, address)
   if (!clustered) return server
   const cluster = (await consul?.get(searchKeys.cluster))?.value ?? null
-  const why = (await whyNot(server, node, address, cluster)) ?? null
+  const why = await whyNot(server, node, address, cluster)
   if (why !== null) throw new UnderstudyError(EXIT.config, why)
   return server
 }
