@@ -38,7 +38,7 @@ end(0, 'PostgreSQL accepts connections');
 
 # Is everything as at the last login? The postmaster sleeps, its processes are the same, it has logged nothing, and no connection waits.
 # After a crash it has other processes, and at a shutdown fewer. What it is told to do it logs, unless its log is elsewhere. Where a
-# connection waits, it may hang: repmgrd comes every second.
+# connection waits, it may hang: repmgrd comes every two seconds.
 sub is_as_seen {
   my ($since, $logged, @processes) = split ' ', text($seen);
   my ($postmaster, %started) = ($processes[0], @processes);

@@ -26,7 +26,7 @@ import { wholeNumber } from './whole-number.mjs'
 
 const help = `Usage: npm run bench -- failover [--runs N] [--events NAME,NAME] [--peer] [--suite trixie|bookworm] [--record] [--json]
        npm run bench -- files [--runs N] [--suite trixie|bookworm] [--record] [--json]
-       npm run bench -- idle [--runs N] [--suite trixie|bookworm] [--record] [--json]
+       npm run bench -- idle [--runs N] [--peer] [--suite trixie|bookworm] [--record] [--json]
        npm run bench -- load [--minutes N] [--suite trixie|bookworm] [--record] [--json]
 
 Uses a lab of its own with three machines, and a client that writes through the virtual IP every 10 ms.
@@ -42,7 +42,8 @@ files measures how long it takes until a file of 1 MB is confirmed by all machin
 machines.
 
 idle measures what each machine costs while nobody does anything, N times for a minute, and what of that is ours: what Consul
-starts, units of ours, and the sessions that these make in PostgreSQL.
+starts, units of ours, and the sessions that these make in PostgreSQL. With --peer, machines with Patroni's default settings
+are watched in the same minutes.
 
 load runs two busy loops on each machine for N minutes (30) and counts the failovers. The goal is none.
 
@@ -103,7 +104,7 @@ async function bench({ what, chosen, runs, minutes, peer, suite }) {
     return { lines: filesLines(files), result: { files }, goalMet: files.goalMet }
   }
   if (what === 'idle') {
-    const idle = await benchIdle({ runs, suite, log: say })
+    const idle = await benchIdle({ runs, suite, peer, log: say })
     return { lines: idleLines(idle), result: { idle }, goalMet: idle.goalMet }
   }
   if (what === 'load') {

@@ -66,7 +66,8 @@ promote_command='${paths.handler('failover')} --must-promote'
 follow_command='${paths.handler('follow')}'
 # A query on a dead TCP connection would hang; a new connection fails after connect_timeout.
 connection_check_type=ping
-monitor_interval_secs=1
+# Each look is a new connection to every server that is looked at.
+monitor_interval_secs=2
 reconnect_attempts=2
 reconnect_interval=1
 election_rerun_interval=5
@@ -74,7 +75,7 @@ standby_disconnect_on_failover=false
 promote_check_timeout=15
 
 # When the last standby disconnects, the fence checks whether this machine is still the primary.
-child_nodes_check_interval=1
+child_nodes_check_interval=2
 child_nodes_disconnect_timeout=2
 child_nodes_disconnect_command='systemctl start --no-block ${postgresqlUnits.fence}'
 

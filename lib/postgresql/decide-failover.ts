@@ -99,7 +99,7 @@ export const SILENT_PEER_MS = 5000
 
 /**
  * If commits did not wait: how long the lock must have been free before another machine takes it from a primary that is silent. A
- * machine that is cut off acknowledges until it has stopped itself, which takes 9 to 11 s, and longer while a standby still reaches
+ * machine that is cut off acknowledges until it has stopped itself, which takes 9 to 12 s, and longer while a standby still reaches
  * it (docs/design/fencing.md).
  */
 export const FENCED_MS = 15_000

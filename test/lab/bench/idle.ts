@@ -3,7 +3,8 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Lab } from '../lib/lab.ts'
 import type { Suite } from '../lib/state.ts'
 import { median } from './gap.ts'
-import { Stage } from './stage.ts'
+import { PeerStage } from './peer.ts'
+import { type Cluster, Stage } from './stage.ts'
 
 /** Processor time so far, in microseconds by what used it, and when it was read. */
 export interface Sample {
@@ -23,9 +24,11 @@ export interface Shares {
   readonly checks: number
   /** Units that have ended: timers, and what the checks let systemd do. */
   readonly units: number
-  /** The postmaster and the sessions that have ended: those of our checks, and what PostgreSQL itself ends. */
+  /** The postmaster and the sessions that have ended, without repmgrd's: those of our checks, and what PostgreSQL itself ends. */
   readonly sessions: number
-  /** The three above together. */
+  /** What the sessions cost with which repmgrd asks whether a server is there. */
+  readonly repmgrd: number
+  /** What Consul starts, units that have ended, and sessions. */
   readonly ours: number
   /** Consul's agent itself. */
   readonly consul: number
@@ -36,14 +39,25 @@ export interface Shares {
 export interface IdleResult {
   readonly seconds: number
   readonly goal: number
+  readonly peerGoal: number
   /** By machine, the medians. */
-  readonly machines: Readonly<Record<string, Shares>>
+  readonly machines: Machines
   /** The median of what is ours, on the machine where it is most. */
   readonly ours: number
+  /** Patroni's machines, in the same minutes; null where they were not measured. */
+  readonly peer: {
+    readonly machines: Machines
+    /** All our machines divided by all of Patroni's. */
+    readonly ratio: number
+  } | null
   readonly goalMet: boolean
 }
 
+type Machines = Readonly<Record<string, Shares>>
+
 const GOAL = 0.5
+/** Our machines cost no more than Patroni's. */
+const PEER_GOAL = 1
 /** So that a machine's periodic work of several periods is in it. */
 const ROUND_S = 60
 /** A cluster that has just become healthy still has something to do. */
@@ -75,17 +89,21 @@ export function parseSample(text: string): Sample {
   }
 }
 
-/** What was used between two samples. A unit that has ended has no group any more, but its time stays in the slice. */
-export function sharesBetween(before: Sample, after: Sample): Shares {
+/**
+ * What was used between two samples. A unit that has ended has no group any more, but its time stays in the slice.
+ * @param pings what repmgrd's sessions take, in microseconds a second.
+ */
+export function sharesBetween(before: Sample, after: Sample, pings: number): Shares {
   const share = (microseconds: number): number => (100 * microseconds) / (after.at - before.at)
   const used = (path: string): number => (after.groups[path] ?? 0) - (before.groups[path] ?? 0)
   const living = Object.keys(after.groups).filter((path) => path.endsWith('.service'))
   const checks = share(after.daemons.consul.ended - before.daemons.consul.ended)
   const units = share(used('system.slice') - living.reduce((sum, path) => sum + used(path), 0))
   const [was, is] = [before.daemons.postmaster, after.daemons.postmaster]
-  const sessions = share(is.own + is.ended - was.own - was.ended)
+  const repmgrd = pings / 1e4
+  const sessions = Math.max(0, share(is.own + is.ended - was.own - was.ended) - repmgrd)
   return {
-    ...{ checks, units, sessions, ours: checks + units + sessions },
+    ...{ checks, units, sessions, repmgrd, ours: checks + units + sessions },
     consul: share(after.daemons.consul.own - before.daemons.consul.own),
     machine: share(used('.')),
   }
@@ -93,6 +111,26 @@ export function sharesBetween(before: Sample, after: Sample): Shares {
 
 async function sample(lab: Lab, machine: string): Promise<Sample> {
   return parseSample((await lab.exec(machine, ['sh', '-c', SAMPLE])).stdout)
+}
+
+/** So many that a hundredth of a second does not count. */
+const PINGS = 200
+/** With repmgrd's own function, PQping(), and what it is given. $1: how many. */
+const PING = `. /etc/repmgr.conf
+for _ in $(seq "$1"); do $pg_bindir/pg_isready --quiet --dbname "$conninfo"; done
+echo $monitor_interval_secs`
+
+/** What PostgreSQL spends on repmgrd's pings, in microseconds a second, by machine: a primary is asked by all, a standby by its own. */
+async function pingCosts(lab: Lab, primary: string): Promise<number[]> {
+  const costs: number[] = []
+  for (const { name } of lab.machines) {
+    const before = (await sample(lab, name)).daemons.postmaster
+    const { stdout } = await lab.exec(name, ['sh', '-euc', PING, 'ping', String(PINGS)])
+    const after = (await sample(lab, name)).daemons.postmaster
+    const each = (after.own + after.ended - before.own - before.ended) / PINGS
+    costs.push((each * (name === primary ? lab.machines.length : 1)) / Number(stdout))
+  }
+  return costs
 }
 
 const medians = (shares: readonly Shares[]): Shares =>
@@ -103,34 +141,82 @@ const medians = (shares: readonly Shares[]): Shares =>
     ]),
   ) as unknown as Shares
 
-/** Watches a cluster that has nothing to do, `runs` times for a minute. */
+/** The machines of a cluster over time. */
+class Watched {
+  readonly #lab: Lab
+  readonly #pings: readonly number[]
+  readonly #found: Shares[][] = []
+  #before: readonly Sample[] = []
+
+  constructor(lab: Lab, pings: readonly number[]) {
+    this.#lab = lab
+    this.#pings = pings
+  }
+
+  async begin(): Promise<void> {
+    this.#before = await this.#all()
+  }
+
+  /** What the machines used since it began. */
+  async end(): Promise<readonly Shares[]> {
+    const after = await this.#all()
+    const shares = this.#before.map((before, index) =>
+      sharesBetween(before, after[index] as Sample, this.#pings[index] ?? 0),
+    )
+    this.#found.push(shares)
+    return shares
+  }
+
+  machines(): Machines {
+    return Object.fromEntries(
+      this.#lab.machines.map(({ name }, index) => [
+        name,
+        medians(this.#found.map((shares) => shares[index] as Shares)),
+      ]),
+    )
+  }
+
+  #all(): Promise<Sample[]> {
+    return Promise.all(this.#lab.machines.map(({ name }) => sample(this.#lab, name)))
+  }
+}
+
+const wholeOf = (machines: Machines): number =>
+  Object.values(machines).reduce((sum, { machine }) => sum + machine, 0)
+
+/** Watches a cluster that has nothing to do, `runs` times for a minute, and one of Patroni in the same minutes. */
 export async function benchIdle({
   runs,
   suite,
+  peer,
   log,
 }: {
   readonly runs: number
   readonly suite: Suite
+  readonly peer: boolean
   readonly log: (line: string) => void
 }): Promise<IdleResult> {
-  const stage = await Stage.build(suite, log)
-  const { lab } = stage
-  await stage.untilHealthy()
+  const clusters: Cluster[] = [await Stage.build(suite, log)]
+  if (peer) clusters.push(await PeerStage.build(suite, log))
+  const scenes = await Promise.all(clusters.map((cluster) => cluster.untilHealthy()))
   await pause(SETTLE_S * 1000)
-  const names = lab.machines.map(({ name }) => name)
-  const all = (): Promise<Sample[]> => Promise.all(names.map((name) => sample(lab, name)))
-  const found: Shares[][] = []
+  const watched: Watched[] = []
+  for (const [index, { lab, publishes }] of clusters.entries())
+    watched.push(new Watched(lab, publishes ? await pingCosts(lab, scenes[index]?.primary ?? '') : []))
   for (let run = 0; run < runs; run++) {
-    const before = await all()
+    await Promise.all(watched.map((one) => one.begin()))
     await pause(ROUND_S * 1000)
-    const after = await all()
-    const shares = names.map((_, index) => sharesBetween(before[index] as Sample, after[index] as Sample))
-    log(`${run + 1}/${runs}: ours ${shares.map(({ ours }) => ours.toFixed(2)).join(', ')} %`)
-    found.push(shares)
+    const ended = await Promise.all(watched.map((one) => one.end()))
+    const text = (shares: readonly Shares[] = [], name: 'ours' | 'machine'): string =>
+      shares.map((one) => one[name].toFixed(2)).join(', ')
+    const theirs = peer ? `; machines of Patroni ${text(ended[1], 'machine')} %` : ''
+    log(
+      `${run + 1}/${runs}: ours ${text(ended[0], 'ours')} %, machines ${text(ended[0], 'machine')} %${theirs}`,
+    )
   }
-  const machines = Object.fromEntries(
-    names.map((name, index) => [name, medians(found.map((shares) => shares[index] as Shares))]),
-  )
+  const [machines = {}, theirs] = watched.map((one) => one.machines())
   const ours = Math.max(...Object.values(machines).map((shares) => shares.ours))
-  return { seconds: ROUND_S, goal: GOAL, machines, ours, goalMet: ours <= GOAL }
+  const beside = theirs ? { machines: theirs, ratio: wholeOf(machines) / wholeOf(theirs) } : null
+  const goalMet = ours <= GOAL && (beside === null || beside.ratio <= PEER_GOAL)
+  return { seconds: ROUND_S, goal: GOAL, peerGoal: PEER_GOAL, machines, ours, peer: beside, goalMet }
 }

@@ -87,17 +87,28 @@ export function loadLines(result: LoadResult): string[] {
 }
 
 /** What each machine uses at rest, in percent of one processor. */
-export function idleLines({ machines, ours, goal, goalMet }: IdleResult): string[] {
+export function idleLines({ machines, ours, goal, peerGoal, peer, goalMet }: IdleResult): string[] {
   const percent = (share: number): string => share.toFixed(2)
   const rows = Object.entries(machines).map(
-    ([name, { checks, units, sessions, ours: sum, consul, machine }]) => [
+    ([name, { checks, units, sessions, ours: sum, repmgrd, consul, machine }]) => [
       name,
-      ...[checks, units, sessions, sum, consul, machine].map(percent),
+      ...[checks, units, sessions, sum, repmgrd, consul, machine].map(percent),
     ],
   )
+  const theirs = Object.entries(peer?.machines ?? {}).map(([name, { consul, machine }]) => [
+    `${name}, Patroni`,
+    ...['', '', '', '', '', percent(consul), percent(machine)],
+  ])
+  const ratio = peer
+    ? `; all machines beside Patroni's: ratio ${percent(peer.ratio)} (goal: ${peerGoal})`
+    : ''
   return [
-    ...aligned([['%', 'checks', 'units', 'sessions', 'ours', 'Consul', 'machine'], ...rows]),
-    `ours: ${percent(ours)} % of a processor at most (goal: ${goal} %) ${goalMet ? 'met' : 'MISSED'}`,
+    ...aligned([
+      ['%', 'checks', 'units', 'sessions', 'ours', 'pings of repmgrd', 'Consul', 'machine'],
+      ...rows,
+      ...theirs,
+    ]),
+    `ours: ${percent(ours)} % of a processor at most (goal: ${goal} %)${ratio} ${goalMet ? 'met' : 'MISSED'}`,
   ]
 }
 

@@ -21,14 +21,16 @@ at 11000000
 `
 
 test('shares of a processor, of what lives and of what has ended', () => {
-  const shares = sharesBetween(parseSample(BEFORE), parseSample(AFTER))
+  const shares = sharesBetween(parseSample(BEFORE), parseSample(AFTER), 1000)
   const rounded = Object.fromEntries(Object.entries(shares).map(([name, share]) => [name, share.toFixed(2)]))
   assert.deepEqual(rounded, {
     checks: '1.50',
     // 600000 in the slice, of which the two that live have used 250000.
     units: '3.50',
-    sessions: '0.30',
-    ours: '5.30',
+    // 30000 microseconds, of which repmgrd has caused 1000 in each second.
+    sessions: '0.20',
+    repmgrd: '0.10',
+    ours: '5.20',
     consul: '0.50',
     machine: '10.00',
   })

@@ -49,7 +49,7 @@ describe('repmgr', () => {
       setting('child_nodes_disconnect_command'),
       `'systemctl start --no-block ${postgresqlUnits.fence}'`,
     )
-    assert.equal(setting('child_nodes_check_interval'), '1')
+    assert.equal(setting('child_nodes_check_interval'), setting('monitor_interval_secs'))
     assert.ok(Number(setting('child_nodes_disconnect_timeout')) * 1000 < FENCE_AFTER_MS)
   })
 
