@@ -5,10 +5,12 @@ import { chalk } from 'zx'
 // everything that it prints was observed.
 import { UNKNOWN } from '#lib/core/unknown'
 import { components } from '../lib/components.ts'
+import { wantedBy } from '../lib/core/component.ts'
 import { explain } from '../lib/core/errors.ts'
 import { waitFor } from '../lib/core/wait.ts'
 import { sectionsOf } from '../lib/status/sections.ts'
 import { tableLines } from '../lib/status/table.ts'
+import { BROKER_PACKAGES, drain, loginOf, publish } from '../test/lab/lib/broker.ts'
 import {
   appPassword,
   holdersOf,
@@ -27,8 +29,9 @@ import { CREATE_TABLE, Writer } from '../test/lab/lib/writer.ts'
 
 const help = `npm run demo [-- --keep] [-- --suite trixie|bookworm] [-- --consul debian|hashicorp]
 
-Starts a lab of three machines, makes them one cluster, uploads a file to the primary, cuts its power while a client writes,
-and powers it on again. It takes about two minutes, and longer the first time, because it builds the image of the machines.
+Starts a lab of three machines, makes them one cluster, uploads a file to the primary, fills a queue, cuts its power while a
+client writes, reads its log elsewhere, and powers it on again. It takes about three minutes, and longer the first time,
+because it builds the image of the machines.
 
   --keep    leaves the lab up at the end: npm run lab -- status --lab demo
   --suite   chooses the Debian release of the machines (trixie)
@@ -40,6 +43,12 @@ const LAB = 'demo'
 const OUTAGE_MS = 10_000
 const UPLOAD = `${RESOURCES}/blueprint.bin`
 const UPLOAD_BYTES = 5_000_000
+const MESSAGES = 1000
+/** What may be missing of a log. */
+const LOG_MS = 1000
+/** A line is on the other machines after some tenths of a second. */
+const LOGGED_MS = 20_000
+const TICKS = 'while :; do date +%s%3N; sleep 0.05; done'
 
 const { values: options } = parse()
 const started = performance.now()
@@ -63,7 +72,8 @@ function parse() {
   }
 }
 
-const sections = await sectionsOf(components)
+const QUEUES = 'clustered'
+const sections = await sectionsOf(wantedBy({ virtualIp: VIRTUAL_IP, rabbitmq: QUEUES }, components))
 
 const say = (/** @type {string} */ text) => console.log(text)
 
@@ -133,6 +143,18 @@ async function watchFailover(
   return { primary: promoted.name, promotedMs: promoted.ms, addressMs: address.ms, followedMs: followed.ms }
 }
 
+/**
+ * When the last line of n1 that another machine has was written, in milliseconds since the epoch; 0 if it has none.
+ * @param {Lab} machines
+ * @param {string} reader
+ */
+async function lastTick(machines, reader) {
+  const logs = ['understudy', 'logs', '--machine=n1', '--unit=ticks', '--lines=5', '--json']
+  const { stdout } = await machines.exec(reader, logs)
+  const lines = stdout.split('\n').filter((line) => line !== '')
+  return Math.max(0, ...lines.map((line) => Number(JSON.parse(line).MESSAGE) || 0))
+}
+
 async function demo() {
   if (!['trixie', 'bookworm'].includes(options.suite))
     throw new Error(`--suite is trixie or bookworm, not ${options.suite}`)
@@ -142,11 +164,13 @@ async function demo() {
   const consul = /** @type {'debian' | 'hashicorp'} */ (options.consul)
   await Lab.remove(LAB)
   const machines = await stage('three machines boot', () =>
-    Lab.up({ name: LAB, machines: 3, suite, consul, log: say }),
+    Lab.up({ name: LAB, machines: 3, suite, consul, packages: BROKER_PACKAGES, log: say }),
   )
   lab = machines
   await stage('the package is installed on each', () => machines.installPackage(packageFile()))
-  await stage('n1 starts a cluster', () => mustJoin(machines, 'n1'))
+  await stage('n1 starts a cluster, with queues', () =>
+    mustJoin(machines, 'n1', undefined, ['--rabbitmq', QUEUES]),
+  )
   await stage('n2 and n3 join at the same moment', () =>
     Promise.all(['n2', 'n3'].map((name) => mustJoin(machines, name, 'n1'))),
   )
@@ -181,7 +205,17 @@ async function demo() {
     () => UPLOAD,
   )
 
+  const login = await loginOf(machines, 'n1')
+  await stage(
+    'messages are published on n1, and confirmed',
+    () => publish(machines, 'n1', login, 'tasks', 0, MESSAGES),
+    () => `${MESSAGES} in the queue tasks`,
+  )
+
   const survivors = ['n2', 'n3']
+  // A line in the log of n1 every 50 ms, until its power is cut.
+  await machines.exec('n1', ['systemd-run', '--quiet', '--unit=ticks', 'sh', '-c', TICKS])
+  await waitFor('n2 has a line of n1', LOGGED_MS, async () => (await lastTick(machines, 'n2')) > 0 || null)
   const { killedAt } = await machines.poweroff('n1')
   const rowsBefore = writer.acknowledged.length
   say(chalk.yellow(`-- power cut of n1, the primary; ${rowsBefore} rows were acknowledged before`))
@@ -230,6 +264,31 @@ async function demo() {
         return true
       }),
     () => `the same bytes on ${survivors.join(' and ')}`,
+  )
+
+  await stage(
+    'every confirmed message is delivered on n2',
+    async () => {
+      const delivered = new Set(await drain(machines, 'n2', login, 'tasks'))
+      const missing = Array.from({ length: MESSAGES }, (_, number) => number).filter(
+        (number) => !delivered.has(number),
+      )
+      expect(missing.length === 0, `${missing.length} messages are missing`)
+    },
+    () => `${MESSAGES} messages`,
+  )
+
+  await stage(
+    'the log of n1 is on n2 and n3',
+    async () => {
+      const lacking = await Promise.all(
+        survivors.map(async (name) => killedAt - (await lastTick(machines, name))),
+      )
+      const most = Math.max(...lacking)
+      expect(most < LOG_MS, `the last ${Math.round(most)} ms before the power cut are missing`)
+      return most
+    },
+    (ms) => `up to ${Math.max(0, Math.round(ms))} ms before the power cut`,
   )
 
   await stage('n1 is powered on again', () => machines.poweron('n1'))

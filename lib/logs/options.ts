@@ -13,10 +13,20 @@ export interface LogsCommand {
 
 const SOME_LINES = 100
 
+/** A time before now begins with a minus sign (systemd.time(7)), which Node would take for an option. */
+const withRelativeTimes = (argv: readonly string[]): string[] =>
+  argv.flatMap((argument, index) => {
+    if (/^-\d/.test(argument) && isSince(argv[index - 1])) return []
+    const next = argv[index + 1]
+    return isSince(argument) && next !== undefined && /^-\d/.test(next) ? [`--since=${next}`] : [argument]
+  })
+
+const isSince = (argument: string | undefined): boolean => argument === '--since' || argument === '-S'
+
 /** @throws a usage error that says what is wrong and what to do. */
 export function parseLogsCommand(argv: readonly string[]): LogsCommand {
   const { values } = parseArguments('understudy logs', {
-    args: [...argv],
+    args: withRelativeTimes(argv),
     allowPositionals: false,
     options: {
       machine: { type: 'string', short: 'm' },

@@ -10,6 +10,8 @@ describe('understudy logs', () => {
     [[], [], ['--merge', '--lines=100']],
     [['--since', '1 hour ago'], [], ['--merge', '--since=1 hour ago']],
     [['--since', '1 hour ago', '-n', '5'], [], ['--merge', '--lines=5', '--since=1 hour ago']],
+    [['--since', '-10min', '-f'], [], ['--merge', '--since=-10min', '--follow']],
+    [['-S', '-1h'], [], ['--merge', '--since=-1h']],
     [['-m', 'n1'], ['n1'], ['--merge', '--lines=100', '_HOSTNAME=n1']],
     [
       ['-u', 'consul', '-f', '--json', '-n', '0'],
@@ -24,6 +26,8 @@ describe('understudy logs', () => {
     [['n1'], /^Unexpected argument 'n1'/],
     [['--lines', 'many'], /^--lines takes a number, not "many"$/],
     [['--lines=-1'], /^--lines takes a number, not "-1"$/],
+    [['--since'], /^Option '-S, --since <value>' argument missing/],
+    [['--since', '--follow'], /^Option '--since' argument is ambiguous/],
     [['--machine='], /^--machine needs a value/],
     [['--unti', 'x'], /^Unknown option '--unti'/],
   ] as const)
