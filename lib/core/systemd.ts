@@ -40,6 +40,16 @@ export async function setEnabled(names: readonly string[], enabled: boolean): Pr
   await systemctl([enabled ? 'enable' : 'disable', '--quiet', ...names], ENABLE_MS)
 }
 
+/**
+ * Lets every boot start this unit. systemd does not read all its units again for it, which takes longer than most starts, and the links
+ * for SysV init, for which systemctl(1) calls update-rc.d and that has them read twice more, are left out: systemd heeds neither before
+ * the next boot.
+ */
+async function startAtBoot(name: string): Promise<void> {
+  const argv = ['SYSTEMCTL_SKIP_SYSV=1', '/usr/bin/systemctl', 'enable', '--quiet', '--no-reload', name]
+  stdoutOf(`systemctl enable ${name}`, await execQuick('/usr/bin/env', argv, ENABLE_MS))
+}
+
 /** Lets systemd read its units again. */
 export async function reloadUnits(): Promise<void> {
   await systemctl(['daemon-reload'], ENABLE_MS)
@@ -138,7 +148,7 @@ export async function ensureRunning(
   how: 'restart' | 'reload' = 'restart',
   timeoutMs?: number,
 ): Promise<void> {
-  await setEnabled([name], true)
+  await startAtBoot(name)
   const since = await activeSinceMs(name, how)
   if (since !== null && configuration.every((file) => statSync(file).mtimeMs < since)) return
   await unit(since === null ? 'restart' : how, name, timeoutMs)
