@@ -28,6 +28,8 @@ import { scramSecret } from './scram.ts'
 const SQL_MS = 30_000
 /** A server that was not stopped cleanly replays its WAL before it counts as started. */
 const START_MS = 300_000
+/** It notes its state in a file. */
+const READY_EVERY_MS = 50
 /** The postmaster heeds a reload within milliseconds; a busy machine takes a second. */
 const RELOAD_MS = 10_000
 /** A standby that has just started replays the WAL of its copy first; then it connects to the primary, every 5 s if that fails. */
@@ -58,8 +60,40 @@ async function sql(as: SystemUser, port: number, database: string, text: string)
   ).trim()
 }
 
-export const startServer = (version: number): Promise<void> =>
-  unit('start', postgresqlUnits.server(version), START_MS)
+/** The process and the start of a postmaster that has noted that it lets clients in; a dead one may have left that note. */
+function readyPostmaster(version: number): string | null {
+  // What pg_ctl(1) goes by: the process, the time of its start and its state are lines 1, 3 and 8 (utils/pidfile.h).
+  const lines = (readText(`${postgresqlPaths.data(version)}/postmaster.pid`) ?? '').split('\n')
+  return lines[7]?.trim() === 'ready' ? `${lines[0]} since ${lines[2]}` : null
+}
+
+/**
+ * Starts or restarts the server, and waits until it lets clients in. Debian's pg_ctlcluster(1) looks at a new server for another two
+ * seconds before its unit counts as started.
+ * @returns the end of the job, for whoever wants another one of the same unit.
+ */
+async function runServer(verb: 'start' | 'restart', version: number): Promise<{ settled: Promise<void> }> {
+  const before = readyPostmaster(version)
+  const settled = unit(verb, postgresqlUnits.server(version), START_MS)
+  let ended = false
+  const end = (): void => {
+    ended = true
+  }
+  settled.then(end, end)
+  const look = async (): Promise<true | null> => {
+    const found = readyPostmaster(version)
+    return ended || (found !== null && found !== before) || null
+  }
+  await waitFor('PostgreSQL to start', START_MS, look, READY_EVERY_MS)
+  // Where the job has failed, this says so; where the server has been running, there was nothing to wait for.
+  if (ended) await settled
+  return { settled }
+}
+
+/** Starts the server where it is down, and waits until it lets clients in. */
+export const startServer = async (version: number): Promise<void> => {
+  await runServer('start', version)
+}
 
 /** The rows of a query, by way of JSON. */
 async function rows<R>(as: SystemUser, port: number, query: string): Promise<R[]> {
@@ -150,14 +184,18 @@ export async function applyConfiguration(
   mode: DurabilityMode,
   as: SystemUser,
 ): Promise<void> {
-  await startServer(version)
+  const { settled } = await runServer('start', version)
   const wanted = parametersIn(readText(postgresqlPaths.config(version)) ?? '')
   const changes = overrulings(wanted, await readLines(port, as), mode)
   for (const [name, values] of changes)
     await sql(as, port, 'postgres', `alter system set ${name} = ${values.map(sqlLiteral).join(', ')}`)
   const lines = await readLines(port, as)
   const pending = lines.some(({ name, error }) => error !== null && wanted.has(name))
-  await unit(pending ? 'restart' : 'reload', postgresqlUnits.server(version), START_MS)
+  if (pending) {
+    // A restart would end a start that is not over by other means.
+    await settled
+    await runServer('restart', version)
+  } else await sql(as, port, 'postgres', 'select pg_reload_conf()')
   await waitFor('the settings of a member to be in effect', RELOAD_MS, async () => {
     const found = await rows<SettingInEffect>(as, port, SERVER_SETTINGS)
     const [problem] = settingProblems(unsafeOf(found), mode)
