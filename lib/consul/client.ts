@@ -272,6 +272,21 @@ export class Consul {
     await this.#ask(`set the check ${id}`, { method: 'PUT', path, body }, 'ask')
   }
 
+  /**
+   * Says in the catalogue that a check of a machine passes, for whoever has just run it. The agent of that machine says the same, or
+   * something else, at the check's first turn.
+   * @returns false where there is no such check yet.
+   */
+  async passCheck(node: string, checkId: string, output: string): Promise<boolean> {
+    const path = `/v1/health/node/${encodeURIComponent(node)}?consistent`
+    const checks = (await this.#ask(`list the checks of ${node}`, { method: 'GET', path })) as RawCheck[]
+    const found = checks.find(({ CheckID }) => CheckID === checkId)
+    if (!found) return false
+    const body = { Node: node, SkipNodeUpdate: true, Check: { ...found, Status: 'passing', Output: output } }
+    await this.#ask(`set the check ${checkId}`, { method: 'PUT', path: '/v1/catalog/register', body })
+    return true
+  }
+
   /** Address of the current leader, or null: there is no quorum. */
   async leader(): Promise<string | null> {
     const path = '/v1/status/leader'

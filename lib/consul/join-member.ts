@@ -1,3 +1,4 @@
+import { explain } from '../core/errors.ts'
 import { waitFor } from '../core/wait.ts'
 import type { Consul } from './client.ts'
 import { type Joining, markConfigured, settingsOf } from './joining.ts'
@@ -7,6 +8,10 @@ import { consulKeys } from './manifest.ts'
 const VOTE_MS = 30_000
 /** The slowest check runs every 15 s, the first time up to 15 s after its registration, and it reports what it then repairs. */
 const CHECKS_MS = 45_000
+/** How often they are looked at. */
+const CHECKS_EVERY_MS = 200
+/** What was written to Consul is known to all of its servers by then; a busy one takes longer. */
+const KNOWN_MS = 5000
 
 /** Makes the machine known as a member: first what each component keeps about it, last the member itself. */
 export async function publishMember(joining: Joining): Promise<void> {
@@ -27,21 +32,36 @@ const waitForVote = (consul: Consul, node: string): Promise<true> =>
     (await consul.voters()).includes(node) ? true : null,
   )
 
-/** Waits until this machine's server votes and its own checks pass. Consul spreads their first runs over their intervals. */
-export async function confirmMember({ machine, consul, parts }: Joining): Promise<void> {
-  const { node } = machine
+/** Waits until this machine's server votes and its own checks pass. */
+export async function confirmMember(joining: Joining): Promise<void> {
   // The check, which has to pass, says so where another build has configured this machine.
   markConfigured()
-  await waitForVote(consul, node)
+  await Promise.all([waitForVote(joining.consul, joining.machine.node), waitForChecks(joining)])
+}
+
+/** Consul spreads the first runs of its checks over their intervals: what can be run at once is not waited for. */
+async function waitForChecks({ machine, consul, parts }: Joining): Promise<void> {
+  const { node } = machine
   const required = parts.flatMap(({ checks = [] }) => checks)
-  await waitFor(`the checks of ${node} to pass (${required.join(', ')})`, CHECKS_MS, async () => {
-    const own = (await consul.checksStale()).filter((check) => check.node === node)
-    const failing = required.filter((id) => own.find(({ checkId }) => checkId === id)?.status !== 'passing')
+  const runs = new Map(parts.flatMap(({ firstRuns = {} }) => Object.entries(firstRuns)))
+  /** When one was found to pass: this machine's server may know of it a moment later. */
+  const passedAt = new Map<string, number>()
+  const runOnce = async (id: string, run: () => Promise<string>): Promise<void> => {
+    if (performance.now() - (passedAt.get(id) ?? Number.NEGATIVE_INFINITY) < KNOWN_MS) return
+    if (await consul.passCheck(node, id, await run())) passedAt.set(id, performance.now())
+  }
+  const look = async (): Promise<true> => {
+    const checks = (await consul.checksStale()).filter((check) => check.node === node)
+    const own = new Map(checks.map((check) => [check.checkId, check]))
+    const failing = required.filter((id) => own.get(id)?.status !== 'passing')
     if (failing.length === 0) return true
-    throw new Error(
-      failing
-        .map((id) => `${id}: ${own.find(({ checkId }) => checkId === id)?.output.trim() || 'no answer yet'}`)
-        .join('; '),
-    )
-  })
+    const problems = failing.map(async (id) => {
+      const run = runs.get(id)
+      const said = own.get(id)?.output.trim() || 'no answer yet'
+      const why = run && (await runOnce(id, run).then(() => null, explain))
+      return `${id}: ${why ?? said}`
+    })
+    throw new Error((await Promise.all(problems)).join('; '))
+  }
+  await waitFor(`the checks of ${node} to pass (${required.join(', ')})`, CHECKS_MS, look, CHECKS_EVERY_MS)
 }

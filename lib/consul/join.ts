@@ -1,6 +1,8 @@
 import { readText } from '../core/atomic-files.ts'
 import type { WantedPort } from '../core/decide-ports.ts'
 import { EXIT, UnderstudyError } from '../core/errors.ts'
+import { tryRun } from '../core/exec.ts'
+import { paths } from '../core/paths.ts'
 import { checkPorts } from '../core/ports.ts'
 import { unitStates } from '../core/systemd.ts'
 import { orUnknown, UNKNOWN } from '../core/unknown.ts'
@@ -91,6 +93,7 @@ export const part: Part = {
     { phase: 'publication', title: 'publish the member', run: publishMember },
   ],
   checks: ['serfHealth', 'understudy'],
+  firstRuns: { understudy: runCheck },
   leave: [],
 }
 
@@ -100,4 +103,19 @@ async function configureConsul(joining: Joining): Promise<void> {
   if ((await unitStates([agent])).get(agent) !== 'active')
     throw new UnderstudyError(EXIT.unavailable, `${agent} does not run`)
   await startConsul(joining)
+}
+
+/** The periodic check itself gives up after 13 s. */
+const CHECK_MS = 20_000
+
+/**
+ * The periodic check, as the agent runs it: as the user consul, and with nothing of the environment of this process. It looks once: a
+ * join runs it again until nothing is wrong.
+ */
+async function runCheck(): Promise<string> {
+  const asConsul = ['--reuid=consul', '--regid=consul', '--init-groups', '--reset-env']
+  const argv = [...asConsul, paths.handler('check'), '--once']
+  const { exitCode, stdout, stderr } = await tryRun('setpriv', argv, { timeoutMs: CHECK_MS })
+  if (exitCode === 0) return stdout
+  throw new UnderstudyError(EXIT.failed, stdout.trim() || stderr.trim() || `it ended with ${exitCode}`)
 }

@@ -146,7 +146,10 @@ export interface CheckLine<Context, Facts extends object = object, P extends Che
   report?: string
 }
 
-/** The steps of a join run phase by phase, and within a phase in the order of the components. */
+/**
+ * The steps of a join run phase by phase, and within a phase in the order of the components. Those of `daemons` run side by side: each
+ * sets up one daemon, and needs none of the others.
+ */
 export const joinPhases = [
   'membership',
   'data',
@@ -171,6 +174,8 @@ export interface JoinStep<Joining> {
 export interface JoinPart<Joining> {
   /** Looks before anything is changed. @throws one sentence where this machine cannot become a member. */
   look?(joining: Joining): Promise<void>
+  /** Waits beside all looks for what others may answer, and changes nothing. @throws as `look`, whose refusals come first. */
+  ask?(joining: Joining): Promise<void>
   steps: readonly JoinStep<Joining>[]
   /** Those steps that configure something, for a member whose package was upgraded: they end nobody's session. */
   upgrade: readonly JoinStep<Joining>[]
@@ -178,6 +183,11 @@ export interface JoinPart<Joining> {
   publish?(joining: Joining): Promise<void>
   /** Ids of the checks in Consul that must pass before the join is complete. */
   checks?: readonly string[]
+  /**
+   * Some of them run once as Consul will run them, by their ids: a join does not wait for their first turn.
+   * @returns the output. @throws with the output where the check does not pass.
+   */
+  firstRuns?: Readonly<Record<string, () => Promise<string>>>
   /** The steps of leaving the cluster: none yet. */
   leave: readonly JoinStep<Joining>[]
 }

@@ -5,7 +5,7 @@ import type { Context } from '../consul/handler.ts'
 import { trimHistory } from '../consul/history.ts'
 import { replaceFile } from '../core/atomic-files.ts'
 import { type CheckLine, type Component, wantedBy } from '../core/component.ts'
-import { EXIT, explain } from '../core/errors.ts'
+import { EXIT, explain, usageError } from '../core/errors.ts'
 import { paths } from '../core/paths.ts'
 import { keptQuestions } from '../core/questions.ts'
 import type { Next } from '../core/reconciler.ts'
@@ -22,6 +22,7 @@ const OWN_CHECK_MS = 4000
  */
 export function checkRun(components: readonly Component<Context>[]) {
   let round = 0
+  let once = false
   let problems: readonly string[] = []
   let repairedMs = 0
   let settled = true
@@ -42,7 +43,8 @@ export function checkRun(components: readonly Component<Context>[]) {
     const repaired = Promise.all(plan.lines.map((line) => repair(line, context))).finally(() => {
       repairedMs = performance.now() - started
     })
-    if (round === 1)
+    // What is reported to Consul is not asked for by whoever runs it once, and waits for Syncthing, which may have much to do.
+    if (round === 1 && !once)
       await Promise.all([
         repaired,
         reportOwn(lines, context).then((isSettled) => {
@@ -54,14 +56,27 @@ export function checkRun(components: readonly Component<Context>[]) {
   }
 
   function next(): Next {
-    if (looksAgain({ problems: problems.length, round, elapsedMs: repairedMs }))
+    if (!once && looksAgain({ problems: problems.length, round, elapsedMs: repairedMs }))
       return { lookAgainMs: LOOK_AGAIN_MS }
-    keepQuestions(settled && problems.length === 0)
+    // Once is not everything: the next turn of Consul's check runs this again.
+    keepQuestions(!once && settled && problems.length === 0)
     process.stdout.write(`${problems.join('\n') || 'no problem was found'}\n`)
     return { exitCode: problems.length > 0 ? EXIT.failed : EXIT.ok }
   }
 
-  return { observe, decide: decideCheck<Context>, apply, next }
+  function parse(argv: readonly string[]): void {
+    once = parseOnce(argv)
+  }
+
+  return { parse, observe, decide: decideCheck<Context>, apply, next }
+}
+
+/** @returns whether it looks only once: for whoever calls it again. */
+function parseOnce(argv: readonly string[]): boolean {
+  const once = argv[0] === '--once'
+  const wrong = argv[once ? 1 : 0]
+  if (wrong === undefined) return once
+  throw usageError(`unexpected argument ${wrong}; this handler takes --once, --dry-run and --help`)
 }
 
 /** Lets `quick-check` ask the same instead of the next run, where that would have nothing to do either. */

@@ -2,7 +2,9 @@ import { createHash } from 'node:crypto'
 import { readBehind } from '../consul/behind.ts'
 import { howToApply } from '../consul/how-to-apply.ts'
 import { clusterOf, type Joining, type Part, settingsOf } from '../consul/joining.ts'
+import { answersAt } from '../consul/probe.ts'
 import { readText, replaceFile } from '../core/atomic-files.ts'
+import { EXIT, UnderstudyError } from '../core/errors.ts'
 import { run } from '../core/exec.ts'
 import { checkPorts } from '../core/ports.ts'
 import { checkReplaced } from '../core/replaced-files.ts'
@@ -40,7 +42,14 @@ export const part: Part = {
   steps: [setUp],
   upgrade: [setUp],
   checks: ['pgbouncer'],
+  firstRuns: { pgbouncer: tryToConnect },
   leave: [],
+}
+
+/** As Consul's check does it. */
+async function tryToConnect(): Promise<string> {
+  if (await answersAt('127.0.0.1', PGBOUNCER_PORT)) return `port ${PGBOUNCER_PORT} accepts connections`
+  throw new UnderstudyError(EXIT.unavailable, `nothing accepts connections on port ${PGBOUNCER_PORT}`)
 }
 
 /** A few small statements on the primary, which may wait for a standby. */

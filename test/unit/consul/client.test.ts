@@ -6,6 +6,7 @@ import { orUnknown, UNKNOWN } from '../../../lib/core/unknown.ts'
 import { filesKeys } from '../../../lib/files/manifest.ts'
 import { consulThat, keyValueStore, raw } from '../support/consul.ts'
 import { addressOf, deviceOf, NOW, published } from '../support/documents.ts'
+import type { Received } from '../support/server.ts'
 import { closeServers, listen } from '../support/server.ts'
 
 afterEach(closeServers)
@@ -423,4 +424,25 @@ test('a document that a newer understudy has written is read, but not written ov
     message: /a newer understudy \(schema 2\) has written postgresql\/primary.*upgrade this machine/,
   })
   assert.equal(seen.filter(({ method }) => method === 'PUT').length, 0)
+})
+
+describe('a check that was just run by hand is said to pass in the catalogue', () => {
+  const check = { Node: 'n1', CheckID: 'understudy', Status: 'critical', Output: '', ServiceID: 'understudy' }
+  const catalogue = ({ method }: Received) => ({ text: method === 'GET' ? JSON.stringify([check]) : 'true' })
+
+  test('with all that Consul has of it, and without touching the node', async () => {
+    const { consul, seen } = await consulThat(catalogue)
+    assert.equal(await consul.passCheck('n1', 'understudy', 'no problem was found'), true)
+    assert.deepEqual(JSON.parse(seen.find(({ method }) => method === 'PUT')?.text ?? ''), {
+      Node: 'n1',
+      SkipNodeUpdate: true,
+      Check: { ...check, Status: 'passing', Output: 'no problem was found' },
+    })
+  })
+
+  test('one that is not registered is not made', async () => {
+    const { consul, seen } = await consulThat(catalogue)
+    assert.equal(await consul.passCheck('n1', 'search', 'well'), false)
+    assert.ok(seen.every(({ method }) => method === 'GET'))
+  })
 })
