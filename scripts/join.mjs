@@ -74,22 +74,55 @@ async function main(argv) {
       ? `Starting a cluster on this machine.\n`
       : `Joining the cluster of ${options.consulJoin.join(', ')}.\n`,
   )
-  const steps = await planJoin(options)
-  for (const [index, { title, run }] of steps.entries()) {
-    const label = `[${String(index + 1).padStart(2)}/${steps.length}] ${title}`
-    const since = performance.now()
-    // On a terminal the line is there while the step runs; elsewhere it is printed once, when the step is done.
-    if (stdout.isTTY) stdout.write(`${label} ...`)
-    try {
-      await run(progressOn(stdout, label))
-    } catch (error) {
-      stdout.write(`${stdout.isTTY ? '\r' : ''}${label}: ${paint.bad('failed')}\n`)
-      throw error
-    }
-    stdout.write(`${stdout.isTTY ? '\r\x1b[K' : ''}${label}: ${paint.good('done')}, ${seconds(since)}\n`)
+  const { groups, left } = await planJoin(options)
+  try {
+    await runGroups(groups)
+  } finally {
+    await left
   }
   stdout.write(`This machine is a member, after ${seconds(started)}.\n\n`)
   stdout.write(`${(await lookAtCluster(requireSettings())).lines().join('\n')}\n`)
+}
+
+/**
+ * One group after the other, the steps of each side by side.
+ * @param {import('#lib/operations/join').PlannedStep[][]} groups
+ */
+async function runGroups(groups) {
+  const count = groups.flat().length
+  let number = 0
+  for (const group of groups) {
+    const steps = group.map(({ title, run }) => {
+      number += 1
+      return { label: `[${String(number).padStart(2)}/${count}] ${title}`, run }
+    })
+    const open = new Set(steps.map(({ label }) => label))
+    // On a terminal the line is there while the steps run; elsewhere one is printed for each when it is done.
+    const show = () => {
+      if (stdout.isTTY && open.size > 0) stdout.write(`\r\x1b[K${[...open].join(', ')} ...`)
+    }
+    const since = performance.now()
+    show()
+    const ended = await Promise.allSettled(
+      steps.map(async ({ label, run }) => {
+        /** @param {string} how */
+        const say = (how) => {
+          open.delete(label)
+          stdout.write(`${stdout.isTTY ? '\r\x1b[K' : ''}${label}: ${how}\n`)
+          show()
+        }
+        try {
+          await run(progressOn(stdout, label))
+        } catch (error) {
+          say(paint.bad('failed'))
+          throw error
+        }
+        say(`${paint.good('done')}, ${seconds(since)}`)
+      }),
+    )
+    // The others of its group have been let finish.
+    for (const step of ended) if (step.status === 'rejected') throw step.reason
+  }
 }
 
 await runCommand('understudy join', help, main)

@@ -22,6 +22,8 @@ import { type Realm, realmIn, SERVER_PORTS } from './realm.ts'
 
 /** An agent that has just started finds the members and their leader within seconds; an election takes a few more. */
 const LEADER_MS = 30_000
+/** The agent on this machine answers in a millisecond. */
+const LOOK_MS = 50
 /** An agent has its services some milliseconds after a reload, unless the machine is busy. */
 const SERVICES_MS = 30_000
 
@@ -44,7 +46,7 @@ export async function startConsul(joining: Joining): Promise<void> {
   await ensureRunning(consulUnits.agent, files)
   // One that has been running for long has looked for others when it started.
   await Promise.all(others.map((member) => orUnknown(consul.join(member))))
-  await waitFor('Consul to have a leader', LEADER_MS, () => consul.leader())
+  await waitFor('Consul to have a leader', LEADER_MS, () => consul.leader(), LOOK_MS)
   rmSync(consulPaths.bootstrap, { force: true })
 }
 
@@ -84,5 +86,10 @@ export async function registerServices(joining: Joining): Promise<void> {
   const text = renderConsulServices(components, settingsOf(joining))
   const changed = replaceFile(consulPaths.services, text)
   if (changed || (await consul.serviceTags('understudy')) === null) await unit('reload', consulUnits.agent)
-  await waitFor("Consul to have this machine's services", SERVICES_MS, () => consul.serviceTags('understudy'))
+  await waitFor(
+    "Consul to have this machine's services",
+    SERVICES_MS,
+    () => consul.serviceTags('understudy'),
+    LOOK_MS,
+  )
 }

@@ -16,21 +16,28 @@ const CONNECT_MS = 3000
 /** How long the temporary agent may take to join: it retries every second. */
 const JOIN_MS = 15_000
 
+/** What was read through a temporary agent. */
+export interface ThroughProbe<T> {
+  result: T
+  /** The agent has left the cluster, and its directory is gone. That takes four seconds, for which nothing else has to wait. */
+  left: Promise<void>
+}
+
 /**
  * Reads from the cluster of a member before this machine is part of it: a Consul client with ports of its own and a temporary
- * directory joins for a moment, `look` reads through it, and it leaves again.
+ * directory joins for a moment, `look` reads through it, and it leaves again. Where `look` throws, it has left by then.
  */
 export async function throughProbe<T>(
   addresses: readonly string[],
   node: string,
   look: (consul: Consul) => Promise<T>,
-): Promise<T> {
+): Promise<ThroughProbe<T>> {
   const member = await firstAnswering(addresses)
   const probe = { name: `${node}-joining-${randomBytes(3).toString('hex')}`, member }
   const first = await tryDatacenter({ ...probe, datacenter: DEFAULT_REALM.datacenter }, look)
-  if ('result' in first) return first.result
+  if ('result' in first) return first
   const second = await tryDatacenter({ ...probe, datacenter: first.datacenter }, look)
-  if ('result' in second) return second.result
+  if ('result' in second) return second
   throw new UnderstudyError(
     EXIT.unavailable,
     `the Consuls that ${member} knows are of different datacenters: ${first.datacenter} and ${second.datacenter}`,
@@ -48,7 +55,7 @@ interface ProbeOptions {
 async function tryDatacenter<T>(
   { name, member, datacenter }: ProbeOptions,
   look: (consul: Consul) => Promise<T>,
-): Promise<{ result: T } | { datacenter: string }> {
+): Promise<ThroughProbe<T> | { datacenter: string }> {
   const directory = mkdtempSync(`${tmpdir()}/understudy-probe-`)
   const [http, serf] = [await freePort(), await freePort()]
   writeFileSync(
@@ -62,16 +69,19 @@ async function tryDatacenter<T>(
   )
   const agent = new TemporaryAgent(`${directory}/probe.json`)
   const consul = new Consul({ port: http })
-  try {
-    const other = await untilJoined(agent, consul, member)
-    if (other !== null) {
-      agent.kill()
-      return { datacenter: other }
-    }
-    return { result: await look(consul) }
-  } finally {
+  const leave = async (): Promise<void> => {
     await agent.leave()
     rmSync(directory, { recursive: true, force: true })
+  }
+  try {
+    const other = await untilJoined(agent, consul, member)
+    if (other === null) return { result: await look(consul), left: leave() }
+    agent.kill()
+    await leave()
+    return { datacenter: other }
+  } catch (error) {
+    await leave()
+    throw error
   }
 }
 

@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 
-/** How long an agent that was asked to leave may take; it takes about a second. */
-const LEAVE_MS = 5000
+/** How long an agent that was asked to leave may take: Consul waits 3 s until the others have heard of it. */
+const LEAVE_MS = 8000
 /** Of what the agent prints, this much is kept for an error: an error of Consul may take several lines. */
 const LINES = 3
 const CHARACTERS = 2000

@@ -24,6 +24,8 @@ import { runSyncthingHandler } from './run.ts'
 const GENERATE_MS = 60_000
 /** It reads its database before it answers. */
 const START_MS = 60_000
+/** It says at once whether it answers. */
+const ANSWER_EVERY_MS = 50
 
 const setUp = { phase: 'daemons', title: 'set up Syncthing', run: setUpSyncthing } as const
 
@@ -94,7 +96,12 @@ async function setUpSyncthing(joining: Joining): Promise<void> {
   if (!existsSync(filesPaths.view)) await unit('stop', filesUnits.syncthing)
   // It writes its configuration itself from then on.
   await ensureRunning(filesUnits.syncthing, configured === null ? [filesPaths.config] : [])
-  const deviceId = await waitFor('Syncthing to answer', START_MS, () => localSyncthing().deviceId())
+  const deviceId = await waitFor(
+    'Syncthing to answer',
+    START_MS,
+    () => localSyncthing().deviceId(),
+    ANSWER_EVERY_MS,
+  )
 
   const members = await consul.list(filesKeys.nodes)
   const others = [...members.valid.keys(), ...members.malformed].filter((name) => name !== node)

@@ -11,7 +11,11 @@ export async function joinParts(
 
 /** Lets every component look before anything is changed. @throws what the first that refuses says. */
 export async function lookAround(joining: Joining): Promise<Joining> {
+  const asked = Promise.all(joining.parts.map((part) => part.ask?.(joining)))
+  // A look that refuses comes first, also where nobody waits for the answers any more.
+  asked.catch(() => {})
   for (const part of joining.parts) await part.look?.(joining)
+  await asked
   return joining
 }
 
@@ -22,6 +26,17 @@ const inPhases = (steps: readonly JoinStep<Joining>[]): JoinStep<Joining>[] =>
 /** The steps of a join. */
 export const joinSteps = (parts: readonly Part[], as: JoinOptions['as']): JoinStep<Joining>[] =>
   inPhases(parts.flatMap(({ steps }) => steps)).filter(({ only }) => only === undefined || only === as)
+
+/**
+ * The same in groups, which run one after the other. Those that set up the daemons do not need each other: they run side by side.
+ */
+export const joinGroups = (parts: readonly Part[], as: JoinOptions['as']): JoinStep<Joining>[][] =>
+  joinSteps(parts, as).reduce<JoinStep<Joining>[][]>((groups, step) => {
+    const last = groups.at(-1)
+    if (last?.[0]?.phase === 'daemons' && step.phase === 'daemons') last.push(step)
+    else groups.push([step])
+    return groups
+  }, [])
 
 /** The steps on a member after an upgrade of the package. */
 export const upgradeSteps = (parts: readonly Part[]): JoinStep<Joining>[] =>

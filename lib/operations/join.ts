@@ -1,10 +1,11 @@
 import { components } from '../components.ts'
 import { Consul } from '../consul/client.ts'
 import type { FirstOptions, JoinerOptions, Joining, JoinOptions } from '../consul/joining.ts'
+import type { ThroughProbe } from '../consul/probe.ts'
 import { type ClusterSettings, wantedBy } from '../core/component.ts'
 import { addressTowards } from '../core/source-address.ts'
 import { builtMs, version } from '../core/version.ts'
-import { joinParts, joinSteps, lookAround } from './join-parts.ts'
+import { joinGroups, joinParts, lookAround } from './join-parts.ts'
 import { throughCluster } from './look.ts'
 import { readMachine } from './machine.ts'
 import { checkFirst, checkMachine, placeMachine } from './preflight.ts'
@@ -16,22 +17,32 @@ export interface PlannedStep {
   run(tell: (progress: string) => void): Promise<void>
 }
 
+/** What is to be done, and what still goes on. */
+export interface PlannedJoin {
+  /** The steps that make this machine a member, in order. Those of one group may run side by side. */
+  groups: PlannedStep[][]
+  /** What a joiner has looked through has left the cluster. */
+  left: Promise<void>
+}
+
 /**
  * Looks at the machine and, for a joiner, into the cluster; changes nothing.
- * @returns the steps that make this machine a member, in order.
  * @throws one sentence where it cannot become one.
  */
-export async function planJoin(options: JoinOptions): Promise<PlannedStep[]> {
+export async function planJoin(options: JoinOptions): Promise<PlannedJoin> {
   const machine = readMachine(components)
   checkMachine(machine, builtMs)
   const known = { version, machine, seat: null, postgresql: null }
-  const looked = options.as === 'first' ? await lookFirst(options, known) : await lookJoiner(options, known)
-  // The Consul that a joiner has looked through is gone.
+  const { result: looked, left } =
+    options.as === 'first'
+      ? { result: await lookFirst(options, known), left: Promise.resolve() }
+      : await lookJoiner(options, known)
+  // The Consul that a joiner has looked through goes.
   const joining: Joining = { ...looked, consul: new Consul() }
-  return joinSteps(joining.parts, options.as).map(({ title, run }) => ({
-    title,
-    run: (tell) => run(joining, tell),
-  }))
+  const groups = joinGroups(joining.parts, options.as).map((steps) =>
+    steps.map(({ title, run }): PlannedStep => ({ title, run: (tell) => run(joining, tell) })),
+  )
+  return { groups, left }
 }
 
 type Known = Pick<Joining, 'version' | 'machine' | 'seat' | 'postgresql'>
@@ -56,7 +67,7 @@ async function partsOf(settings: ClusterSettings): Promise<Pick<Joining, 'compon
 const sourceTowards = (address: string): Promise<string | null> =>
   addressTowards(address.split('/')[0] ?? '').catch(() => null)
 
-const lookJoiner = (options: JoinerOptions, known: Known): Promise<Joining> =>
+const lookJoiner = (options: JoinerOptions, known: Known): Promise<ThroughProbe<Joining>> =>
   throughCluster(options, known.machine, async (consul, cluster) => {
     const [member = ''] = options.consulJoin
     const source = await sourceTowards(member)

@@ -1,7 +1,7 @@
 import { Consul } from '../consul/client.ts'
 import { readCluster } from '../consul/join-cluster.ts'
 import type { ClusterFacts, JoinerOptions, MachineFacts } from '../consul/joining.ts'
-import { throughProbe } from '../consul/probe.ts'
+import { type ThroughProbe, throughProbe } from '../consul/probe.ts'
 import { EXIT, UnderstudyError } from '../core/errors.ts'
 import { orUnknown, UNKNOWN } from '../core/unknown.ts'
 import { checkAddresses } from './preflight.ts'
@@ -16,7 +16,7 @@ export async function throughCluster<T>(
   { consulJoin: addresses }: JoinerOptions,
   machine: MachineFacts,
   look: (consul: Consul, cluster: ClusterFacts) => Promise<T>,
-): Promise<T> {
+): Promise<ThroughProbe<T>> {
   const lookAt = (consul: Consul, cluster: ClusterFacts | null): Promise<T> => {
     if (cluster) return look(consul, cluster)
     throw new UnderstudyError(
@@ -30,7 +30,7 @@ export async function throughCluster<T>(
     // Where a member's own Consul does not answer, it looks from outside like any other machine.
     if (cluster !== UNKNOWN) {
       if (cluster) checkAddresses(cluster, addresses)
-      return lookAt(consul, cluster)
+      return { result: await lookAt(consul, cluster), left: Promise.resolve() }
     }
   }
   return throughProbe(addresses, machine.node, async (consul) => lookAt(consul, await readCluster(consul)))

@@ -98,9 +98,8 @@ async function register(joining: Joining): Promise<void> {
 }
 
 async function setUpRepmgrd(): Promise<void> {
-  // On the primary this gives every member its replication slot; elsewhere it finds nothing to do.
-  await unit('start', postgresqlUnits.failover)
-  await startRepmgrd()
+  // On the primary the first gives every member its replication slot; elsewhere it finds nothing to do.
+  await Promise.all([unit('start', postgresqlUnits.failover), startRepmgrd()])
 }
 
 /** The primary at the time when this machine took its seat. */

@@ -26,8 +26,8 @@ export const part: Part = {
     refuseMissing(missingPackages(virtualIp.package.recommends ?? []))
     if (joining.machine.settings === null)
       await checkReplaced('keepalived', [{ path: virtualIpPaths.config }])
-    await checkAddressIsFree(joining)
   },
+  ask: checkAddressIsFree,
   steps: [setUp],
   upgrade: [setUp],
   async publish(joining) {

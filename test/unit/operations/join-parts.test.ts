@@ -5,7 +5,13 @@ import { components } from '../../../lib/components.ts'
 import { checkIdsOf } from '../../../lib/consul/definitions.ts'
 import type { Joining, Part } from '../../../lib/consul/joining.ts'
 import { missingPackages } from '../../../lib/core/packages.ts'
-import { joinParts, joinSteps, lookAround, upgradeSteps } from '../../../lib/operations/join-parts.ts'
+import {
+  joinGroups,
+  joinParts,
+  joinSteps,
+  lookAround,
+  upgradeSteps,
+} from '../../../lib/operations/join-parts.ts'
 import { madeUp } from '../support/made-up.ts'
 
 /** What the made-up part has done. */
@@ -85,6 +91,17 @@ describe('join: the steps', () => {
   test('of the first machine', async () => assert.deepEqual(await titles(components, 'first'), FIRST))
   test('of any other', async () => assert.deepEqual(await titles(components, 'joiner'), JOINER))
 
+  test('side by side: only those that set up a daemon, all of them', async () => {
+    const groups = joinGroups(await joinParts(components), 'joiner').map((group) =>
+      group.map(({ title }) => title),
+    )
+    assert.deepEqual(groups.flat(), JOINER)
+    assert.deepEqual(
+      groups.filter(({ length }) => length > 1),
+      [JOINER.slice(JOINER.indexOf('set up PgBouncer'), JOINER.indexOf('set up the search server') + 1)],
+    )
+  })
+
   test('after an upgrade of the package: nothing is copied, and nothing waits', async () =>
     assert.deepEqual(
       upgradeSteps(await joinParts(all)).map(({ title }) => title),
@@ -130,6 +147,22 @@ describe('join: a made-up component', () => {
     await lookAround(on('n1', parts))
     assert.deepEqual(done, ['look at n1'])
     await assert.rejects(lookAround(on('dark', parts)), /no light in the dark/)
+  })
+
+  test('what others may answer is asked beside the looks, whose refusals come first', async () => {
+    done.length = 0
+    const asking: Part = {
+      ask: async ({ machine }) => {
+        done.push(`ask about ${machine.node}`)
+        await new Promise((resolve) => setTimeout(resolve, 10))
+        if (machine.node !== 'n1') throw new Error('somebody has it')
+      },
+      ...{ steps: [], upgrade: [], leave: [] },
+    }
+    await lookAround(on('n1', [lampPart, asking]))
+    assert.deepEqual(done, ['ask about n1', 'look at n1'])
+    await assert.rejects(lookAround(on('n2', [lampPart, asking])), /somebody has it/)
+    await assert.rejects(lookAround(on('dark', [asking, lampPart])), /no light in the dark/)
   })
 
   test('a component without a part takes no part', async () =>
