@@ -38,8 +38,8 @@ export function renderConsulAgent({ node, address, dataDirectory, realm }: Consu
     performance: { raft_multiplier: 1 },
     gossip_lan: GOSSIP,
     // Without min_quorum, the clean-up of dead servers could shrink the quorum to one machine.
-    // Until a new server has been healthy for the stabilization time (10 s by default), it has no vote.
-    autopilot: { cleanup_dead_servers: true, min_quorum: 3, server_stabilization_time: '3s' },
+    // Until a new server has been healthy for the stabilization time (10 s by default), it has no vote; autopilot looks every 10 s.
+    autopilot: { cleanup_dead_servers: true, min_quorum: 3, server_stabilization_time: '1s' },
   })
 }
 
