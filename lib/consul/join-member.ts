@@ -4,12 +4,12 @@ import type { Consul } from './client.ts'
 import { type Joining, markConfigured, settingsOf } from './joining.ts'
 import { consulKeys } from './manifest.ts'
 
-/** Consul's autopilot makes a server a voter after server_stabilization_time (3 s), at one of its rounds every 10 s. */
+/** Consul's autopilot makes a server a voter after server_stabilization_time (1 s), at one of its rounds every 10 s. */
 const VOTE_MS = 30_000
 /** The slowest check runs every 15 s, the first time up to 15 s after its registration, and it reports what it then repairs. */
 const CHECKS_MS = 45_000
 /** How often they are looked at. */
-const CHECKS_EVERY_MS = 200
+const CHECKS_EVERY_MS = 100
 /** What was written to Consul is known to all of its servers by then; a busy one takes longer. */
 const KNOWN_MS = 5000
 

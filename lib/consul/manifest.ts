@@ -120,7 +120,7 @@ export const consul: Component<Context, Joining> = /* @__PURE__ */ describe(() =
     {
       name: 'check',
       user: 'consul',
-      calledBy: '`quick-check`',
+      calledBy: '`quick-check`, `understudy join`',
       does: 'compares, repairs, reports',
     },
     {

@@ -12,6 +12,8 @@ const PROBE_MS = 5000
 const SESSION_MS = 45_000
 /** A write to Consul, repeated until the lock is held: Consul delays a lock by up to 15 s after its holder is gone. */
 const PUBLISH_MS = 30_000
+/** The agent on this machine answers in a millisecond. */
+const LOOK_MS = 50
 
 /** The first machine takes the lock and publishes itself as the primary; from then on its handlers do. */
 export async function becomePrimary(joining: Joining): Promise<void> {
@@ -21,8 +23,11 @@ export async function becomePrimary(joining: Joining): Promise<void> {
   const database = await probe(localDatabase('understudy_monitor', port), PROBE_MS)
   const timeline = database !== UNKNOWN && database.role === 'primary' ? database.timeline : 1
   // A session needs a passing check of the database, which passes some seconds after its registration.
-  const session = await waitFor("Consul's check of the database to pass", SESSION_MS, () =>
-    leaderSession(consul, node),
+  const session = await waitFor(
+    "Consul's check of the database to pass",
+    SESSION_MS,
+    () => leaderSession(consul, node),
+    LOOK_MS,
   )
   const seen = await consul.get(consulKeys.leader)
   await consul.acquire(
