@@ -8,6 +8,7 @@ import { events } from '../test/lab/bench/events.ts'
 import { benchFailover } from '../test/lab/bench/failover.ts'
 import { benchFiles } from '../test/lab/bench/files.ts'
 import { benchIdle } from '../test/lab/bench/idle.ts'
+import { benchJoin } from '../test/lab/bench/join.ts'
 import { benchLoad } from '../test/lab/bench/load.ts'
 import { PEER_LAB } from '../test/lab/bench/peer.ts'
 import { record } from '../test/lab/bench/record.ts'
@@ -15,6 +16,7 @@ import {
   contenderNames,
   filesLines,
   idleLines,
+  joinLines,
   loadLines,
   milestoneText,
   resultLines,
@@ -27,6 +29,7 @@ import { wholeNumber } from './whole-number.mjs'
 const help = `Usage: npm run bench -- failover [--runs N] [--events NAME,NAME] [--peer] [--suite trixie|bookworm] [--record] [--json]
        npm run bench -- files [--runs N] [--suite trixie|bookworm] [--record] [--json]
        npm run bench -- idle [--runs N] [--peer] [--suite trixie|bookworm] [--record] [--json]
+       npm run bench -- join [--runs N] [--suite trixie|bookworm] [--record] [--json]
        npm run bench -- load [--minutes N] [--suite trixie|bookworm] [--record] [--json]
 
 Uses a lab of its own with three machines, and a client that writes through the virtual IP every 10 ms.
@@ -44,6 +47,8 @@ machines.
 idle measures what each machine costs while nobody does anything, N times for a minute, and what of that is ours: what Consul
 starts, units of ours, and the sessions that these make in PostgreSQL. With --peer, machines with Patroni's default settings
 are watched in the same minutes.
+
+join measures how long understudy join takes on new machines, N times (5): on the first one, and on two at the same moment.
 
 load runs two busy loops on each machine for N minutes (30) and counts the failovers. The goal is none.
 
@@ -76,8 +81,11 @@ function parse() {
   })()
   const { values, positionals } = parsed
   const [what, ...more] = positionals
-  if (!values.help && (!['failover', 'files', 'idle', 'load'].includes(what ?? '') || more.length > 0))
-    throw usageError('name what to measure: failover, files, idle or load')
+  if (
+    !values.help &&
+    (!['failover', 'files', 'idle', 'join', 'load'].includes(what ?? '') || more.length > 0)
+  )
+    throw usageError('name what to measure: failover, files, idle, join or load')
   const { suite } = values
   if (suite !== 'trixie' && suite !== 'bookworm')
     throw usageError(`--suite is trixie or bookworm, not ${suite}`)
@@ -106,6 +114,10 @@ async function bench({ what, chosen, runs, minutes, peer, suite }) {
   if (what === 'idle') {
     const idle = await benchIdle({ runs, suite, peer, log: say })
     return { lines: idleLines(idle), result: { idle }, goalMet: idle.goalMet }
+  }
+  if (what === 'join') {
+    const join = await benchJoin({ runs, suite, log: say })
+    return { lines: joinLines(join), result: { join }, goalMet: join.goalMet }
   }
   if (what === 'load') {
     const load = await benchLoad({ minutes, suite, log: say })

@@ -2,6 +2,7 @@
 import { type Contender, type Result, ratioTo } from './failover.ts'
 import type { FilesResult } from './files.ts'
 import type { IdleResult } from './idle.ts'
+import type { JoinResult, JoinTimes } from './join.ts'
 import type { LoadResult } from './load.ts'
 import type { Milestones } from './milestones.ts'
 
@@ -124,5 +125,19 @@ export function filesLines({ bytes, put, rsync, goalMs, goalMet }: FilesResult):
     [...row(`${size}, put and confirmed`, put), seconds(goalMs), goalMet ? 'met' : 'MISSED'],
     [...row(`${size}, rsync --fsync`, rsync), '-', ''],
     ['ratio', (put.medianMs / rsync.medianMs).toFixed(1), '', '', '', ''],
+  ])
+}
+
+/** The same for joins. */
+export function joinLines({ first, others }: JoinResult): string[] {
+  const row = (name: string, { medianMs, minMs, maxMs, goalMs }: JoinTimes): string[] => [
+    name,
+    ...[medianMs, minMs, maxMs, goalMs].map(seconds),
+    medianMs <= goalMs ? 'met' : 'MISSED',
+  ]
+  return aligned([
+    ['join', 'median', 'min', 'max', 'goal', ''],
+    row('the first machine', first),
+    row('each of two at the same moment', others),
   ])
 }
