@@ -1,4 +1,5 @@
 import { explain } from '../core/errors.ts'
+import { settleUnits } from '../core/systemd.ts'
 import { waitFor } from '../core/wait.ts'
 import type { Consul } from './client.ts'
 import { type Joining, markConfigured, settingsOf } from './joining.ts'
@@ -36,7 +37,11 @@ const waitForVote = (consul: Consul, node: string): Promise<true> =>
 export async function confirmMember(joining: Joining): Promise<void> {
   // The check, which has to pass, says so where another build has configured this machine.
   markConfigured()
-  await Promise.all([waitForVote(joining.consul, joining.machine.node), waitForChecks(joining)])
+  await Promise.all([
+    waitForVote(joining.consul, joining.machine.node),
+    waitForChecks(joining),
+    settleUnits(),
+  ])
 }
 
 /** Consul spreads the first runs of its checks over their intervals: what can be run at once is not waited for. */

@@ -41,13 +41,19 @@ export async function setEnabled(names: readonly string[], enabled: boolean): Pr
 }
 
 /**
- * Lets every boot start this unit. systemd does not read all its units again for it, which takes longer than most starts, and the links
- * for SysV init, for which systemctl(1) calls update-rc.d and that has them read twice more, are left out: systemd heeds neither before
- * the next boot.
+ * Lets every boot start this unit. systemd does not read all its units again for it, which takes longer than most starts: whoever has
+ * enabled the last unit calls {@link settleUnits}. The links for SysV init, for which systemctl(1) calls update-rc.d and that has
+ * them read twice more, are left out: systemd does not heed them.
  */
 async function startAtBoot(name: string): Promise<void> {
   const argv = ['SYSTEMCTL_SKIP_SYSV=1', '/usr/bin/systemctl', 'enable', '--quiet', '--no-reload', name]
   stdoutOf(`systemctl enable ${name}`, await execQuick('/usr/bin/env', argv, ENABLE_MS))
+}
+
+/** Lets systemd read its units again if it says that they have changed: it would warn of that, whichever it is asked about. */
+export async function settleUnits(): Promise<void> {
+  const ask = ['show', '--property=NeedDaemonReload', '--value', 'multi-user.target']
+  if ((await systemctl(ask, ASK_MS)).trim() === 'yes') await reloadUnits()
 }
 
 /** Lets systemd read its units again. */

@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 import { replaceFile } from '../core/atomic-files.ts'
 import { stdoutOf } from '../core/exec.ts'
 import { execQuick } from '../core/exec-quick.ts'
-import { disable, ensureRunning, unit } from '../core/systemd.ts'
+import { disable, ensureRunning, settleUnits, unit } from '../core/systemd.ts'
 import { renderState, renderUpload } from './config.ts'
 import type { LogPeersPlan } from './decide-peers.ts'
 import { logsPaths, logsUnits } from './manifest.ts'
@@ -25,6 +25,7 @@ export async function applyLogPeers({ begin, end, restart }: LogPeersPlan): Prom
     replaceFile(logsPaths.upload(node), renderUpload(address))
     await ensureRunning(logsUnits.upload(node), [logsPaths.upload(node)])
   }
+  await settleUnits()
   for (const node of restart) await unit('restart', logsUnits.upload(node))
 }
 

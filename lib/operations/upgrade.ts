@@ -7,6 +7,7 @@ import { wantedBy } from '../core/component.ts'
 import { explain } from '../core/errors.ts'
 import { forgetFailure, recordFailure } from '../core/failure.ts'
 import { paths } from '../core/paths.ts'
+import { settleUnits } from '../core/systemd.ts'
 import { version } from '../core/version.ts'
 import type { UpgradePlan } from './decide-upgrade.ts'
 import { joinParts, upgradeSteps } from './join-parts.ts'
@@ -18,6 +19,7 @@ export async function applyUpgrade(plan: UpgradePlan, context: Context): Promise
   try {
     const joining = await asJoined(context)
     for (const { run } of upgradeSteps(joining.parts)) await run(joining, () => {})
+    await settleUnits()
     markConfigured()
     forgetFailure(paths.upgradeFailed)
   } catch (error) {

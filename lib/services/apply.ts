@@ -2,7 +2,15 @@ import { mkdirSync, rmdirSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Context } from '../consul/handler.ts'
 import { replaceFile } from '../core/atomic-files.ts'
-import { disable, ensureRunning, queueUnit, reloadUnits, setEnabled, stopHard } from '../core/systemd.ts'
+import {
+  disable,
+  ensureRunning,
+  queueUnit,
+  reloadUnits,
+  setEnabled,
+  settleUnits,
+  stopHard,
+} from '../core/systemd.ts'
 import { virtualIpPaths } from '../virtual-ip/manifest.ts'
 import { registrationOf } from './config.ts'
 import { needsCommands, type ServicesPlan } from './decide.ts'
@@ -28,6 +36,7 @@ export async function applyServices(plan: ServicesPlan, { settings, consul }: Co
   const used = needsCommands(list)
   if (used) await ensureRunning(servicesUnits.checks, [])
   else await disable(servicesUnits.checks)
+  await settleUnits()
   for (const id of plan.deregister) await consul.deregisterService(id)
   for (const name of plan.register) {
     const service = list[name]
