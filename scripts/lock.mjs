@@ -6,6 +6,7 @@ import { parseLockCommand } from '#lib/tasks/options'
 const help = `understudy lock: run a command on one machine of the cluster at a time
 
   understudy lock NAME [--timeout SECONDS] [--ttl SECONDS] -- COMMAND...
+  understudy lock NAME [--timeout SECONDS] [--ttl SECONDS] --unit UNIT
 
 COMMAND runs while this machine holds the lock NAME, with this directory, environment, input and output. If the lock can
 no longer be confirmed, COMMAND and everything it started are killed before another machine can get the lock. When
@@ -17,6 +18,9 @@ refuse an epoch lower than the highest it has seen. A machine that was paused ma
   --timeout SECONDS  wait up to SECONDS for the lock (default: 0, at most 86400)
   --ttl SECONDS      how long nobody can take the lock after its holder was lost, 15 to 60 (default: 15). A longer one
                      also leaves COMMAND more time while Consul does not answer
+  --unit UNIT        run this service of systemd instead of a COMMAND: it is started under the lock, and the lock is given
+                     back when it has ended. What runs of it already is stopped before. The epoch is in
+                     /run/understudy/locked/UNIT, which it can read as an EnvironmentFile=
   --help             print this text
 
 It needs root. COMMAND becomes another user with runuser(1).
@@ -33,6 +37,7 @@ Exit codes:
 Examples:
   understudy lock nightly -- /usr/local/bin/nightly-report
   understudy lock import --timeout 60 -- sh -c 'psql -f import.sql app'
+  understudy lock rest --timeout 86400 --unit manager-rest
   understudy lock mail --ttl 60 -- runuser -u mail -- /opt/mail/send
 `
 

@@ -31,6 +31,8 @@ it leads to the machines on which its check passes. To change a service, remove 
   --run WHERE     everywhere (default): on every machine, also after a boot
                   active: only on the machine that has the virtual IP and the lock of the primary; a boot does not start
                   it. It is stopped there before the address leaves, for at most a second of waiting.
+  --exclusive     with --run active: it runs under a lock of its own and so never on two machines at a time. Where the lock
+                  cannot be confirmed, it is killed; after the loss of its machine it starts elsewhere about 17 s later.
   --gives-way     where its check fails for 15 s on the active machine, another machine becomes the active one, with the
                   database where the virtual IP follows the primary; only if one is fit (default: it just fails)
   --check CHECK   http://... or https://...: a URL that must answer with 200 to 299, asked from each machine itself
@@ -71,8 +73,8 @@ async function look(consul) {
 }
 
 /** @param {import('#lib/services/decide-status').ServiceReport} service */
-const linesOf = ({ name, unit, run, givesWay, check, machines }) => [
-  `${name}  ${unit}, ${run === 'active' ? 'on the active machine' : 'everywhere'}${givesWay ? ', gives way' : ''}, check: ${check ?? 'the unit is active'}`,
+const linesOf = ({ name, unit, run, givesWay, exclusive, check, machines }) => [
+  `${name}  ${unit}, ${run === 'active' ? 'on the active machine' : 'everywhere'}${exclusive ? ', under its lock' : ''}${givesWay ? ', gives way' : ''}, check: ${check ?? 'the unit is active'}`,
   ...Object.entries(machines).map(([machine, state]) => `  ${machine}  ${stateText(state)}`),
 ]
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { CHECK_PORT, type Service, servicesPaths } from './manifest.ts'
+import { taskPaths } from '../tasks/manifest.ts'
+import { CHECK_PORT, type Service, servicesPaths, servicesUnits } from './manifest.ts'
 
 /** How often Consul looks at a service, in seconds. */
 const CHECK_EVERY_S = 5
@@ -12,6 +13,38 @@ export const renderGuard = (): string =>
 [Unit]
 ConditionPathExists=${servicesPaths.active}
 `
+
+/** Lets a unit start under its lock only, on the active machine, and tells it the epoch. */
+const renderLockedGuard = (unit: string): string =>
+  `# Written by understudy: this unit runs under the lock of its service only.
+[Unit]
+ConditionPathExists=${taskPaths.locked(unit)}
+
+[Service]
+EnvironmentFile=-${taskPaths.locked(unit)}
+`
+
+/** A day, which is as long as understudy lock waits; then it is started again. */
+const LOCK_WAIT_S = 86_400
+
+/** What `understudy-locked@NAME` runs. */
+const renderLocked = (name: string, unit: string): string =>
+  `# Written by understudy: the service ${name} runs under its lock.
+[Service]
+ExecStart=
+ExecStart=/usr/bin/understudy lock service.${name} --timeout ${LOCK_WAIT_S} --unit ${unit}
+`
+
+/** The unit that is started and stopped for a service: its own, or what runs that one under its lock. */
+export const runnerOf = (name: string, { unit, exclusive }: Pick<Service, 'unit' | 'exclusive'>): string =>
+  exclusive ? servicesUnits.locked(name) : unit
+
+/** The drop-ins of a service by the unit that they belong to. */
+export function guardsOf(name: string, { unit, run, exclusive }: Service): Record<string, string> {
+  if (exclusive)
+    return { [unit]: renderLockedGuard(unit), [servicesUnits.locked(name)]: renderLocked(name, unit) }
+  return run === 'active' ? { [unit]: renderGuard() } : {}
+}
 
 /** How a service is looked at: by Consul itself, or by a command that is run for it. */
 export type CheckKind = { http: string } | { tcp: number } | { command: string }

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { byKey } from '../core/order.ts'
 import type { Plan } from '../core/reconciler.ts'
 import { UNKNOWN, type Unknown } from '../core/unknown.ts'
-import { idOf, registrationOf, renderCommand, renderGuard } from './config.ts'
+import { guardsOf, idOf, registrationOf, renderCommand, runnerOf } from './config.ts'
 import { type ActiveFacts, type ActivePlan, decideActive } from './decide-active.ts'
 import { unitProblem } from './decide-names.ts'
 import { type ServiceList, type ServiceNode, servicesUnits } from './manifest.ts'
@@ -97,8 +97,19 @@ export function decideServices(facts: ServicesFacts): ServicesPlan {
   const isDown = (unit: string): boolean => DOWN.includes(unitOf(unit).active)
 
   const mayRun = state === 'here' || (state === 'unknown' && facts.marked)
-  if (!mayRun)
-    plan.stop = ofActive.map(([, { unit }]) => unit).filter((unit) => isThere(unit) && !isDown(unit))
+  // An exclusive service without its lock runs no more: what runs it is stopped, and with it the unit.
+  const lost = Object.entries(applied)
+    .filter(([name, { exclusive }]) => exclusive && !list[name]?.exclusive)
+    .map(([name, service]) => runnerOf(name, service))
+  if (!mayRun || lost.length > 0)
+    plan.stop = [
+      ...lost,
+      ...(mayRun
+        ? []
+        : ofActive
+            .filter(([, { unit }]) => isThere(unit))
+            .flatMap(([name, service]) => [...new Set([runnerOf(name, service), service.unit])])),
+    ].filter((unit) => !isDown(unit))
   if (facts.marked && (!mayRun || ofActive.length === 0)) plan.mark = false
   if (!facts.marked && state === 'here' && ofActive.length > 0) {
     if (!facts.pooled && facts.waitedMs < POOLED_MS)
@@ -107,9 +118,12 @@ export function decideServices(facts: ServicesFacts): ServicesPlan {
   }
 
   if (facts.yields && !entries.some(([, { givesWay }]) => givesWay)) plan.unyield = true
-  const guarded = new Set(ofActive.map(([, { unit }]) => unit))
+  const guards = Object.assign({}, ...ofActive.map(([name, service]) => guardsOf(name, service))) as Record<
+    string,
+    string
+  >
   for (const [unit, text] of Object.entries(facts.guards)) {
-    const wanted = guarded.has(unit) ? renderGuard() : null
+    const wanted = guards[unit] ?? null
     if (text !== wanted) plan.guard[unit] = wanted
   }
   for (const [name, service] of entries) {
@@ -119,7 +133,8 @@ export function decideServices(facts: ServicesFacts): ServicesPlan {
     if (run === 'active' && isEnabled) plan.disable.push(unit)
     if (run === 'everywhere' && unitOf(unit).file === 'disabled') plan.enable.push(unit)
     const runsHere = run === 'everywhere' || mayRun
-    if (runsHere && isDown(unit)) plan.start.push(unit)
+    const runner = runnerOf(name, service)
+    if (runsHere && isDown(runner)) plan.start.push(runner)
     const { Meta } = registrationOf(name, service)
     if (runsHere && facts.registered !== UNKNOWN && facts.registered[idOf(name)] !== Meta.understudy)
       plan.register.push(name)
@@ -209,6 +224,10 @@ export const needsCommands = (list: ServiceList): boolean =>
 
 /** The units that systemd is asked about. */
 export const unitsOf = (...lists: readonly (ServiceList | null)[]): string[] => [
-  ...new Set(lists.flatMap((list) => Object.values(list ?? {}).map(({ unit }) => unit))),
+  ...new Set(
+    lists.flatMap((list) =>
+      Object.entries(list ?? {}).flatMap(([name, service]) => [service.unit, runnerOf(name, service)]),
+    ),
+  ),
   servicesUnits.checks,
 ]

@@ -20,6 +20,8 @@ const service = v.object({
   run: v.picklist(['everywhere', 'active']),
   /** Where it fails on the active machine, another one becomes active. */
   givesWay: v.boolean(),
+  /** It runs under a lock of its own: never on two machines at a time, whatever happens to the address. */
+  exclusive: v.exactOptional(v.literal(true)),
 })
 export type Service = v.InferOutput<typeof service>
 
@@ -72,6 +74,8 @@ export const servicesPaths = {
 
 export const servicesUnits = {
   services: 'understudy-services.service',
+  /** Runs an exclusive service under its lock. */
+  locked: (serviceName: string): string => `understudy-locked@${serviceName}.service`,
   checks: 'understudy-service-check.socket',
 } as const
 
@@ -131,7 +135,12 @@ export const operatorServices: Component<Context, Joining> = /* @__PURE__ */ des
   ],
   daemons: [],
   package: {
-    units: [servicesUnits.services, servicesUnits.checks, 'understudy-service-check@.service'],
+    units: [
+      servicesUnits.services,
+      servicesUnits.checks,
+      'understudy-service-check@.service',
+      'understudy-locked@.service',
+    ],
     scripts: ['services-changed.sh', 'service-check.sh'],
     tmpfiles: [
       `d ${run}/services 0755 root root`,

@@ -16,6 +16,7 @@ const OPTIONS = {
     check: { type: 'string' },
     run: { type: 'string', default: 'everywhere' },
     'gives-way': { type: 'boolean', default: false },
+    exclusive: { type: 'boolean', default: false },
   },
   remove: {},
   list: { json: { type: 'boolean' } },
@@ -54,5 +55,10 @@ function serviceOf(values: Record<string, unknown>): Service {
   const run = values['run']
   if (run !== 'everywhere' && run !== 'active')
     throw usageError(`--run takes everywhere or active, not "${run}"`)
-  return { unit: unitOf(unit), check, run, givesWay: values['gives-way'] === true }
+  const service = { unit: unitOf(unit), check, run, givesWay: values['gives-way'] === true } as const
+  if (values['exclusive'] !== true) return service
+  if (run !== 'active') throw usageError('--exclusive needs --run active')
+  if (!service.unit.endsWith('.service'))
+    throw usageError(`--exclusive takes a service of systemd, not ${service.unit}`)
+  return { ...service, exclusive: true }
 }

@@ -10,7 +10,7 @@ import { requireRoot } from '../core/root.ts'
 import { requireSettings } from '../core/settings.ts'
 import { unitStates } from '../core/systemd.ts'
 import { lookForRefusal } from './claim.ts'
-import { KILL_MS, timingOf } from './decide-timing.ts'
+import { KILL_MS, KILL_UNIT_MS, timingOf } from './decide-timing.ts'
 import { taskPaths, taskUnits } from './manifest.ts'
 import { type LockCommand, type RunOnceCommand, SHELL } from './options.ts'
 import { dropRequest, ENDING_SIGNALS, type RunResult, takeResult, writeRequest } from './request.ts'
@@ -39,14 +39,24 @@ export async function runUnderLock(command: LockCommand | RunOnceCommand): Promi
   const unit = taskUnits.run(command.kind, command.name, runId)
   const { cwd, umask, env } = { cwd: process.cwd(), umask: process.umask(), env: process.env }
   writeRequest(runId, { command, cwd, umask, env })
-  await runUnit(unit, `understudy ${command.kind} ${command.name}`, runId, timingOf(subject.ttlS).watchdogMs)
+  await runUnit(unit, `understudy ${command.kind} ${command.name}`, runId, [
+    `WatchdogSec=${timingOf(subject.ttlS).watchdogMs}ms`,
+    ...(command.kind === 'lock' && command.unit !== null
+      ? killAtEnd(command.unit)
+      : [`TimeoutStopSec=${KILL_MS}ms`]),
+  ])
   if (dropRequest(runId))
     throw new UnderstudyError(EXIT.failed, `systemd did not start ${unit}; nothing was run`)
   const result = takeResult(runId)
   if (result) return result
   // systemd-run also ends when systemd itself is started anew, while the unit runs on.
   while (await isThere(unit)) await pause(LOOK_AGAIN_MS)
-  return takeResult(runId) ?? { exitCode: SHELL.killed, message: KILLED }
+  const late = takeResult(runId)
+  if (late) return late
+  // A person who kills all of the lock's unit also kills what systemd runs at its end.
+  if (command.kind === 'lock' && command.unit !== null)
+    await execQuick(taskPaths.runUnit, ['--end', command.unit], KILL_UNIT_MS).catch(() => {})
+  return { exitCode: SHELL.killed, message: KILLED }
 }
 
 /** Where a shell would find it. */
@@ -64,16 +74,26 @@ function isExecutable(program: string): boolean {
   })
 }
 
+/** However the run ends, systemd kills the unit that runs under its lock. The watchdog has killed the rest by then. */
+const killAtEnd = (unit: string): string[] => [
+  `ExecStopPost=-${taskPaths.runUnit} --end ${unit}`,
+  `TimeoutStopSec=${KILL_UNIT_MS}ms`,
+]
+
 /** Ends when systemd-run does. */
-async function runUnit(unit: string, description: string, runId: string, watchdogMs: number): Promise<void> {
+async function runUnit(
+  unit: string,
+  description: string,
+  runId: string,
+  own: readonly string[],
+): Promise<void> {
   const properties = [
     'NotifyAccess=main',
     // Until it has the lock.
     'TimeoutStartSec=infinity',
-    `WatchdogSec=${watchdogMs}ms`,
     'WatchdogSignal=SIGKILL',
     'KillMode=control-group',
-    `TimeoutStopSec=${KILL_MS}ms`,
+    ...own,
     // At shutdown it can still give the lock back.
     'After=consul.service',
   ].flatMap((property) => ['--property', property])

@@ -2,6 +2,8 @@
 export const REQUEST_MS = 2000
 /** How long after asking it to end systemd kills what is left of a run (K). A clean end of a process takes milliseconds. */
 export const KILL_MS = 2000
+/** The same where a program has to run for it, to kill another unit: a busy machine starts one in a second. Less than K and what is spare. */
+export const KILL_UNIT_MS = 5000
 /** Spare time for what T + W + K leaves out: a late ping, a busy systemd, clocks that do not run equally fast. */
 const MARGIN_MS = 5000
 /** Consul takes no shorter time to live of a session. */

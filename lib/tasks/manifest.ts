@@ -3,7 +3,7 @@ import type { Context } from '../consul/handler.ts'
 import type { Joining } from '../consul/joining.ts'
 import { type Component, describe } from '../core/component.ts'
 import { key } from '../core/key.ts'
-import { run } from '../core/paths.ts'
+import { paths, run } from '../core/paths.ts'
 import { count, name, time } from '../core/schema.ts'
 
 /** What is kept of whoever holds a lock or runs a task, or did so last. */
@@ -47,6 +47,10 @@ export const taskKeys = {
 export const taskPaths = {
   /** The command itself, which is the main process of the unit that COMMAND runs in. */
   supervisor: '/usr/lib/understudy/lock.mjs',
+  /** What runs a unit of systemd as the command of a lock. */
+  runUnit: paths.handler('locked-unit'),
+  /** Lies there, with the epoch, while a unit runs under its lock; a guard may ask for it. Gone at boot. */
+  locked: (unit: string): string => `${run}/locked/${unit}`,
   /** What the unit is to run, with the environment of the caller: for root only, and gone when the unit has read it. */
   request: (runId: string): string => `${run}/tasks/${runId}.request`,
   /** How the unit has ended, for the caller. */
@@ -85,14 +89,27 @@ export const tasks: Component<Context, Joining> = /* @__PURE__ */ describe(() =>
       path: `${run}/tasks/`,
       holds: 'what a run of `understudy lock` or `once` was asked for, and how it ended',
     },
+    { path: taskPaths.locked('UNIT'), holds: 'the epoch of the lock under which the unit runs' },
     { path: `${taskPaths.outbox}/`, holds: 'outcomes of tasks that Consul does not have yet' },
     { path: taskPaths.collected, holds: 'when this machine last looked for outcomes that are old' },
   ],
   ports: [],
-  handlers: [],
+  handlers: [
+    {
+      name: 'locked-unit',
+      user: 'root',
+      calledBy: '`understudy lock --unit`',
+      does: 'runs a unit of systemd under a lock, and kills it where the lock is lost',
+    },
+  ],
   daemons: [],
   package: {
-    tmpfiles: [`d ${run}/tasks 0700 root root 1d`, `d ${taskPaths.outbox} 0755 consul consul`],
+    scripts: ['locked-unit.sh'],
+    tmpfiles: [
+      `d ${run}/locked 0755 root root`,
+      `d ${run}/tasks 0700 root root 1d`,
+      `d ${taskPaths.outbox} 0755 consul consul`,
+    ],
   },
   consul: () => ({ services: [], watches: [] }),
   check: () => import('./check.ts'),

@@ -1,6 +1,7 @@
 import { parseArguments } from '../core/arguments.ts'
 import { usageError } from '../core/errors.ts'
 import { TTL_S } from './decide-timing.ts'
+import { taskPaths } from './manifest.ts'
 
 /** The exit codes of a shell for a command that cannot be run, that is not there, and that was killed. */
 export const SHELL = { notExecutable: 126, notFound: 127, killed: 137 } as const
@@ -11,6 +12,8 @@ export interface LockCommand {
   timeoutMs: number
   ttlS: number
   argv: string[]
+  /** Instead of a command, a unit of systemd runs while the lock is held; null: none. */
+  unit: string | null
 }
 
 export interface RunOnceCommand {
@@ -35,25 +38,33 @@ const LONGEST_KEY = 1024
 /** @throws a usage error that says what is wrong and what to do. */
 export function parseLockCommand(argv: readonly string[]): LockCommand {
   const command = 'understudy lock'
-  const { args, rest } = splitCommand(command, argv)
+  const { args, rest } = argv.includes('--') ? splitCommand(command, argv) : { args: [...argv], rest: [] }
   const { values, positionals } = parseArguments(command, {
     args,
     allowPositionals: true,
     options: {
       timeout: { type: 'string', default: '0' },
       ttl: { type: 'string', default: String(TTL_S.default) },
+      unit: { type: 'string' },
     },
   })
   const [name, extra] = positionals
+  const { unit: given } = values
+  if (rest.length === 0 && given === undefined)
+    throw usageError(`say what to run, after --: ${command} ... -- COMMAND; see ${command} --help`)
   if (name === undefined) throw usageError(`name the lock: ${command} NAME -- COMMAND; see ${command} --help`)
   if (extra !== undefined)
     throw usageError(`unexpected argument ${extra}; COMMAND follows --; see ${command} --help`)
+  if (rest.length > 0 && given !== undefined)
+    throw usageError(`give either --unit or a COMMAND; see ${command} --help`)
+  const unit = given === undefined ? null : checkUnit(given)
   return {
     kind: 'lock',
     name: checkName(name),
     timeoutMs: parseSeconds('--timeout', values.timeout, 0, LONGEST_SECONDS) * 1000,
     ttlS: parseSeconds('--ttl', values.ttl, TTL_S.least, TTL_S.most),
-    argv: rest,
+    argv: unit === null ? rest : [taskPaths.runUnit, unit],
+    unit,
   }
 }
 
@@ -116,6 +127,12 @@ function checkName(name: string): string {
   throw usageError(
     `a name consists of up to 63 characters from a-z, 0-9, ".", "_" and "-", and begins with a letter or digit; it cannot be ${JSON.stringify(name.slice(0, 80))}`,
   )
+}
+
+function checkUnit(text: string): string {
+  const unit = /\.[a-z]+$/.test(text) ? text : `${text}.service`
+  if (/^[A-Za-z0-9:_.\\@-]{1,240}\.service$/.test(unit) && !/@\.service$/.test(unit)) return unit
+  throw usageError(`--unit takes the name of a service of systemd, not ${JSON.stringify(text.slice(0, 80))}`)
 }
 
 function checkKey(key: string): string {

@@ -3,13 +3,15 @@ import { constants } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Consul } from '../consul/client.ts'
 import { EXIT, explain, UnderstudyError, usageError } from '../core/errors.ts'
+import { execQuick } from '../core/exec-quick.ts'
 import { requireSettings } from '../core/settings.ts'
+import { unitStates } from '../core/systemd.ts'
 import { type Unknown, unknownOnFailure } from '../core/unknown.ts'
 import { findProcesses, killOthers } from './cgroup.ts'
 import { claim, type HeldKey, patiently } from './claim.ts'
 import { decideKeep } from './decide-keep.ts'
-import { REQUEST_MS, type Timing, timingOf } from './decide-timing.ts'
-import type { Lock, TaskRecord } from './manifest.ts'
+import { KILL_UNIT_MS, REQUEST_MS, type Timing, timingOf } from './decide-timing.ts'
+import { type Lock, type TaskRecord, taskPaths } from './manifest.ts'
 import { SHELL } from './options.ts'
 import { dropOutcome, keepOutcome } from './outbox.ts'
 import { ENDING_SIGNALS, type RunRequest, type RunResult, takeRequest, writeResult } from './request.ts'
@@ -92,7 +94,7 @@ async function superviseRequest(runId: string, { command, cwd, umask, env }: Run
   const value = subject.ended(entry.value, epoch, result.exitCode)
   if (command.kind === 'once')
     keepOutcome(runId, { name: command.name, digest: digestOf(command.key), outcome: value as TaskRecord })
-  const isGone = await killOthers(processes)
+  const isGone = (await killOthers(processes)) && (await isEnded(command))
   if (isLost) return new Promise(() => {})
   phase = 'after'
   if (!isGone)
@@ -109,6 +111,19 @@ async function superviseRequest(runId: string, { command, cwd, umask, env }: Run
         ? 'the command has ended, but Consul has not confirmed that; this machine keeps the outcome and reports it later'
         : 'the command has ended, but Consul has not confirmed that; the lock becomes free by itself'
   return result
+}
+
+/** Kills the unit that has run under the lock, where there is one. @returns false where some of it does not end in time. */
+async function isEnded(command: RunRequest['command']): Promise<boolean> {
+  if (command.kind !== 'lock' || command.unit === null) return true
+  const { unit } = command
+  await execQuick(taskPaths.runUnit, ['--end', unit], KILL_UNIT_MS).catch(() => {})
+  for (const deadlineMs = performance.now() + KILL_UNIT_MS; performance.now() < deadlineMs; ) {
+    const state = (await unitStates([unit]).catch(() => null))?.get(unit)
+    if (state === 'inactive' || state === 'failed') return true
+    await pause(QUIET_MS)
+  }
+  return false
 }
 
 /** @returns whether Consul knows now how the run has ended. */

@@ -69,6 +69,7 @@ for (const name of [
     'files-changed',
     'files-start',
     'leader-released',
+    'locked-unit',
     'service-check',
     'services-changed',
   ],

@@ -256,6 +256,93 @@ test('active: a service that does not stop is killed, and the address does not w
   await untilHealthy(lab, 'n1')
 })
 
+/** Writes its epoch and the time until it is killed: it does not end by itself. */
+const TICKS = `#!/bin/sh
+trap '' TERM
+while :; do echo "$UNDERSTUDY_LOCK_EPOCH $(date +%s%3N)" >>/var/tmp/ticks; sleep 0.1; done
+`
+interface Tick {
+  machine: string
+  epoch: number
+  at: number
+}
+async function ticks(): Promise<Tick[]> {
+  const found = await Promise.all(
+    all.map(async (machine) =>
+      (await sh(machine, 'cat /var/tmp/ticks 2>/dev/null || true'))
+        .split('\n')
+        .filter(Boolean)
+        .map((line): Tick => {
+          const [epoch, at] = line.split(' ').map(Number)
+          return { machine, epoch: epoch ?? 0, at: at ?? 0 }
+        }),
+    ),
+  )
+  return found.flat().sort((one, other) => one.at - other.at)
+}
+
+test('exclusive: under its lock, and never beside another machine', async () => {
+  await install('ticks', 0)
+  for (const machine of all) {
+    await lab.exec(machine, ['sh', '-c', 'cat >/usr/local/bin/ticks'], { input: TICKS })
+    await sh(machine, 'systemctl disable --now ticks')
+  }
+  const first = await untilPrimary(lab, 'n1')
+  const added = await services('n1', 'add', 'ticks', '--unit=ticks', '--run=active', '--exclusive')
+  assert.equal(added.exitCode, 0, added.stderr)
+  await untilRunning('ticks.service', [first])
+  assert.match((await services('n2', 'list')).stdout, /ticks\.service, on the active machine, under its lock/)
+  // Nobody starts it without the lock.
+  const other = all.find((machine) => machine !== first) ?? ''
+  await sh(other, 'systemctl start ticks')
+  assert.deepEqual(await running('ticks.service'), [first])
+
+  // Whatever ends what holds the lock ends the unit.
+  const epoch = (await ticks()).at(-1)?.epoch ?? 0
+  await sh(first, "systemctl kill --signal=KILL 'understudy-lock-service.ticks-*'")
+  await waitFor('it runs again, under a later epoch', SETTLED_MS, async () => {
+    const last = (await ticks()).at(-1)
+    return (last !== undefined && last.machine === first && last.epoch > epoch) || null
+  })
+
+  const cut = Date.now()
+  await lab.cut(first)
+  const others = all.filter((machine) => machine !== first)
+  const second = await waitFor(
+    'another machine runs it',
+    2 * SETTLED_MS,
+    async () => (await running('ticks.service', others)).at(0) ?? null,
+  )
+  console.log(`cable out: it runs on ${second} after ${Date.now() - cut} ms`)
+  await lab.heal(first)
+  await untilHealthy(lab, second)
+  await untilRunning('ticks.service', [second])
+  await lab.poweroff(second)
+  const off = Date.now()
+  const left = all.filter((machine) => machine !== second)
+  await waitFor(
+    'a third time',
+    2 * SETTLED_MS,
+    async () => (await running('ticks.service', left)).at(0) ?? null,
+  )
+  console.log(`power cut: it runs again after ${Date.now() - off} ms`)
+  await lab.poweron(second)
+  await untilHealthy(lab, 'n1')
+
+  const seen = await ticks()
+  const epochs = [...new Set(seen.map((tick) => tick.epoch))]
+  assert.ok(epochs.length >= 4 && !epochs.includes(0), epochs.join())
+  for (const [index, tick] of seen.entries())
+    assert.ok(
+      index === 0 || tick.epoch >= (seen[index - 1]?.epoch ?? 0),
+      JSON.stringify([seen[index - 1], tick]),
+    )
+  assert.equal((await services('n1', 'remove', 'ticks')).exitCode, 0)
+  await untilRunning('ticks.service', [])
+  for (const machine of all) await sh(machine, 'rm -f /var/tmp/ticks')
+  await untilHealthy(lab, 'n1')
+})
+
 /** The machine may give way at once: it has been active for long enough. */
 const activeForLong = (machine: string): Promise<string> =>
   sh(machine, `touch --date='5 minutes ago' ${servicesPaths.active}`)

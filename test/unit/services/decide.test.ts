@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { UNKNOWN } from '../../../lib/core/unknown.ts'
-import { idOf, registrationOf, renderCommand, renderGuard } from '../../../lib/services/config.ts'
+import { guardsOf, idOf, registrationOf, renderCommand, renderGuard } from '../../../lib/services/config.ts'
 import {
   decideServices,
   POOLED_MS,
@@ -76,9 +76,43 @@ const withLead = (
   active: { ...(facts.active as object), weight: { ...facts.active?.weight, leadership, ...more } } as never,
 })
 
+/** The same with a lock of its own: what runs it is started and stopped, and only that may start the unit. */
+const exclusive: Service = { ...rest, exclusive: true }
+const runner = 'understudy-locked@rest.service'
+const locked = (runnerUnit: UnitFacts, restUnit: UnitFacts): Partial<ServicesFacts> => ({
+  list: { agent, rest: exclusive },
+  applied: { agent, rest: exclusive },
+  units: new Map([...units(restUnit), [runner, runnerUnit]]),
+  guards: { ...here.guards, ...guardsOf('rest', exclusive) },
+})
+const runs: UnitFacts = { ...up, file: 'static' }
+const idle: UnitFacts = { ...off, file: 'static' }
+
 const cases: readonly (readonly [what: string, facts: ServicesFacts, plan: object])[] = [
   ['all is well on the active machine', here, { do: 'nothing' }],
   ['all is well elsewhere', elsewhere, { do: 'nothing' }],
+  ['an exclusive service runs', { ...here, ...locked(runs, { ...up, file: 'disabled' }) }, { do: 'nothing' }],
+  ['one that waits for its lock', { ...here, ...locked(runs, off) }, { do: 'nothing' }],
+  [
+    'one that is not started yet',
+    { ...here, ...locked(idle, off) },
+    { do: 'apply', start: [runner], stop: [] },
+  ],
+  [
+    'one on a machine that is not active any more',
+    { ...elsewhere, ...locked(runs, { ...up, file: 'disabled' }) },
+    { do: 'apply', start: [], stop: [runner, 'rest.service'] },
+  ],
+  [
+    'one that was removed stops, and its drop-ins go',
+    { ...here, ...locked(runs, { ...up, file: 'disabled' }), list: { agent } },
+    { stop: [runner], guard: { [runner]: null, 'rest.service': null } },
+  ],
+  [
+    'one that is not exclusive any more',
+    { ...here, ...locked(runs, { ...up, file: 'disabled' }), list },
+    { stop: [runner], guard: { [runner]: null, 'rest.service': renderGuard() } },
+  ],
   [
     'the cluster has no services: nothing else is asked',
     { ...here, list: null, applied: null, active: null },

@@ -33,6 +33,11 @@ describe('the arguments of understudy services', () => {
       },
     ],
   ]
+  test('an exclusive service of the active machine', () =>
+    assert.deepEqual(parseServicesCommand(['add', 'web', '--unit=web', '--run=active', '--exclusive']), {
+      ...{ verb: 'add', name: 'web' },
+      service: { unit: 'web.service', check: null, run: 'active', givesWay: false, exclusive: true },
+    }))
   for (const [argv, command] of good)
     test(argv.join(' '), () => assert.deepEqual(parseServicesCommand(argv), command))
 
@@ -48,6 +53,11 @@ describe('the arguments of understudy services', () => {
     [['add', 'constructor', '--unit=web'], /it cannot be "constructor"/],
     [['add', 'w'.repeat(64), '--unit=web'], /up to 63/],
     [['add', 'web', '--unit=web', '--run=here'], /--run takes everywhere or active, not "here"/],
+    [['add', 'web', '--unit=web', '--exclusive'], /--exclusive needs --run active/],
+    [
+      ['add', 'web', '--unit=web.socket', '--run=active', '--exclusive'],
+      /--exclusive takes a service of systemd, not web\.socket/,
+    ],
     [['add', 'web', '--unit=web', '--check='], /it cannot be ""/],
     [['add', 'web', '--unit=web', '--check=tcp:'], /it cannot be "tcp:"/],
     [['add', 'web', '--unit=web', '--check=tcp:0'], /it cannot be "tcp:0"/],

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { decideKeep } from '../../../lib/tasks/decide-keep.ts'
-import { TTL_S, timingOf } from '../../../lib/tasks/decide-timing.ts'
+import { KILL_UNIT_MS, TTL_S, timingOf } from '../../../lib/tasks/decide-timing.ts'
 
 const ttl = fc.integer({ min: TTL_S.least, max: TTL_S.most })
 
@@ -21,6 +21,7 @@ test('whatever the ttl is, L is seconds longer than T + W + K, and Consul takes 
     fc.property(ttl, (seconds) => {
       const { ttlMs, requestMs, watchdogMs, killMs, everyMs, sessionS } = timingOf(seconds)
       assert.ok(ttlMs >= requestMs + watchdogMs + killMs + 3000)
+      assert.ok(ttlMs >= requestMs + watchdogMs + KILL_UNIT_MS + 1000, 'also where a unit is killed')
       assert.ok(ttlMs <= 60_000, 'the longest lock-delay of Consul')
       assert.ok(sessionS >= 10 && sessionS <= 86_400, 'the times to live that Consul takes')
       assert.ok(

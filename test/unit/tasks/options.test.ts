@@ -5,16 +5,33 @@ import { parseLockCommand, parseOnceCommand } from '../../../lib/tasks/options.t
 describe('understudy lock', () => {
   test('the defaults', () =>
     assert.deepEqual(parseLockCommand(['a.b_c-1', '--', 'true']), {
-      ...{ kind: 'lock', name: 'a.b_c-1', timeoutMs: 0, ttlS: 15, argv: ['true'] },
+      ...{ kind: 'lock', name: 'a.b_c-1', timeoutMs: 0, ttlS: 15, argv: ['true'], unit: null },
     }))
   test('what follows -- is not ours', () =>
     assert.deepEqual(
       parseLockCommand(['a', '--timeout', '5', '--ttl=60', '--', 'x', '--timeout', '--', '']),
       {
-        ...{ kind: 'lock', name: 'a', timeoutMs: 5000, ttlS: 60, argv: ['x', '--timeout', '--', ''] },
+        ...{
+          kind: 'lock',
+          name: 'a',
+          timeoutMs: 5000,
+          ttlS: 60,
+          argv: ['x', '--timeout', '--', ''],
+          unit: null,
+        },
       },
     ))
+  test('a unit instead of a command', () =>
+    assert.deepEqual(parseLockCommand(['a', '--unit', 'rest']), {
+      ...{ kind: 'lock', name: 'a', timeoutMs: 0, ttlS: 15, unit: 'rest.service' },
+      argv: ['/usr/lib/understudy/handlers/locked-unit', 'rest.service'],
+    }))
   const errors: readonly (readonly [argv: string[], error: RegExp])[] = [
+    [['a', '--unit', 'rest', '--', 'true'], /give either --unit or a COMMAND/],
+    [['a', '--unit='], /--unit takes the name of a service of systemd, not ""/],
+    [['a', '--unit', 'rest@'], /--unit takes/],
+    [['a', '--unit', 'rest.timer'], /--unit takes the name of a service of systemd, not "rest.timer"/],
+    [['a', '--unit', 'a b'], /--unit takes/],
     [[], /say what to run, after --/],
     [['a'], /say what to run, after --/],
     [['a', '--'], /say what to run, after --/],
