@@ -23,7 +23,7 @@ import { type Realm, realmIn, SERVER_PORTS } from './realm.ts'
 /** An agent that has just started finds the members and their leader within seconds; an election takes a few more. */
 const LEADER_MS = 30_000
 /** The agent on this machine answers in a millisecond. */
-const LOOK_MS = 50
+export const AGENT_LOOK_MS = 50
 /** An agent has its services some milliseconds after a reload, unless the machine is busy. */
 const SERVICES_MS = 30_000
 
@@ -46,7 +46,7 @@ export async function startConsul(joining: Joining): Promise<void> {
   await ensureRunning(consulUnits.agent, files)
   // One that has been running for long has looked for others when it started.
   await Promise.all(others.map((member) => orUnknown(consul.join(member))))
-  await waitFor('Consul to have a leader', LEADER_MS, () => consul.leader(), LOOK_MS)
+  await waitFor('Consul to have a leader', LEADER_MS, () => consul.leader(), AGENT_LOOK_MS)
   rmSync(consulPaths.bootstrap, { force: true })
 }
 
@@ -90,6 +90,6 @@ export async function registerServices(joining: Joining): Promise<void> {
     "Consul to have this machine's services",
     SERVICES_MS,
     () => consul.serviceTags('understudy'),
-    LOOK_MS,
+    AGENT_LOOK_MS,
   )
 }

@@ -1,3 +1,4 @@
+import { AGENT_LOOK_MS } from '../consul/join-agent.ts'
 import type { Joining } from '../consul/joining.ts'
 import { settingsOf } from '../consul/joining.ts'
 import { consulKeys, type Primary } from '../consul/manifest.ts'
@@ -12,8 +13,6 @@ const PROBE_MS = 5000
 const SESSION_MS = 45_000
 /** A write to Consul, repeated until the lock is held: Consul delays a lock by up to 15 s after its holder is gone. */
 const PUBLISH_MS = 30_000
-/** The agent on this machine answers in a millisecond. */
-const LOOK_MS = 50
 
 /** The first machine takes the lock and publishes itself as the primary; from then on its handlers do. */
 export async function becomePrimary(joining: Joining): Promise<void> {
@@ -27,7 +26,7 @@ export async function becomePrimary(joining: Joining): Promise<void> {
     "Consul's check of the database to pass",
     SESSION_MS,
     () => leaderSession(consul, node),
-    LOOK_MS,
+    AGENT_LOOK_MS,
   )
   const seen = await consul.get(consulKeys.leader)
   await consul.acquire(

@@ -35,9 +35,9 @@ ExecStart=
 ExecStart=/usr/bin/understudy lock service.${name} --timeout ${LOCK_WAIT_S} --unit ${unit}
 `
 
-/** The unit that is started and stopped for a service: its own, or what runs that one under its lock. */
-export const runnerOf = (name: string, { unit, exclusive }: Pick<Service, 'unit' | 'exclusive'>): string =>
-  exclusive ? servicesUnits.locked(name) : unit
+/** The units of a service. The first one is started for it: its own, or what runs that one under its lock. */
+export const unitsFor = (name: string, { unit, exclusive }: Service): [string, ...string[]] =>
+  exclusive ? [servicesUnits.locked(name), unit] : [unit]
 
 /** The drop-ins of a service by the unit that they belong to. */
 export function guardsOf(name: string, { unit, run, exclusive }: Service): Record<string, string> {

@@ -10,9 +10,6 @@ export function nameProblem(name: string): string | null {
   return `the name of a service has up to 63 of a-z, 0-9 and "-", and begins and ends with a letter or digit; it cannot be ${JSON.stringify(name.slice(0, 80))}`
 }
 
-/** The name of a unit with its suffix, as systemctl completes it. */
-export const unitOf = (text: string): string => (/\.[a-z]+$/.test(text) ? text : `${text}.service`)
-
 /** Units of the system or of a daemon of the cluster, besides those that a manifest names. */
 const SYSTEM =
   /^(understudy-|systemd-|dbus|polkit|consul|keepalived|pgbouncer|postgresql|repmgr|syncthing|rabbitmq|epmd|init|user@|getty|serial-getty|network|ssh\.|ssh@|sshd|cron\.)/

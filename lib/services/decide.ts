@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { byKey } from '../core/order.ts'
 import type { Plan } from '../core/reconciler.ts'
 import { UNKNOWN, type Unknown } from '../core/unknown.ts'
-import { guardsOf, idOf, registrationOf, renderCommand, runnerOf } from './config.ts'
+import { guardsOf, idOf, registrationOf, renderCommand, unitsFor } from './config.ts'
 import { type ActiveFacts, type ActivePlan, decideActive } from './decide-active.ts'
 import { unitProblem } from './decide-names.ts'
 import { type ServiceList, type ServiceNode, servicesUnits } from './manifest.ts'
@@ -98,18 +98,13 @@ export function decideServices(facts: ServicesFacts): ServicesPlan {
 
   const mayRun = state === 'here' || (state === 'unknown' && facts.marked)
   // An exclusive service without its lock runs no more: what runs it is stopped, and with it the unit.
-  const lost = Object.entries(applied)
-    .filter(([name, { exclusive }]) => exclusive && !list[name]?.exclusive)
-    .map(([name, service]) => runnerOf(name, service))
-  if (!mayRun || lost.length > 0)
-    plan.stop = [
-      ...lost,
-      ...(mayRun
-        ? []
-        : ofActive
-            .filter(([, { unit }]) => isThere(unit))
-            .flatMap(([name, service]) => [...new Set([runnerOf(name, service), service.unit])])),
-    ].filter((unit) => !isDown(unit))
+  const unlocked = Object.entries(applied).flatMap(([name, service]) =>
+    service.exclusive && !list[name]?.exclusive ? [unitsFor(name, service)[0]] : [],
+  )
+  const elsewhere = mayRun
+    ? []
+    : ofActive.flatMap(([name, service]) => (isThere(service.unit) ? unitsFor(name, service) : []))
+  plan.stop = [...unlocked, ...elsewhere].filter((unit) => !isDown(unit))
   if (facts.marked && (!mayRun || ofActive.length === 0)) plan.mark = false
   if (!facts.marked && state === 'here' && ofActive.length > 0) {
     if (!facts.pooled && facts.waitedMs < POOLED_MS)
@@ -133,7 +128,7 @@ export function decideServices(facts: ServicesFacts): ServicesPlan {
     if (run === 'active' && isEnabled) plan.disable.push(unit)
     if (run === 'everywhere' && unitOf(unit).file === 'disabled') plan.enable.push(unit)
     const runsHere = run === 'everywhere' || mayRun
-    const runner = runnerOf(name, service)
+    const [runner] = unitsFor(name, service)
     if (runsHere && isDown(runner)) plan.start.push(runner)
     const { Meta } = registrationOf(name, service)
     if (runsHere && facts.registered !== UNKNOWN && facts.registered[idOf(name)] !== Meta.understudy)
@@ -225,9 +220,7 @@ export const needsCommands = (list: ServiceList): boolean =>
 /** The units that systemd is asked about. */
 export const unitsOf = (...lists: readonly (ServiceList | null)[]): string[] => [
   ...new Set(
-    lists.flatMap((list) =>
-      Object.entries(list ?? {}).flatMap(([name, service]) => [service.unit, runnerOf(name, service)]),
-    ),
+    lists.flatMap((list) => Object.entries(list ?? {}).flatMap(([name, service]) => unitsFor(name, service))),
   ),
   servicesUnits.checks,
 ]

@@ -1,7 +1,8 @@
 import type { ParseArgsConfig } from 'node:util'
 import { parseArguments } from '../core/arguments.ts'
 import { usageError } from '../core/errors.ts'
-import { checkProblem, nameProblem, unitOf } from './decide-names.ts'
+import { unitNameOf } from '../core/unit-name.ts'
+import { checkProblem, nameProblem } from './decide-names.ts'
 import type { Service } from './manifest.ts'
 
 /** The arguments of `understudy services`. */
@@ -55,7 +56,7 @@ function serviceOf(values: Record<string, unknown>): Service {
   const run = values['run']
   if (run !== 'everywhere' && run !== 'active')
     throw usageError(`--run takes everywhere or active, not "${run}"`)
-  const service = { unit: unitOf(unit), check, run, givesWay: values['gives-way'] === true } as const
+  const service = { unit: unitNameOf(unit), check, run, givesWay: values['gives-way'] === true } as const
   if (values['exclusive'] !== true) return service
   if (run !== 'active') throw usageError('--exclusive needs --run active')
   if (!service.unit.endsWith('.service'))

@@ -11,6 +11,7 @@ import { requireSettings } from '../core/settings.ts'
 import { unitStates } from '../core/systemd.ts'
 import { lookForRefusal } from './claim.ts'
 import { KILL_MS, KILL_UNIT_MS, timingOf } from './decide-timing.ts'
+import { killLocked, lockedUnit } from './locked-unit.ts'
 import { taskPaths, taskUnits } from './manifest.ts'
 import { type LockCommand, type RunOnceCommand, SHELL } from './options.ts'
 import { dropRequest, ENDING_SIGNALS, type RunResult, takeResult, writeRequest } from './request.ts'
@@ -39,11 +40,10 @@ export async function runUnderLock(command: LockCommand | RunOnceCommand): Promi
   const unit = taskUnits.run(command.kind, command.name, runId)
   const { cwd, umask, env } = { cwd: process.cwd(), umask: process.umask(), env: process.env }
   writeRequest(runId, { command, cwd, umask, env })
+  const locked = lockedUnit(command)
   await runUnit(unit, `understudy ${command.kind} ${command.name}`, runId, [
     `WatchdogSec=${timingOf(subject.ttlS).watchdogMs}ms`,
-    ...(command.kind === 'lock' && command.unit !== null
-      ? killAtEnd(command.unit)
-      : [`TimeoutStopSec=${KILL_MS}ms`]),
+    ...(locked === null ? [`TimeoutStopSec=${KILL_MS}ms`] : killAtEnd(locked)),
   ])
   if (dropRequest(runId))
     throw new UnderstudyError(EXIT.failed, `systemd did not start ${unit}; nothing was run`)
@@ -54,8 +54,7 @@ export async function runUnderLock(command: LockCommand | RunOnceCommand): Promi
   const late = takeResult(runId)
   if (late) return late
   // A person who kills all of the lock's unit also kills what systemd runs at its end.
-  if (command.kind === 'lock' && command.unit !== null)
-    await execQuick(taskPaths.runUnit, ['--end', command.unit], KILL_UNIT_MS).catch(() => {})
+  if (locked !== null) await killLocked(locked)
   return { exitCode: SHELL.killed, message: KILLED }
 }
 

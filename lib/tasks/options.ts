@@ -1,5 +1,6 @@
 import { parseArguments } from '../core/arguments.ts'
 import { usageError } from '../core/errors.ts'
+import { unitNameOf } from '../core/unit-name.ts'
 import { TTL_S } from './decide-timing.ts'
 import { taskPaths } from './manifest.ts'
 
@@ -130,7 +131,7 @@ function checkName(name: string): string {
 }
 
 function checkUnit(text: string): string {
-  const unit = /\.[a-z]+$/.test(text) ? text : `${text}.service`
+  const unit = unitNameOf(text)
   if (/^[A-Za-z0-9:_.\\@-]{1,240}\.service$/.test(unit) && !/@\.service$/.test(unit)) return unit
   throw usageError(`--unit takes the name of a service of systemd, not ${JSON.stringify(text.slice(0, 80))}`)
 }

@@ -3,7 +3,6 @@ import { constants } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Consul } from '../consul/client.ts'
 import { EXIT, explain, UnderstudyError, usageError } from '../core/errors.ts'
-import { execQuick } from '../core/exec-quick.ts'
 import { requireSettings } from '../core/settings.ts'
 import { unitStates } from '../core/systemd.ts'
 import { type Unknown, unknownOnFailure } from '../core/unknown.ts'
@@ -11,7 +10,8 @@ import { findProcesses, killOthers } from './cgroup.ts'
 import { claim, type HeldKey, patiently } from './claim.ts'
 import { decideKeep } from './decide-keep.ts'
 import { KILL_UNIT_MS, REQUEST_MS, type Timing, timingOf } from './decide-timing.ts'
-import { type Lock, type TaskRecord, taskPaths } from './manifest.ts'
+import { killLocked, lockedUnit } from './locked-unit.ts'
+import type { Lock, TaskRecord } from './manifest.ts'
 import { SHELL } from './options.ts'
 import { dropOutcome, keepOutcome } from './outbox.ts'
 import { ENDING_SIGNALS, type RunRequest, type RunResult, takeRequest, writeResult } from './request.ts'
@@ -115,9 +115,9 @@ async function superviseRequest(runId: string, { command, cwd, umask, env }: Run
 
 /** Kills the unit that has run under the lock, where there is one. @returns false where some of it does not end in time. */
 async function isEnded(command: RunRequest['command']): Promise<boolean> {
-  if (command.kind !== 'lock' || command.unit === null) return true
-  const { unit } = command
-  await execQuick(taskPaths.runUnit, ['--end', unit], KILL_UNIT_MS).catch(() => {})
+  const unit = lockedUnit(command)
+  if (unit === null) return true
+  await killLocked(unit)
   for (const deadlineMs = performance.now() + KILL_UNIT_MS; performance.now() < deadlineMs; ) {
     const state = (await unitStates([unit]).catch(() => null))?.get(unit)
     if (state === 'inactive' || state === 'failed') return true

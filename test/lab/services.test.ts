@@ -14,6 +14,7 @@ import {
 } from './lib/cluster.ts'
 import type { ExecResult } from './lib/exec.ts'
 import type { Lab } from './lib/lab.ts'
+import { wordsOnAll } from './lib/lines.ts'
 import { ownCluster } from './lib/own-cluster.ts'
 
 const all = ['n1', 'n2', 'n3'] as const
@@ -267,18 +268,10 @@ interface Tick {
   at: number
 }
 async function ticks(): Promise<Tick[]> {
-  const found = await Promise.all(
-    all.map(async (machine) =>
-      (await sh(machine, 'cat /var/tmp/ticks 2>/dev/null || true'))
-        .split('\n')
-        .filter(Boolean)
-        .map((line): Tick => {
-          const [epoch, at] = line.split(' ').map(Number)
-          return { machine, epoch: epoch ?? 0, at: at ?? 0 }
-        }),
-    ),
-  )
-  return found.flat().sort((one, other) => one.at - other.at)
+  const lines = await wordsOnAll(lab, all, '/var/tmp/ticks')
+  return lines
+    .map(({ machine, words: [epoch, at] }) => ({ machine, epoch: Number(epoch), at: Number(at) }))
+    .sort((one, other) => one.at - other.at)
 }
 
 test('exclusive: under its lock, and never beside another machine', async () => {

@@ -9,6 +9,7 @@ import { UNKNOWN } from '../../lib/core/unknown.ts'
 import { waitFor } from '../../lib/core/wait.ts'
 import { primaryAndStandbys, statusFrom, untilHealthy } from './lib/cluster.ts'
 import type { Lab } from './lib/lab.ts'
+import { wordsOnAll } from './lib/lines.ts'
 import { ownCluster } from './lib/own-cluster.ts'
 
 const MACHINES = ['n1', 'n2', 'n3'] as const
@@ -80,18 +81,13 @@ interface Beat {
 
 /** What has run under the lock, on every machine that is on. */
 async function beats(): Promise<Beat[]> {
-  const all = await Promise.all(
-    MACHINES.map(async (machine) =>
-      (await sh(machine, 'cat /var/tmp/beats 2>/dev/null || true'))
-        .split('\n')
-        .filter((line) => line !== '')
-        .map((line): Beat => {
-          const [epoch, who = '', at] = line.split(' ')
-          return { machine, epoch: Number(epoch), who, atMs: Number(at) / 1e6 }
-        }),
-    ),
-  )
-  return all.flat().sort((one, other) => one.atMs - other.atMs)
+  const lines = await wordsOnAll(lab, MACHINES, '/var/tmp/beats')
+  return lines
+    .map(({ machine, words: [epoch, who = '', at] }) => ({
+      ...{ machine, epoch: Number(epoch), who },
+      atMs: Number(at) / 1e6,
+    }))
+    .sort((one, other) => one.atMs - other.atMs)
 }
 
 /** Waits for the lock and holds it until something ends it. */

@@ -3,22 +3,16 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { waitFor } from '../../../lib/core/wait.ts'
 import { RESOURCES } from '../lib/files.ts'
 import type { Suite } from '../lib/state.ts'
-import { median } from './gap.ts'
+import { type TimeSpread, timeSpreadOf } from './gap.ts'
 import { Stage } from './stage.ts'
 
 export interface FilesResult {
   readonly bytes: number
-  readonly put: Spread
+  readonly put: TimeSpread
   /** To both of the others at the same time, written to their disks as well. */
-  readonly rsync: Spread
+  readonly rsync: TimeSpread
   readonly goalMs: number
   readonly goalMet: boolean
-}
-
-interface Spread {
-  readonly medianMs: number
-  readonly minMs: number
-  readonly maxMs: number
 }
 
 const BYTES = 1_000_000
@@ -30,12 +24,6 @@ gid = root
 read only = no
 use chroot = no
 `
-
-const spreadOf = (times: readonly number[]): Spread => ({
-  medianMs: median(times) ?? Number.NaN,
-  minMs: Math.min(...times),
-  maxMs: Math.max(...times),
-})
 
 /** A command's time by the machine's own clock, in milliseconds. */
 const timed = (command: string): string =>
@@ -80,9 +68,9 @@ export async function benchFiles(options: {
         `${run + 1}/${runs}: put ${Math.round(put.at(-1) ?? 0)} ms, rsync ${Math.round(rsync.at(-1) ?? 0)} ms`,
       )
     }
-    const spread = spreadOf(put)
+    const spread = timeSpreadOf(put)
     return {
-      ...{ bytes: BYTES, put: spread, rsync: spreadOf(rsync), goalMs: GOAL_MS },
+      ...{ bytes: BYTES, put: spread, rsync: timeSpreadOf(rsync), goalMs: GOAL_MS },
       goalMet: spread.medianMs < GOAL_MS,
     }
   } finally {

@@ -29,3 +29,17 @@ export function median(values: readonly number[]): number | undefined {
   ]
   return low === undefined || high === undefined ? undefined : (low + high) / 2
 }
+
+/** What several times have in common, in milliseconds. */
+export interface TimeSpread {
+  readonly medianMs: number
+  readonly minMs: number
+  readonly maxMs: number
+}
+
+/** @param times at least one. */
+export const timeSpreadOf = (times: readonly number[]): TimeSpread => ({
+  medianMs: median(times) ?? Number.NaN,
+  minMs: Math.min(...times),
+  maxMs: Math.max(...times),
+})

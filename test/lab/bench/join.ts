@@ -2,7 +2,7 @@
 import { mustJoin, packageFile } from '../lib/cluster.ts'
 import { Lab } from '../lib/lab.ts'
 import type { Suite } from '../lib/state.ts'
-import { median } from './gap.ts'
+import { type TimeSpread, timeSpreadOf } from './gap.ts'
 import { LAB } from './stage.ts'
 
 export interface JoinResult {
@@ -12,23 +12,13 @@ export interface JoinResult {
   readonly goalMet: boolean
 }
 
-export interface JoinTimes {
-  readonly medianMs: number
-  readonly minMs: number
-  readonly maxMs: number
+export interface JoinTimes extends TimeSpread {
   readonly goalMs: number
 }
 
 const MACHINES = 3
 const FIRST_GOAL_MS = 8000
 const OTHERS_GOAL_MS = 15_000
-
-const timesOf = (times: readonly number[], goalMs: number): JoinTimes => ({
-  medianMs: median(times) ?? Number.NaN,
-  minMs: Math.min(...times),
-  maxMs: Math.max(...times),
-  goalMs,
-})
 
 /** Each time on new machines, with an empty database: the whole command, from its start to its end. */
 export async function benchJoin(options: {
@@ -55,7 +45,8 @@ export async function benchJoin(options: {
     const said = (ms: number): string => (ms / 1000).toFixed(1)
     log(`${run + 1}/${runs}: the first ${said(first)} s, the others ${both.map(said).join(' s and ')} s`)
   }
-  const [one, two] = [timesOf(firsts, FIRST_GOAL_MS), timesOf(others, OTHERS_GOAL_MS)]
+  const one = { ...timeSpreadOf(firsts), goalMs: FIRST_GOAL_MS }
+  const two = { ...timeSpreadOf(others), goalMs: OTHERS_GOAL_MS }
   return {
     ...{ first: one, others: two },
     goalMet: [one, two].every(({ medianMs, goalMs }) => medianMs <= goalMs),
