@@ -8,6 +8,9 @@ $SIG{PIPE} = 'IGNORE';
 # Not as constants of Perl, whose module takes as long to load as everything else here.
 our ($AF_UNIX, $AF_INET, $SOCK_STREAM, $PROTOCOL_3) = (1, 2, 1, 196608);
 
+# What the last login to PostgreSQL has met.
+our $LOGIN = '/run/understudy/check/login';
+
 # Connects and logs in. Gives the socket and what the server answers; nothing where none listens.
 sub log_in {
   my ($directory, $port, $user, $database, $options) = @_;
@@ -62,11 +65,22 @@ sub process {
   return (split ' ', text("/proc/$id/stat") =~ s/.*\) //sr)[0, 19];
 }
 
-# Leaves the time since the boot, in seconds, for the watchdog, which starts no program to see it: Consul runs its checks. Gives it.
+# Seconds since the boot.
+sub uptime {
+  return (text('/proc/uptime') =~ /^(\d+)/)[0];
+}
+
+# Leaves the time for the watchdog, which starts no program to see it: Consul runs its checks. Gives it.
 sub heartbeat {
-  my ($uptime) = text('/proc/uptime') =~ /^(\d+)/;
+  my $uptime = uptime();
   if (open my $heartbeat, '+<', '/run/understudy/check/heartbeat') { syswrite $heartbeat, "$uptime\n" }
   return $uptime;
+}
+
+# Notes a login that has succeeded: the log of the server, when the login began, how long the log was then, and processes with their starts.
+sub note_login {
+  open my $note, '>', $LOGIN or return;
+  print $note "@_";
 }
 
 1;

@@ -1,46 +1,60 @@
 #!/usr/bin/perl
-# Called by: Consul's service check `postgresql` every 1.5 s, as consul. The lock of the primary depends on its result. A login costs
-# PostgreSQL more than everything else here, so it is only tried where anything may be wrong
-# (docs/adr/0045-what-was-in-order-is-asked-again.md).
+# Called by: Consul's service check `postgresql` 1.5 s after its last run, as consul. The lock of the primary depends on its result. Most of
+# what it costs is its own start, so it looks several times while nothing changes. A login costs PostgreSQL more than everything else
+# here, so it is only tried where anything may be wrong (docs/adr/0045-what-was-in-order-is-asked-again.md).
 # argv: the database's unit, its data directory, --port=N. stdout: constant while nothing changes.
 # Exit codes, as Consul understands them: 0 passing, 1 warning: it is being restarted in place, 2 critical.
 use strict;
 
 BEGIN { require '/usr/lib/understudy/ask.pl' }
 
+# How often one run looks.
+my $LOOKS = 3;
+# Between two looks: as long as Consul waits between two runs.
+my $APART_S = 1.5;
 # How long a login may take. A busy machine answers later than that: before the check fails, it is asked twice.
 my $LOOK_S = 1;
 # Between the two logins: a busy machine may accept connections again a moment later.
 my $LOOK_AGAIN_S = 0.5;
-# How long a login tells that another one would succeed, while PostgreSQL's processes are as they were.
-my $TRUST_S = 15;
+# How long a login tells that another one would succeed, while PostgreSQL's processes are as they were. A moment longer than quick-check
+# waits between its own logins, which count here.
+my $TRUST_S = 16;
 # A database whose disk is full still answers, but takes no more writes: it needs room for two segments of WAL.
 my $ROOM = 33554432;
 
 my ($unit, $data, $option) = @ARGV;
 my ($port) = $option =~ /^--port=(\d+)$/;
 my ($cluster) = $unit =~ /\@(.+)\.service$/;
-my $seen = '/run/understudy/check/login';
+my $log = "/var/log/postgresql/postgresql-$cluster.log";
 
-my $now = heartbeat();
-# Before a login: what is logged during it is news.
-my $size = -s "/var/log/postgresql/postgresql-$cluster.log" || 0;
-if (!is_as_seen() and !accepts()) {
-  end(1, 'PostgreSQL is being restarted') if is_restarting();
-  select undef, undef, undef, $LOOK_AGAIN_S;
-  end(2, 'PostgreSQL does not accept connections') if !accepts();
+# Once in a run: an agent that hangs does not end what it has started.
+heartbeat();
+for my $look (1 .. $LOOKS) {
+  my $now = uptime();
+  # Before a login: what is logged during it is news.
+  my $size = -s $log || 0;
+  my $same = is_as_seen($now, $size);
+  if (!$same and !accepts($now, $size)) {
+    end(1, 'PostgreSQL is being restarted') if is_restarting($now);
+    select undef, undef, undef, $LOOK_AGAIN_S;
+    end(2, 'PostgreSQL does not accept connections') if !accepts($now, $size);
+  }
+  # The periodic check has seen that no commit ends. Before anything touches that disk.
+  end(2, "the disk of $data hangs") if -e '/run/understudy/check/disk-hangs';
+  my $free = free();
+  end(2, "the disk of $data is full") if defined $free and $free < $ROOM;
+  # Consul may have been told something else before.
+  last if !$same or $look == $LOOKS;
+  select undef, undef, undef, $APART_S;
 }
-# The periodic check has seen that no commit ends. Before anything touches that disk.
-end(2, "the disk of $data hangs") if -e '/run/understudy/check/disk-hangs';
-my $free = free();
-end(2, "the disk of $data is full") if defined $free and $free < $ROOM;
 end(0, 'PostgreSQL accepts connections');
 
 # Is everything as at the last login? The postmaster sleeps, its processes are the same, it has logged nothing, and no connection waits.
 # After a crash it has other processes, and at a shutdown fewer. What it is told to do it logs, unless its log is elsewhere. Where a
 # connection waits, it may hang: repmgrd comes every two seconds.
 sub is_as_seen {
-  my ($since, $logged, @processes) = split ' ', text($seen);
+  my ($now, $size) = @_;
+  my (undef, $since, $logged, @processes) = split ' ', text($main::LOGIN);
   my ($postmaster, %started) = ($processes[0], @processes);
   return 0 if !%started or $now - $since >= $TRUST_S or postmaster() != $postmaster or $size != $logged;
   return 0 if (process($postmaster))[0] ne 'S' or grep { (process($_))[1] != $started{$_} } keys %started;
@@ -73,6 +87,7 @@ sub somebody_waits {
 
 # As pg_isready does, whose start costs several times as much: any answer will do, but for "starting up" and the like (57P03).
 sub accepts {
+  my ($now, $size) = @_;
   my $accepts = eval {
     local $SIG{ALRM} = sub { die };
     alarm $LOOK_S;
@@ -81,17 +96,17 @@ sub accepts {
     return $type =~ /^[ZR]/ || ($type eq 'E' && $body !~ /\0C57P03\0/);
   };
   alarm 0;
-  see() if $accepts;
+  see($now, $size) if $accepts;
   return $accepts;
 }
 
 # Notes what a login has met: the postmaster, and those of its processes that a server has as long as it runs.
 sub see {
+  my ($now, $size) = @_;
   my $postmaster = postmaster();
   my @children = split ' ', text("/proc/$postmaster/task/$postmaster/children");
   my @known = grep { text("/proc/$_/cmdline") =~ /: (?:checkpointer|walwriter|startup)\b/ } @children;
-  open my $note, '>', $seen or return;
-  print $note join ' ', $now, $size, map { ($_, (process($_))[1]) } $postmaster, @known if @known;
+  note_login($log, $now, $size, map { ($_, (process($_))[1]) } $postmaster, @known) if @known;
 }
 
 sub postmaster {
@@ -100,6 +115,7 @@ sub postmaster {
 
 # Has the database been away for less than 5 s, and is systemd starting it? After that a failover is quicker.
 sub is_restarting {
+  my ($now) = @_;
   my $said = said('systemctl', 'show', '--property=ActiveState,ActiveExitTimestampMonotonic', $unit);
   return 0 unless $said =~ /^ActiveState=(?:de)?activating$/m;
   my ($left) = $said =~ /^ActiveExitTimestampMonotonic=(\d+)$/m;
@@ -130,8 +146,10 @@ sub said {
   return readline $program;
 }
 
+# After a problem the next run logs in, and tells Consul at once if all is well.
 sub end {
   my ($code, $said) = @_;
+  unlink $main::LOGIN if $code != 0;
   print "$said\n";
   exit $code;
 }

@@ -59,9 +59,13 @@ sub answer_to {
     return $counts ? join ' ', $answer =~ /$counts/g : $answer;
   }
   if ($kind eq 'database') {
+    my ($log, undef, undef, @processes) = split ' ', text($main::LOGIN);
+    my ($now, $size) = (uptime(), -s $log || 0);
     my ($socket, @messages) = log_in(@fields);
     $$sockets{"@fields[0 .. 3]"} = $socket;
     my ($type, $body) = @{$messages[-1] // ['']};
+    # So that database-check needs no login of its own. It still looks whether these processes are there.
+    note_login($log, $now, $size, @processes) if @processes and $fields[2] eq 'understudy_monitor' and $type eq 'Z';
     # An error names the code among what varies, such as the line of the source.
     return $type . ($type eq 'E' ? $body =~ /\0C(\w+)/ : '');
   }

@@ -84,19 +84,22 @@ const isAnswer = (error: unknown): boolean =>
 
 /**
  * What tells `quick-check` that another look at a server would find the same, whatever was asked there: every change of data moves the
- * end of the log, every setting is loaded at a time, damage is counted, and the rest are processes.
+ * end of the log, every setting is loaded at a time, damage is counted, and the rest are processes. By functions, as the views that
+ * are made of them cost a new session as much again as its start.
  */
 export const STATE = `select pg_is_in_recovery(), pg_postmaster_start_time(), pg_conf_load_time(),
-  case when pg_is_in_recovery()
-    then (pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn(), pg_is_wal_replay_paused())::text
-    else pg_current_wal_flush_lsn()::text
-  end,
-  (select array_agg((pid, status)) from pg_stat_wal_receiver),
-  (select array_agg((pid, usename, application_name, client_addr, state, sync_state, flush_lsn, replay_lsn) order by pid)
-   from pg_stat_replication),
-  (select array_agg((slot_name, active_pid, wal_status) order by slot_name) from pg_replication_slots),
-  (select sum(checksum_failures) from pg_stat_database),
-  exists (select from pg_stat_activity where wait_event_type in ('IO', 'LWLock') and wait_event ilike 'wal%')`
+    case when pg_is_in_recovery()
+      then (pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn(), pg_is_wal_replay_paused())::text
+      else pg_current_wal_flush_lsn()::text
+    end,
+    pg_stat_get_db_checksum_failures(0);
+  select pid, status from pg_stat_get_wal_receiver();
+  select pid, state, sync_state, flush_lsn, replay_lsn from pg_stat_get_wal_senders();
+  select slot_name, active_pid, wal_status from pg_get_replication_slots();
+  select oid, pg_stat_get_db_checksum_failures(oid) from pg_database;
+  select exists (
+    select from pg_stat_get_activity(null) where wait_event_type in ('IO', 'LWLock') and wait_event ilike 'wal%'
+  )`
 
 /** Keeps the question whether a server answers, and what it is. @returns what names the server in further questions. */
 function keep({ host, port, user, database, console }: Target): readonly (string | number)[] {

@@ -88,10 +88,13 @@ async function check(change: Partial<Machine>): Promise<Ended> {
 }
 
 const script = join(directory, 'database-check')
+/** Shorter than in earnest. */
+const APART_S = 0.5
 const here = (name: string): string =>
   readFileSync(join(repository, 'packaging', name), 'utf8')
     // So that it asks the program stat, which this test has made.
     .replace('62 => 137, 183 => 43', '')
+    .replace('$APART_S = 1.5', `$APART_S = ${APART_S}`)
     .replaceAll('/run/understudy', directory)
     .replaceAll('/var/run/postgresql', directory)
     .replaceAll('/var/log/postgresql', directory)
@@ -181,7 +184,7 @@ describe('database-check', () => {
 })
 
 /** Longer than a login is trusted, in seconds. */
-const LATER = 15
+const LATER = 16
 const POSTMASTER = `$| = 1;
 sub begin { my $id = fork; unless ($id) { $0 = 'postgres: 17/main: checkpointer'; sleep 60; exit } return $id }
 my $id = begin(); print "$id\\n"; $SIG{USR1} = sub { kill 9, $id; waitpid $id, 0; $id = begin() };
@@ -224,6 +227,26 @@ describe('database-check, after a login', () => {
     }
   })
 
+  test('one run looks three times, and notices what happens between', async () => {
+    const begun = performance.now()
+    await check({ answers: ['down'] })
+    const took = performance.now() - begun
+    assert.ok(took > 2 * APART_S * 1000, `${took} ms`)
+    const run = check({ answers: ['down'] })
+    await new Promise((resolve) => setTimeout(resolve, APART_S * 500))
+    writeFileSync(log, 'one\ntwo\n')
+    assert.equal((await run).exitCode, CRITICAL)
+  })
+
+  test('after a problem the first look that finds nothing is reported at once', async () => {
+    assert.equal((await check({ blocks: 8191 })).exitCode, CRITICAL)
+    const begun = performance.now()
+    assert.equal((await check({})).exitCode, PASSING)
+    assert.equal(said.length, 1)
+    const took = performance.now() - begun
+    assert.ok(took < 2 * APART_S * 1000, `${took} ms`)
+  })
+
   test('but the disk is looked at', async () => {
     const ended = await check({ answers: ['down'], blocks: 8191 })
     assert.match(ended.stdout, /is full$/)
@@ -241,8 +264,8 @@ describe('database-check, after a login', () => {
     [
       'the login is old',
       () => {
-        const [since, ...rest] = readFileSync(note, 'utf8').split(' ')
-        writeFileSync(note, [Number(since) - LATER, ...rest].join(' '))
+        const [path, since, ...rest] = readFileSync(note, 'utf8').split(' ')
+        writeFileSync(note, [path, Number(since) - LATER, ...rest].join(' '))
       },
     ],
     ['nothing is known of one', () => rmSync(note)],

@@ -282,6 +282,25 @@ describe('what quick-check asks', () => {
     server.close()
   })
 
+  test('a database: its login is one that database-check need not try', async () => {
+    const name = 'understudy_monitor'
+    const monitor = fields.replace(/^(\S+\t\S+\t)\S+/, `$1${name}`)
+    const [log, login] = [at('log'), at('check/login')]
+    writeFileSync(log, 'one\n')
+    writeFileSync(login, `${log} 1 2 7 8`)
+    const server = await databaseThat(welcome, () => ready)
+    checkIs([`database\t${monitor}`])
+    await settle()
+    server.close()
+    const [path, since, ...rest] = readFileSync(login, 'utf8').split(' ')
+    assert.deepEqual([path, ...rest], [log, '4', '7', '8'])
+    const uptime = Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0])
+    assert.ok(Number(since) > uptime - 60, `${since} at ${uptime}`)
+    rmSync(login)
+    await quickCheck()
+    assert.equal(existsSync(login), false)
+  })
+
   test('a database that hangs', async () => {
     let hangs = false
     const server = await databaseThat(welcome, () =>
