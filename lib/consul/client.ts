@@ -2,7 +2,7 @@ import { EXIT, UnderstudyError } from '../core/errors.ts'
 import { HttpError, type JsonRequest, requestJson } from '../core/http.ts'
 import type { Key } from '../core/key.ts'
 import { keepNothing, keepQuestion } from '../core/questions.ts'
-import { parseEntry, parseListing, type RawEntry } from './document.ts'
+import { parseEntry, parseListing, type RawEntry, Snapshot } from './document.ts'
 import { DEFAULT_PREFIX, type Entry, type Listing } from './entry.ts'
 import { failureOf, isConflict, isNotFound } from './failure.ts'
 import type { Realm } from './realm.ts'
@@ -77,6 +77,13 @@ export class Consul {
     return parseListing(key, await this.#list(key, 'consistent'))
   }
 
+  /** All keys below a name at one moment, by one consistent read. @param top such as `postgresql`. */
+  async snapshot(top: string): Promise<Snapshot> {
+    const path = `${top}/`
+    const entries = await this.#read<RawEntry>(`list ${path}`, { path }, 'consistent', '&recurse')
+    return new Snapshot(new Map(entries.map((raw) => [raw.Key.slice(this.#prefix.length), raw])))
+  }
+
   /** The same with their indices and sessions. @throws where one of the entries is malformed. */
   async entries<T>(key: Key<T>): Promise<Map<string, Entry<T>>> {
     return this.#entries(key, 'consistent')
@@ -103,7 +110,12 @@ export class Consul {
   }
 
   /** The rows of Consul's answer; none where there is no such key. */
-  async #read<Row>(what: string, key: Key<unknown>, consistency: Consistency, rest = ''): Promise<Row[]> {
+  async #read<Row>(
+    what: string,
+    key: Pick<Key<unknown>, 'path'>,
+    consistency: Consistency,
+    rest = '',
+  ): Promise<Row[]> {
     const path = `${this.#pathOf(key)}?${consistency}${rest}`
     this.#keep(key, rest)
     try {
@@ -118,7 +130,7 @@ export class Consul {
    * One question for all keys below the same top. The one with the lock is consistent, so that a lost quorum is an answer; the local server
    * answers the others.
    */
-  #keep({ path }: Key<unknown>, rest: string): void {
+  #keep({ path }: Pick<Key<unknown>, 'path'>, rest: string): void {
     const [top = ''] = path.split('/')
     const consistency = top === 'postgresql' ? 'consistent' : 'stale'
     const names = rest === '&keys' && path === `${top}/`

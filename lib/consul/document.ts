@@ -41,6 +41,31 @@ export function parseListing<T>(key: Key<T>, entries: readonly (readonly [string
   return listing
 }
 
+/** What Consul had below one name at one moment. */
+export class Snapshot {
+  readonly #entries: ReadonlyMap<string, RawEntry>
+
+  /** @param entries by the paths of their keys. */
+  constructor(entries: ReadonlyMap<string, RawEntry>) {
+    this.#entries = entries
+  }
+
+  /** null where the key does not exist. @throws as {@link parseEntry} does. */
+  get<T>(key: Key<T>): Entry<T> | null {
+    const raw = this.#entries.get(key.path)
+    return raw ? parseEntry(key, raw) : null
+  }
+
+  /** All entries below a prefix key (one that ends in "/"). */
+  list<T>(key: Key<T>): Listing<T> {
+    const below = [...this.#entries].filter(([path]) => path.startsWith(key.path))
+    return parseListing(
+      key,
+      below.map(([path, raw]) => [path.slice(key.path.length), raw]),
+    )
+  }
+}
+
 function parseDocument<T>(key: Key<T>, raw: RawEntry): Pick<Entry<T>, 'value' | 'newerSchema'> {
   const document = parseJson(raw)
   const result = v.safeParse(key.schema, document)

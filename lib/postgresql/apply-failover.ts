@@ -15,6 +15,7 @@ import { postgresqlKeys, type Sync } from './manifest.ts'
 import { readMembers } from './observe-failover.ts'
 import { restartPostgresql } from './replay.ts'
 import { suspendRestoreCommand } from './restore-command.ts'
+import type { LocalDatabase } from './role.ts'
 import { setAndReload } from './setting.ts'
 
 /** How long a WAL receiver may take to stop, here or on another standby: the next look sees one that comes later. */
@@ -22,8 +23,23 @@ const STOP_RECEIVER_MS = 2000
 /** How often it is looked at: part of every failover. */
 const LOOK_AGAIN_MS = 20
 
-/** Carries out one step, which may be killed anywhere and repeated. The next look reads what came of it. */
-export async function applyFailover(plan: FailoverPlan, context: Context): Promise<void> {
+/**
+ * Carries out one step, which may be killed anywhere and repeated. The next look reads what came of it.
+ * @returns after a promotion, what the database of this machine has become.
+ */
+export async function applyFailover(
+  plan: FailoverPlan,
+  context: Context,
+): Promise<LocalDatabase | undefined> {
+  if (plan.do === 'promote') {
+    markPromotion(context.settings.postgresqlVersion, plan.timeline)
+    return promote(context)
+  }
+  await carryOut(plan, context)
+  return undefined
+}
+
+async function carryOut(plan: Exclude<FailoverPlan, { do: 'promote' }>, context: Context): Promise<void> {
   const { settings, consul } = context
   const { node } = settings
   const value: Leader = { schema: 1, node, since: new Date().toISOString(), why: plan.why }
@@ -51,9 +67,6 @@ export async function applyFailover(plan: FailoverPlan, context: Context): Promi
     }
     case 'restart':
       return restartPostgresql(context, plan.why)
-    case 'promote':
-      markPromotion(settings.postgresqlVersion, plan.timeline)
-      return promote(context)
     case 'publish':
       return publish(plan, context)
     case 'settled':

@@ -9,6 +9,7 @@ import { commitRule, isSynchronous, NO_WAIT } from './decide-durability.ts'
 import { postgresqlKeys } from './manifest.ts'
 import { readRegistered } from './observe-streams.ts'
 import { keepReplaying, restartPostgresql } from './replay.ts'
+import type { LocalDatabase } from './role.ts'
 import { makeRoom } from './room.ts'
 import { setAndReload } from './setting.ts'
 import { evictStandbys } from './slots.ts'
@@ -35,15 +36,22 @@ export async function firstCommits(own: Connection, { settings, consul }: Contex
   return renderSynchronous(waits ? commitRule(others) : NO_WAIT)
 }
 
-/** Makes PostgreSQL on this machine, a standby whose WAL receiver has stopped, the primary. @throws if it does not become it in time. */
-export async function promote(context: Context): Promise<void> {
-  if ((await tryToPromote(context)) === 'primary') return
+/**
+ * Makes PostgreSQL on this machine, a standby whose WAL receiver has stopped, the primary.
+ * @returns what it is then.
+ * @throws if it does not become the primary in time.
+ */
+export async function promote(context: Context): Promise<LocalDatabase> {
+  const first = await tryToPromote(context)
+  if (first !== 'archive') return first
   await restartPostgresql(context, 'PostgreSQL waits for its archive and does not heed the promotion')
-  await tryToPromote(context)
+  const second = await tryToPromote(context)
+  if (second !== 'archive') return second
+  throw new Error('PostgreSQL still waits for its archive')
 }
 
 /** @returns `archive` if PostgreSQL waits for a restore_command that does not end. */
-async function tryToPromote(context: Context): Promise<'primary' | 'archive'> {
+async function tryToPromote(context: Context): Promise<LocalDatabase | 'archive'> {
   const target = localDatabase('postgres', context.settings.postgresqlPort, 'repmgr')
   return withDatabase(target, PROMOTE_MS, async (own) => {
     // A standby that points here must not stream what is not published, as another member's timeline may have the same number.
@@ -56,7 +64,10 @@ async function tryToPromote(context: Context): Promise<'primary' | 'archive'> {
     return waitFor(
       'PostgreSQL to be promoted',
       PROMOTE_MS,
-      async () => ((await readRole(own)).role === 'primary' ? 'primary' : lookAtReplay()),
+      async () => {
+        const local = await readRole(own)
+        return local.role === 'primary' ? local : lookAtReplay()
+      },
       LOOK_AGAIN_MS,
     )
   })

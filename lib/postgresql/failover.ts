@@ -77,16 +77,28 @@ export function failoverGate({ handler, deadlineMs, until }: GateOptions) {
       return
     }
     try {
-      await applyFailover(plan, context)
+      const local = await applyFailover(plan, context)
       promoted ||= plan.do === 'promote'
+      if (local && seen) await publishAtOnce({ ...seen, local }, context)
       failure = ''
     } catch (error) {
       const why = explain(error)
       if (why !== failure) log(handler, { failed: plan.do, error: why, ms: elapsed() })
       failure = why
-      promotionFailed ||= plan.do === 'promote'
+      promotionFailed ||= plan.do === 'promote' && !promoted
     }
     if (elapsed() > deadlineMs) await recordNews(context, 'failover_undecided', plan.why)
+  }
+
+  /**
+   * Only the database of this machine is another one since the look before a promotion, as far as the publication depends on it: its
+   * transaction fails where the lock or the published primary is.
+   */
+  async function publishAtOnce(facts: FailoverFacts, context: Context): Promise<void> {
+    const plan = decideFailover(facts)
+    if (plan.do !== 'publish') return
+    log(handler, { do: plan.do, why: plan.why, ms: elapsed() })
+    await applyFailover(plan, context)
   }
 
   /** It is settled who holds the lock: a primary does its upkeep, a standby follows. */

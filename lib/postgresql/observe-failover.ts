@@ -1,15 +1,15 @@
 import type { Check, Consul } from '../consul/client.ts'
-import { namesIn, valueIn } from '../consul/entry.ts'
+import { type Entry, type Listing, namesIn, valueIn } from '../consul/entry.ts'
 import type { Context } from '../consul/handler.ts'
 import { leadsConsul } from '../consul/leadership.ts'
 import { consulKeys, type Seats } from '../consul/manifest.ts'
-import { readLeadership } from '../consul/observe-leadership.ts'
 import { readSessions } from '../consul/session.ts'
 import { EXIT, UnderstudyError } from '../core/errors.ts'
-import { orUnknown, UNKNOWN, unknownOnFailure } from '../core/unknown.ts'
+import type { Key } from '../core/key.ts'
+import { orUnknown, UNKNOWN, type Unknown, unknownOnFailure } from '../core/unknown.ts'
 import { localDatabase, probe, probeLocal, remoteDatabase } from './database.ts'
 import { type FailoverFacts, holdsLock, type Peer, type Testimony } from './decide-failover.ts'
-import { postgresqlKeys } from './manifest.ts'
+import { type PostgresqlNode, postgresqlKeys } from './manifest.ts'
 import { observeShortages } from './observe-follow.ts'
 import { unlockedMs } from './unlocked.ts'
 import type { Witness } from './witness.ts'
@@ -29,21 +29,27 @@ export async function observeFailover(
   run: Pick<FailoverFacts, 'waitedMs' | 'promotionFailed'>,
 ): Promise<FailoverFacts> {
   const { node, repmgrId, vipPriority, postgresqlPort, address: ownAddress } = settings
-  const [leadership, found, members, sync, recorded, consulLeader, local] = await Promise.all([
-    orUnknown(readLeadership(consul)),
+  const keys = consul.snapshot('postgresql')
+  const [snapshot, found, members, consulLeader, local] = await Promise.all([
+    orUnknown(keys),
     orUnknown(readSessions(consul, node)),
-    orUnknown(readMembers({ settings, consul })),
-    orUnknown(consul.get(postgresqlKeys.sync)),
-    orUnknown(consul.get(postgresqlKeys.confirmed)),
+    orUnknown(
+      readMembers(
+        { settings, consul },
+        keys.then((all) => all.list(postgresqlKeys.nodes)),
+      ),
+    ),
     orUnknown(consul.leader()),
     probeLocal(localDatabase('postgres', postgresqlPort), LOCAL_MS),
   ])
-  const primary = leadership === UNKNOWN ? UNKNOWN : leadership.primary
-  const leader = leadership === UNKNOWN ? UNKNOWN : leadership.leader
+  const entry = <T>(key: Key<T>): Entry<T> | null | Unknown =>
+    snapshot === UNKNOWN ? UNKNOWN : snapshot.get(key)
+  const primary = valueIn(entry(consulKeys.primary))
+  const leader = entry(consulKeys.leader)
   const leads = (address: string): boolean => consulLeader !== UNKNOWN && leadsConsul(consulLeader, address)
   const self = { node, repmgrId, vipPriority, leadsConsul: leads(ownAddress) }
-  const rule = valueIn(sync)
-  const confirmed = valueIn(recorded)
+  const rule = valueIn(entry(postgresqlKeys.sync))
+  const confirmed = valueIn(entry(postgresqlKeys.confirmed))
   const sessions = {
     ownSessions: found === UNKNOWN ? UNKNOWN : found.own,
     startSessions: found === UNKNOWN ? [] : found.start,
@@ -108,13 +114,13 @@ interface ListedMember extends Omit<Peer, 'database' | 'leadsConsul'> {
 /**
  * All members, by consistent reads. One whose document this machine cannot read is a member all the same: what a commit waits for
  * must not forget it. Its seat tells the address and the repmgr id; all members have the same port.
+ * @param documents of the members' databases, if they are being read already.
  */
-export async function readMembers({ settings, consul }: Context): Promise<ListedMember[]> {
-  const [databases, seats, checks] = await Promise.all([
-    consul.list(postgresqlKeys.nodes),
-    readSeats(consul),
-    consul.checks(),
-  ])
+export async function readMembers(
+  { settings, consul }: Context,
+  documents: Promise<Listing<PostgresqlNode>> = consul.list(postgresqlKeys.nodes),
+): Promise<ListedMember[]> {
+  const [databases, seats, checks] = await Promise.all([documents, readSeats(consul), consul.checks()])
   return namesIn(databases).map((node) => {
     const database = databases.valid.get(node)
     const seat = seats?.[node]

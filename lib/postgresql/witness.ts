@@ -6,8 +6,10 @@ import { probe, remoteDatabase } from './database.ts'
 import type { Testimony } from './decide-failover.ts'
 import type { ProbedDatabase } from './role.ts'
 
-/** How long a look waits for the old primary: it is mostly silent, so that this time is part of every failover. */
-export const PRIMARY_PROBE_MS = 200
+/** How long the old primary has for its first answer, since it was first asked: it is mostly silent, and every failover waits for it. */
+export const PRIMARY_PROBE_MS = 300
+/** How long a look waits for the answer to its own question, where the primary has been silent for that long already. */
+export const PROBE_AGAIN_MS = 100
 /** How long the old primary may take to answer, during which other looks go on: a busy machine takes longer than a look waits. */
 const ANSWER_MS = 1000
 
@@ -43,7 +45,8 @@ export class Witness {
     if (this.#answer === UNKNOWN && isDue) {
       this.#askedUnderLock = underLock
       this.#question(name, address, port, before)
-      await Promise.race([...this.#open, pause(PRIMARY_PROBE_MS)])
+      const waitMs = underLock ? PROBE_AGAIN_MS : Math.max(PROBE_AGAIN_MS, PRIMARY_PROBE_MS - (before ?? 0))
+      await Promise.race([...this.#open, pause(waitMs)])
     }
     const primaryDatabase = this.#answer
     this.#answer = UNKNOWN

@@ -20,7 +20,7 @@ import {
 import { FENCE_AFTER_MS } from '../../lib/postgresql/decide-fence.ts'
 import { ALONE_AFTER_MS } from '../../lib/postgresql/decide-upkeep.ts'
 import { PROBE_MS } from '../../lib/postgresql/observe-failover.ts'
-import { PRIMARY_PROBE_MS } from '../../lib/postgresql/witness.ts'
+import { PRIMARY_PROBE_MS, PROBE_AGAIN_MS } from '../../lib/postgresql/witness.ts'
 import { renderKeepalived } from '../../lib/virtual-ip/config.ts'
 import { CLAIM_MS } from '../../lib/virtual-ip/decide-weight.ts'
 import { definitions } from './support/definitions.ts'
@@ -71,6 +71,7 @@ const inEffect: Readonly<Record<string, number>> = {
   LOOK_S: perlConstant('LOOK_S'),
   LOOK_AGAIN_S: perlConstant('LOOK_AGAIN_S'),
   PRIMARY_PROBE_MS,
+  PROBE_AGAIN_MS,
   PROBE_MS,
   GIVE_WAY_MS,
   SILENT_PEER_MS,
