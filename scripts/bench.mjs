@@ -4,6 +4,7 @@ import { cpus, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { chalk } from 'zx'
 import { EXIT, explain, UnderstudyError, usageError } from '../lib/core/errors.ts'
+import { curves } from '../test/lab/bench/curves.ts'
 import { events } from '../test/lab/bench/events.ts'
 import { benchFailover } from '../test/lab/bench/failover.ts'
 import { benchFiles } from '../test/lab/bench/files.ts'
@@ -18,10 +19,11 @@ import {
   idleLines,
   joinLines,
   loadLines,
-  milestoneText,
   resultLines,
-  seconds,
+  runText,
+  scaleLines,
 } from '../test/lab/bench/report.ts'
+import { benchScale, SCALE_LAB } from '../test/lab/bench/scale.ts'
 import { LAB } from '../test/lab/bench/stage.ts'
 import { Lab } from '../test/lab/lib/lab.ts'
 import { wholeNumber } from './whole-number.mjs'
@@ -31,6 +33,7 @@ const help = `Usage: npm run bench -- failover [--runs N] [--events NAME,NAME] [
        npm run bench -- idle [--runs N] [--peer] [--suite trixie|bookworm] [--record] [--json]
        npm run bench -- join [--runs N] [--suite trixie|bookworm] [--record] [--json]
        npm run bench -- load [--minutes N] [--suite trixie|bookworm] [--record] [--json]
+       npm run bench -- scale [--runs N] [--of NAME,NAME] [--suite trixie|bookworm] [--record] [--json]
 
 Uses a lab of its own with three machines, and a client that writes through the virtual IP every 10 ms.
 
@@ -52,12 +55,31 @@ join measures how long understudy join takes on new machines, N times (5): on th
 
 load runs two busy loops on each machine for N minutes (30) and counts the failovers. The goal is none.
 
+scale measures clusters that grow: what the busiest machine costs at rest, N times (5) for a minute, and N failovers after a
+power cut of the primary. All curves together take about three hours. They are:
+
+${curves.map(({ name, title, sizes }) => `  ${name.padEnd(14)} ${sizes.map((size) => size.toLocaleString('en')).join('; ')} ${title}`).join('\n')}
+
   --peer    Patroni beside us
   --record  also puts the results, the load of this host and the command into docs/performance.md
   --json    prints the results as JSON on stdout; the progress goes to stderr
 `
 
 const say = (/** @type {string} */ line) => process.stderr.write(`${chalk.dim('bench:')} ${line}\n`)
+
+/**
+ * @template {{ readonly name: string }} T
+ * @param {string} what
+ * @param {readonly T[]} known
+ * @param {string} names with commas between
+ */
+const named = (what, known, names) =>
+  names.split(',').map((name) => {
+    const found = known.find((candidate) => candidate.name === name)
+    if (!found)
+      throw usageError(`there is no ${what} "${name}"; they are ${known.map((one) => one.name).join(', ')}`)
+    return found
+  })
 
 function parse() {
   const parsed = (() => {
@@ -67,6 +89,7 @@ function parse() {
         options: {
           runs: { type: 'string', default: '5' },
           events: { type: 'string', default: events.map(({ name }) => name).join(',') },
+          of: { type: 'string', default: curves.map(({ name }) => name).join(',') },
           minutes: { type: 'string', default: '30' },
           peer: { type: 'boolean', default: false },
           suite: { type: 'string', default: 'trixie' },
@@ -83,30 +106,35 @@ function parse() {
   const [what, ...more] = positionals
   if (
     !values.help &&
-    (!['failover', 'files', 'idle', 'join', 'load'].includes(what ?? '') || more.length > 0)
+    (!['failover', 'files', 'idle', 'join', 'load', 'scale'].includes(what ?? '') || more.length > 0)
   )
-    throw usageError('name what to measure: failover, files, idle, join or load')
+    throw usageError('name what to measure: failover, files, idle, join, load or scale')
   const { suite } = values
   if (suite !== 'trixie' && suite !== 'bookworm')
     throw usageError(`--suite is trixie or bookworm, not ${suite}`)
-  const chosen = values.events.split(',').map((name) => {
-    const event = events.find((candidate) => candidate.name === name)
-    if (!event)
-      throw usageError(
-        `there is no event "${name}"; they are ${events.map((known) => known.name).join(', ')}`,
-      )
-    return event
-  })
+  const chosen = named('event', events, values.events)
+  const grown = named('curve', curves, values.of)
   const runs = wholeNumber('runs', values.runs, 1, 1000)
   const minutes = wholeNumber('minutes', values.minutes, 1, 10_000)
-  return { ...values, suite: /** @type {'trixie' | 'bookworm'} */ (suite), what, chosen, runs, minutes }
+  return {
+    ...values,
+    suite: /** @type {'trixie' | 'bookworm'} */ (suite),
+    what,
+    chosen,
+    grown,
+    runs,
+    minutes,
+  }
 }
+
+const sayRun = (/** @type {string} */ which, /** @type {Parameters<typeof runText>[0]} */ run) =>
+  say(`${which}: ${runText(run)}${chalk.red(run.problems.map((problem) => `; ${problem}`).join(''))}`)
 
 /**
  * Measures. Gives what a person reads, what a machine reads, and whether every goal is met.
  * @param {ReturnType<typeof parse>} options
  */
-async function bench({ what, chosen, runs, minutes, peer, suite }) {
+async function bench({ what, chosen, grown, runs, minutes, peer, suite }) {
   if (what === 'files') {
     const files = await benchFiles({ runs, suite, log: say })
     return { lines: filesLines(files), result: { files }, goalMet: files.goalMet }
@@ -123,15 +151,17 @@ async function bench({ what, chosen, runs, minutes, peer, suite }) {
     const load = await benchLoad({ minutes, suite, log: say })
     return { lines: loadLines(load), result: { load }, goalMet: load.goalMet }
   }
+  if (what === 'scale') {
+    const scale = await benchScale({
+      ...{ curves: grown, runs, suite, log: say },
+      seen: ({ title }, size, number, run) => sayRun(`${size} ${title}, failover ${number + 1}/${runs}`, run),
+    })
+    return { lines: scaleLines(scale), result: { scale }, goalMet: scale.goalMet }
+  }
   const results = await benchFailover({
     ...{ events: chosen, runs, suite, peer, log: say },
-    seen: (event, contender, number, run) => {
-      const milestones = 'milestones' in run && run.milestones ? `: ${milestoneText(run.milestones)}` : ''
-      const problems = run.problems.map((problem) => `; ${problem}`).join('')
-      say(
-        `${event.name} ${number + 1}/${runs}, ${contenderNames[contender]}: ${seconds(run.gapMs)} s${milestones}${chalk.red(problems)}`,
-      )
-    },
+    seen: ({ name }, contender, number, run) =>
+      sayRun(`${name} ${number + 1}/${runs}, ${contenderNames[contender]}`, run),
   })
   return {
     lines: resultLines(results),
@@ -143,7 +173,14 @@ async function bench({ what, chosen, runs, minutes, peer, suite }) {
 /** @param {ReturnType<typeof parse>} options */
 async function measure(options) {
   const { what, suite, json } = options
-  const host = { at: new Date().toISOString(), suite, cores: cpus().length, loadBefore: loadavg()[0] ?? 0 }
+  const machines = what === 'scale' ? 'three to seven machines' : 'three machines'
+  const host = {
+    at: new Date().toISOString(),
+    machines,
+    suite,
+    cores: cpus().length,
+    loadBefore: loadavg()[0] ?? 0,
+  }
   const { lines, result, goalMet } = await bench(options)
   const document = { ...host, loadAfter: loadavg()[0] ?? 0, ...result }
   process.stdout.write(json ? `${JSON.stringify(document, null, 2)}\n` : `${lines.join('\n')}\n`)
@@ -158,7 +195,7 @@ try {
     try {
       process.exitCode = (await measure(options)) ? EXIT.ok : EXIT.failed
     } finally {
-      await Lab.remove(LAB)
+      await Lab.remove(options.what === 'scale' ? SCALE_LAB : LAB)
       if (options.peer) await Lab.remove(PEER_LAB)
     }
 } catch (error) {

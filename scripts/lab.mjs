@@ -25,7 +25,7 @@ const help = `Usage: npm run lab -- COMMAND [--lab NAME]
   clock MACHINE SECONDS                         set its wall clock ahead of the real time, in a lab that was
                                                 started with --clocks; to set it behind: clock MACHINE -- -SECONDS
 
-Machines are n1 to n5, with the addresses 10.77.0.11 to 10.77.0.15. --lab names another lab than "default".
+Machines are n1 to n7, with the addresses 10.77.0.11 to 10.77.0.17. --lab names another lab than "default".
 
 Examples:
   npm run lab -- up --machines 3
@@ -81,7 +81,7 @@ async function showStatus(name, json) {
 
 /** @param {Record<'machines' | 'suite' | 'consul', string | undefined> & { lab: string, clocks: boolean }} options */
 async function up({ lab: name, machines, suite, consul, clocks }) {
-  if (machines !== undefined && !/^[1-5]$/.test(machines)) throw new UsageError('--machines takes 1 to 5')
+  if (machines !== undefined && !/^[1-7]$/.test(machines)) throw new UsageError('--machines takes 1 to 7')
   if (suite !== undefined && suite !== 'trixie' && suite !== 'bookworm') {
     throw new UsageError('--suite takes trixie or bookworm')
   }

@@ -34,7 +34,7 @@ export interface Result extends Spread {
 }
 
 /** A run after which the cluster was not in order. */
-interface Failed {
+export interface Failed {
   readonly gapMs: null
   readonly problems: readonly string[]
 }
@@ -49,7 +49,7 @@ export interface BenchOptions {
   readonly seen: (event: Event, contender: Contender, number: number, run: Run | Failed) => void
 }
 
-function spreadOf(runs: readonly (Run | Failed)[]): Spread {
+export function spreadOf(runs: readonly (Run | Failed)[]): Spread {
   const gaps = runs.flatMap(({ gapMs }) => gapMs ?? [])
   return {
     medianMs: median(gaps) ?? null,
@@ -80,7 +80,7 @@ function summarise(event: Event, runs: Readonly<Record<Contender, readonly (Run 
 }
 
 /** Keeps a cluster in order for the next run: one that does not recover is replaced by a new one. */
-class Renewable<T extends Cluster> {
+export class Renewable<T extends Cluster> {
   #stage: Promise<T> | null = null
   readonly #build: () => Promise<T>
 
@@ -88,14 +88,24 @@ class Renewable<T extends Cluster> {
     this.#build = build
   }
 
-  async run(event: Event, number: number, ready: (stage: T) => Promise<void>): Promise<Run | Failed> {
+  /** Does something with the cluster. One that it fails with is not used again. */
+  async use<R>(work: (stage: T) => Promise<R>): Promise<R> {
     this.#stage ??= this.#build()
     try {
-      const stage = await this.#stage
-      await ready(stage)
-      return await runOnce(stage, event, number)
+      return await work(await this.#stage)
     } catch (error) {
       this.#stage = null
+      throw error
+    }
+  }
+
+  async run(event: Event, number: number, ready: (stage: T) => Promise<void>): Promise<Run | Failed> {
+    try {
+      return await this.use(async (stage) => {
+        await ready(stage)
+        return await runOnce(stage, event, number)
+      })
+    } catch (error) {
       return { gapMs: null, problems: [explain(error)] }
     }
   }

@@ -53,7 +53,8 @@ export interface IdleResult {
   readonly goalMet: boolean
 }
 
-type Machines = Readonly<Record<string, Shares>>
+/** By their names. */
+export type Machines = Readonly<Record<string, Shares>>
 
 const GOAL = 0.5
 /** Our machines cost no more than Patroni's. */
@@ -184,6 +185,35 @@ class Watched {
 const wholeOf = (machines: Machines): number =>
   Object.values(machines).reduce((sum, { machine }) => sum + machine, 0)
 
+/** What the machines of each cluster use while nobody does anything: `runs` times for a minute, all in the same minutes. */
+export async function watchAtRest(
+  clusters: readonly Cluster[],
+  runs: number,
+  log: (line: string) => void,
+): Promise<Machines[]> {
+  const scenes = await Promise.all(clusters.map((cluster) => cluster.untilHealthy()))
+  await pause(SETTLE_S * 1000)
+  const watched: Watched[] = []
+  for (const [index, { lab, publishes }] of clusters.entries())
+    watched.push(new Watched(lab, publishes ? await pingCosts(lab, scenes[index]?.primary ?? '') : []))
+  for (let run = 0; run < runs; run++) {
+    await Promise.all(watched.map((one) => one.begin()))
+    await pause(ROUND_S * 1000)
+    const ended = await Promise.all(watched.map((one) => one.end()))
+    const text = (shares: readonly Shares[] = [], name: 'ours' | 'machine'): string =>
+      shares.map((one) => one[name].toFixed(2)).join(', ')
+    const theirs = ended[1] ? `; machines of Patroni ${text(ended[1], 'machine')} %` : ''
+    log(
+      `${run + 1}/${runs}: ours ${text(ended[0], 'ours')} %, machines ${text(ended[0], 'machine')} %${theirs}`,
+    )
+  }
+  return watched.map((one) => one.machines())
+}
+
+/** On the machine where it is most. */
+export const most = (machines: Machines, name: keyof Shares): number =>
+  Math.max(...Object.values(machines).map((shares) => shares[name]))
+
 /** Watches a cluster that has nothing to do, `runs` times for a minute, and one of Patroni in the same minutes. */
 export async function benchIdle({
   runs,
@@ -198,24 +228,8 @@ export async function benchIdle({
 }): Promise<IdleResult> {
   const clusters: Cluster[] = [await Stage.build(suite, log)]
   if (peer) clusters.push(await PeerStage.build(suite, log))
-  const scenes = await Promise.all(clusters.map((cluster) => cluster.untilHealthy()))
-  await pause(SETTLE_S * 1000)
-  const watched: Watched[] = []
-  for (const [index, { lab, publishes }] of clusters.entries())
-    watched.push(new Watched(lab, publishes ? await pingCosts(lab, scenes[index]?.primary ?? '') : []))
-  for (let run = 0; run < runs; run++) {
-    await Promise.all(watched.map((one) => one.begin()))
-    await pause(ROUND_S * 1000)
-    const ended = await Promise.all(watched.map((one) => one.end()))
-    const text = (shares: readonly Shares[] = [], name: 'ours' | 'machine'): string =>
-      shares.map((one) => one[name].toFixed(2)).join(', ')
-    const theirs = peer ? `; machines of Patroni ${text(ended[1], 'machine')} %` : ''
-    log(
-      `${run + 1}/${runs}: ours ${text(ended[0], 'ours')} %, machines ${text(ended[0], 'machine')} %${theirs}`,
-    )
-  }
-  const [machines = {}, theirs] = watched.map((one) => one.machines())
-  const ours = Math.max(...Object.values(machines).map((shares) => shares.ours))
+  const [machines = {}, theirs] = await watchAtRest(clusters, runs, log)
+  const ours = most(machines, 'ours')
   const beside = theirs ? { machines: theirs, ratio: wholeOf(machines) / wholeOf(theirs) } : null
   const goalMet = ours <= GOAL && (beside === null || beside.ratio <= PEER_GOAL)
   return { seconds: ROUND_S, goal: GOAL, peerGoal: PEER_GOAL, machines, ours, peer: beside, goalMet }

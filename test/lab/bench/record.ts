@@ -8,6 +8,8 @@ const PAGE = fileURLToPath(new URL('../../../docs/performance.md', import.meta.u
 export interface Circumstances {
   /** ISO 8601. */
   readonly at: string
+  /** How many there are in the lab, for a person. */
+  readonly machines: string
   readonly suite: string
   /** Of the host. */
   readonly cores: number
@@ -18,10 +20,10 @@ export interface Circumstances {
 
 /** Puts the lines that a command has printed into the page, in place of the last ones. @param what the command's first argument. */
 export function record(what: string, lines: readonly string[], circumstances: Circumstances): void {
-  const { at, suite, cores, loadBefore, loadAfter } = circumstances
+  const { at, machines, suite, cores, loadBefore, loadAfter } = circumstances
   const load = `${loadBefore.toFixed(1)} before, ${loadAfter.toFixed(1)} after`
   const text = [
-    `${at.slice(0, 10)}, ${suite}, three machines on ${cores} cores, load ${load}:`,
+    `${at.slice(0, 10)}, ${suite}, ${machines} on ${cores} cores, load ${load}:`,
     ...['', '```text', `npm run bench -- ${process.argv.slice(2).join(' ')}`, '', ...lines, '```'],
   ].join('\n')
   writeFileSync(PAGE, renewPage(readFileSync(PAGE, 'utf8'), { [what]: text }))

@@ -1,10 +1,12 @@
 /** The results for a person. */
-import { type Contender, type Result, ratioTo } from './failover.ts'
+import { type Contender, type Failed, type Result, ratioTo } from './failover.ts'
 import type { FilesResult } from './files.ts'
-import type { IdleResult } from './idle.ts'
+import { type IdleResult, most, type Shares } from './idle.ts'
 import type { JoinResult, JoinTimes } from './join.ts'
 import type { LoadResult } from './load.ts'
 import type { Milestones } from './milestones.ts'
+import type { Run } from './run.ts'
+import { isInOrder, type Point, type ScaleResult } from './scale.ts'
 
 /** 1234 ms as "1.23". */
 export const seconds = (ms: number | null): string => (ms === null ? '-' : (ms / 1000).toFixed(2))
@@ -70,13 +72,19 @@ const problemLines = (name: string, { problems }: { problems: readonly string[] 
   problems.map((problem) => `${name}: ${problem}`)
 
 /** What a failover was made of, in one line. */
-export const milestoneText = (milestones: Milestones): string =>
+const milestoneText = (milestones: Milestones): string =>
   [
     `lock released ${seconds(milestones.lockReleasedMs)}`,
     `promoted ${seconds(milestones.promotedMs)}`,
     `published ${seconds(milestones.publishedMs)}`,
     `first write ${seconds(milestones.firstWriteMs)}`,
   ].join(', ')
+
+/** One run as it ends. */
+export function runText(run: Run | Failed): string {
+  const milestones = 'milestones' in run && run.milestones ? `: ${milestoneText(run.milestones)}` : ''
+  return `${seconds(run.gapMs)} s${milestones}`
+}
 
 /** The same for the load. */
 export function loadLines(result: LoadResult): string[] {
@@ -87,9 +95,10 @@ export function loadLines(result: LoadResult): string[] {
   ]
 }
 
+const percent = (share: number): string => share.toFixed(2)
+
 /** What each machine uses at rest, in percent of one processor. */
 export function idleLines({ machines, ours, goal, peerGoal, peer, goalMet }: IdleResult): string[] {
-  const percent = (share: number): string => share.toFixed(2)
   const rows = Object.entries(machines).map(
     ([name, { checks, units, sessions, ours: sum, repmgrd, consul, machine }]) => [
       name,
@@ -140,4 +149,28 @@ export function joinLines({ first, others }: JoinResult): string[] {
     row('the first machine', first),
     row('each of two at the same moment', others),
   ])
+}
+
+/** The same for what grows: the most of all machines at rest, and the failovers. */
+export function scaleLines({ curves, goalMs }: ScaleResult): string[] {
+  const row = (title: string, point: Point): string[] => {
+    const { size, machines, failover } = point
+    const share = (name: keyof Shares): string => (machines === null ? '-' : percent(most(machines, name)))
+    return [
+      `${size.toLocaleString('en')} ${title}`,
+      ...[share('ours'), share('machine')],
+      ...[failover.medianMs, failover.minMs, failover.maxMs, goalMs].map(seconds),
+      isInOrder(point, goalMs) ? 'met' : 'MISSED',
+    ]
+  }
+  const rows = curves.flatMap(({ title, points }) => points.map((point) => row(title, point)))
+  const problems = curves.flatMap(({ title, points }) =>
+    points.flatMap((point) =>
+      [point, ...point.failover.runs].flatMap((one) => problemLines(`${point.size} ${title}`, one)),
+    ),
+  )
+  return [
+    ...aligned([['', 'ours, %', 'machine, %', 'failover', 'min', 'max', 'goal', ''], ...rows]),
+    ...problems,
+  ]
 }

@@ -19,7 +19,7 @@ export interface Scene {
   readonly lab: Lab
   readonly primary: string
   readonly timeline: number
-  readonly standbys: readonly [string, string]
+  readonly standbys: readonly [string, string, ...string[]]
   /** The machine whose agent leads Consul. */
   readonly consulLeader: string
 }
@@ -67,10 +67,14 @@ export class Stage implements Cluster {
     this.#password = password
   }
 
-  /** Three new machines, one cluster. */
-  static async build(suite: Suite, log: (line: string) => void): Promise<Stage> {
-    log('a cluster of three machines is started')
-    const lab = await upJoined({ name: LAB, suite, log })
+  /** New machines, one cluster. @param options.machines three or more. */
+  static async build(
+    suite: Suite,
+    log: (line: string) => void,
+    { name = LAB, machines = 3 } = {},
+  ): Promise<Stage> {
+    log(`a cluster of ${machines} machines is started`)
+    const lab = await upJoined({ name, machines, suite, log })
     const password = await appPassword(lab, 'n1')
     const stage = new Stage(lab, password)
     await stage.untilHealthy()
@@ -92,13 +96,13 @@ export class Stage implements Cluster {
     const [primary] = found
     if (primary === undefined || found.length > 1)
       throw new Error(`${found.length || 'no'} machines are primary`)
-    const [one, other] = machines.map(({ name }) => name).filter((name) => name !== primary.name)
+    const [one, other, ...more] = machines.map(({ name }) => name).filter((name) => name !== primary.name)
     if (one === undefined || other === undefined) throw new Error('there are no two standbys')
     return {
       lab: this.lab,
       primary: primary.name,
       timeline: primary.timeline,
-      standbys: [one, other],
+      standbys: [one, other, ...more],
       consulLeader: await consulLeaderOf(this.lab, primary.name),
     }
   }

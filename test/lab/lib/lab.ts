@@ -58,7 +58,7 @@ export interface UpOptions {
 
 type Log = (line: string) => void
 const silent: Log = () => {}
-const maxMachines = 5
+const maxMachines = 7
 /** The package file inside a machine. */
 const CONSUL_DEB = '/var/tmp/consul.deb'
 const lockTimeoutMs = 300_000
