@@ -66,7 +66,7 @@ async function look(consul) {
     consul.get(servicesKeys.list),
     consul.entries(servicesKeys.nodes),
     consul.members(),
-    consul.checks(),
+    consul.checksStale(),
   ])
   const names = members.filter(({ server }) => server).map(({ name }) => name)
   return reportServices(list?.value ?? NO_SERVICES, nodes, checks, names.sort())

@@ -255,18 +255,20 @@ export class Consul {
     await this.#ask('destroy a session', { method: 'PUT', path })
   }
 
-  /** Every health check of every node, by a consistent read. */
-  checks(): Promise<Check[]> {
-    return this.#checks('consistent')
+  /** The health checks with these ids, one at least, of every node, by a consistent read. An operator may have thousands of others. */
+  checks(ids: readonly string[]): Promise<Check[]> {
+    const filter = ids.map((id) => `CheckID == ${JSON.stringify(id)}`).join(' or ')
+    return this.#checks('consistent', filter)
   }
 
-  /** The same by a read that may be old: for people, never for decisions. */
+  /** Every health check of every node, by a read that may be old: for people, never for decisions. */
   checksStale(): Promise<Check[]> {
     return this.#checks('stale')
   }
 
-  async #checks(consistency: Consistency): Promise<Check[]> {
-    const path = `/v1/health/state/any?${consistency}`
+  /** @param filter see https://developer.hashicorp.com/consul/api-docs/features/filtering. */
+  async #checks(consistency: Consistency, filter?: string): Promise<Check[]> {
+    const path = `/v1/health/state/any?${consistency}${filter === undefined ? '' : `&filter=${encodeURIComponent(filter)}`}`
     const checks = await this.#ask('list the health checks', { method: 'GET', path })
     return (checks as RawCheck[]).map((check) => ({
       node: check.Node,
@@ -354,13 +356,13 @@ export class Consul {
 
   /** The tags of a service of this agent, or null where it is not registered. */
   async serviceTags(id: string): Promise<string[] | null> {
-    const service = (await this.#services())[id]
+    const service = await this.#service(id)
     return service ? (service.Tags ?? []) : null
   }
 
   /** Registers a service of this agent again with other tags; its checks and their state stay as they are. */
   async setServiceTags(id: string, tags: string[]): Promise<void> {
-    const service = (await this.#services())[id]
+    const service = await this.#service(id)
     if (!service)
       throw new UnderstudyError(EXIT.retry, `could not tag the service ${id}: it is not registered in Consul`)
     const { Service: Name, Port, Address } = service
@@ -368,9 +370,14 @@ export class Consul {
     await this.#ask(`tag the service ${id}`, { method: 'PUT', path: '/v1/agent/service/register', body })
   }
 
-  /** What was noted beside every service of this agent (its Meta), by their ids. */
-  async serviceMeta(): Promise<Map<string, Readonly<Record<string, string>>>> {
-    return new Map(Object.entries(await this.#services()).map(([id, { Meta }]) => [id, Meta ?? {}]))
+  /** What was noted under this name beside services of this agent (in their Meta), by their ids; those without it are not there. */
+  async serviceMeta(name: string): Promise<Map<string, string>> {
+    const path = `/v1/agent/services?filter=${encodeURIComponent(`${JSON.stringify(name)} in Meta`)}`
+    const services = (await this.#ask('list the services', { method: 'GET', path })) as Record<
+      string,
+      RawService
+    >
+    return new Map(Object.entries(services).map(([id, { Meta }]) => [id, Meta?.[name] ?? '']))
   }
 
   /** What all checks of a service of this agent say together, or null where it is not registered. */
@@ -413,9 +420,15 @@ export class Consul {
     return Object.keys((await this.#ask('list the services', { method: 'GET', path })) as object)
   }
 
-  async #services(): Promise<Record<string, RawService>> {
-    const services = await this.#ask('list the services', { method: 'GET', path: '/v1/agent/services' })
-    return services as Record<string, RawService>
+  /** A service of this agent, or null where it is not registered. */
+  async #service(id: string): Promise<RawService | null> {
+    try {
+      const path = `/v1/agent/service/${encodeURIComponent(id)}`
+      return (await this.#send({ method: 'GET', path })) as RawService
+    } catch (cause) {
+      if (isNotFound(cause)) return null
+      throw failureOf(`read the service ${id}`, cause)
+    }
   }
 
   #pathOf(key: Pick<Key<unknown>, 'path'>): string {

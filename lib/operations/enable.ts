@@ -39,7 +39,7 @@ export async function awaitEnabled(
 
 /** Members whose check of it does not pass yet. */
 async function waitingFor(consul: Consul, check: string): Promise<string[]> {
-  const [nodes, checks] = await Promise.all([consul.names(consulKeys.nodes), consul.checks()])
-  const passes = checks.filter(({ checkId, status }) => checkId === check && status === 'passing')
+  const [nodes, checks] = await Promise.all([consul.names(consulKeys.nodes), consul.checks([check])])
+  const passes = checks.filter(({ status }) => status === 'passing')
   return nodes.filter((name) => !passes.some(({ node }) => node === name))
 }

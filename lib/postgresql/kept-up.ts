@@ -3,6 +3,7 @@ import type { Context } from '../consul/handler.ts'
 import { consulKeys } from '../consul/manifest.ts'
 import { readText, replaceFile } from '../core/atomic-files.ts'
 import { postgresqlPaths } from './manifest.ts'
+import { HEALTH_CHECKS } from './observe-failover.ts'
 
 /** A run of the upkeep has begun: until it is complete, every look at the primary starts it again. */
 export const unmarkKeptUp = (): void => rmSync(postgresqlPaths.keptUp, { force: true })
@@ -16,7 +17,11 @@ export const markKeptUp = (epoch: number): boolean => replaceFile(postgresqlPath
  */
 export async function observeKeptUp({ consul }: Context): Promise<number | null> {
   // What does not answer, other lines report.
-  await Promise.allSettled([consul.checks(), consul.get(consulKeys.config), consul.get(consulKeys.seats)])
+  await Promise.allSettled([
+    consul.checks(HEALTH_CHECKS),
+    consul.get(consulKeys.config),
+    consul.get(consulKeys.seats),
+  ])
   const text = readText(postgresqlPaths.keptUp)
   return text === null ? null : Number(text)
 }

@@ -120,7 +120,7 @@ export async function readMembers(
   { settings, consul }: Context,
   documents: Promise<Listing<PostgresqlNode>> = consul.list(postgresqlKeys.nodes),
 ): Promise<ListedMember[]> {
-  const [databases, seats, checks] = await Promise.all([documents, readSeats(consul), consul.checks()])
+  const [databases, seats, checks] = await Promise.all([documents, readSeats(consul), consul.checks(HEALTH_CHECKS)])
   return namesIn(databases).map((node) => {
     const database = databases.valid.get(node)
     const seat = seats?.[node]
@@ -149,8 +149,10 @@ export async function readSeats(consul: Consul): Promise<Seats['seats'] | null> 
   }
 }
 
-/** Consul says that the machine is there and that its database answers. */
+/** The checks that say that a machine is there and that its database answers. */
+export const HEALTH_CHECKS = ['serfHealth', 'postgresql'] as const
+
 const isHealthy = (checks: readonly Check[], node: string): boolean =>
-  ['serfHealth', 'postgresql'].every((id) =>
+  HEALTH_CHECKS.every((id) =>
     checks.some((check) => check.node === node && check.checkId === id && check.status !== 'critical'),
   )

@@ -7,7 +7,7 @@ import { orUnknown, UNKNOWN } from '../core/unknown.ts'
 import { knownNames } from './config.ts'
 import { type BrokerCheckFacts, type BrokerCheckPlan, decideBrokerCheck } from './decide-check.ts'
 import { rabbitmqKeys, rabbitmqPaths, rabbitmqUnits } from './manifest.ts'
-import { acceptingBrokers, addressesIn, nodesIn } from './observe.ts'
+import { acceptingBrokers, addressesIn, brokerChecks, nodesIn } from './observe.ts'
 import type { BrokerReport } from './reconcile.ts'
 
 /** Is this machine's broker a member? Never asks the broker's own commands: a call takes seconds. */
@@ -20,7 +20,7 @@ const broker: CheckLine<Context, BrokerCheckFacts, BrokerCheckPlan> = {
       orUnknown(consul.get(rabbitmqKeys.node(node))),
       orUnknown(consul.get(consulKeys.seats)),
       unitStates([server]),
-      orUnknown(consul.checks()),
+      orUnknown(brokerChecks(consul)),
       orUnknown(consul.get(rabbitmqKeys.running)),
     ])
     return {

@@ -25,7 +25,7 @@ export async function observeRabbitmq(
     orUnknown(consul.get(consulKeys.seats)),
     orUnknown(consul.get(rabbitmqKeys.cluster)),
     readNodes(consul, node),
-    orUnknown(consul.checks()),
+    orUnknown(brokerChecks(consul)),
     orUnknown(consul.get(rabbitmqKeys.lock)),
     orUnknown(consul.get(rabbitmqKeys.running)),
   ])
@@ -67,6 +67,9 @@ async function readNodes(consul: Consul, own: string): Promise<ReadonlyMap<strin
   const nodes = await orUnknown(consul.list(rabbitmqKeys.nodes))
   return nodes === UNKNOWN || nodes.malformed.includes(own) ? UNKNOWN : nodes.valid
 }
+
+/** What tells which machines are there, and which brokers accept connections. */
+export const brokerChecks = (consul: Consul): Promise<Check[]> => consul.checks(['serfHealth', 'rabbitmq'])
 
 const passing = (checks: readonly Check[], id: string): string[] =>
   checks.flatMap(({ node, checkId, status }) => (checkId === id && status === 'passing' ? [node] : []))

@@ -46,7 +46,7 @@ export async function observeGiveWay(
   const [config, moves, others] = await Promise.all([
     orUnknown(consul.get(consulKeys.config)),
     orUnknown(consul.get(servicesKeys.moves)),
-    orUnknown(readOthers({ settings, consul })),
+    orUnknown(readOthers({ settings, consul }, Object.keys(failing))),
   ])
   const policy = config === UNKNOWN ? undefined : config?.value.policy
   const isFixed = policy === 'fixed' && settings.virtualIp !== null
@@ -69,11 +69,12 @@ function activeSinceMs(): number {
   }
 }
 
-async function readOthers({ settings, consul }: Context): Promise<OtherMachine[]> {
+/** @param names of the services whose checks matter. */
+async function readOthers({ settings, consul }: Context, names: readonly string[]): Promise<OtherMachine[]> {
   const [seats, nodes, checks] = await Promise.all([
     consul.get(consulKeys.seats),
     consul.list(servicesKeys.nodes),
-    consul.checks(),
+    consul.checks(['serfHealth', ...names.map(idOf)]),
   ])
   return Object.entries(seats?.value.seats ?? {})
     .filter(([node]) => node !== settings.node)

@@ -45,7 +45,7 @@ export async function observeServices(context: Context, run: Run): Promise<Servi
   const [active, shown, registered, published] = await Promise.all([
     observeActive(context, run),
     showUnits(units, ['LoadState', 'ActiveState', 'UnitFileState']),
-    orUnknown(consul.serviceMeta()),
+    orUnknown(consul.serviceMeta('understudy')),
     orUnknown(consul.get(servicesKeys.node(settings.node))),
   ])
   return {
@@ -94,7 +94,5 @@ function commandsHere(): string[] {
   }
 }
 
-const digests = (services: ReadonlyMap<string, Readonly<Record<string, string>>>): Record<string, string> =>
-  Object.fromEntries(
-    [...services].flatMap(([id, meta]) => (nameOf(id) === null ? [] : [[id, meta['understudy'] ?? '']])),
-  )
+const digests = (noted: ReadonlyMap<string, string>): Record<string, string> =>
+  Object.fromEntries([...noted].filter(([id]) => nameOf(id) !== null))

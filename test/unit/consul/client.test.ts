@@ -28,7 +28,7 @@ describe('consistency', () => {
     list: (consul) => consul.list(consulKeys.nodes),
     names: (consul) => consul.names(consulKeys.histories),
     sessions: (consul) => consul.sessions('n1'),
-    checks: (consul) => consul.checks(),
+    checks: (consul) => consul.checks(['postgresql']),
   }
   for (const [name, read] of Object.entries(consistent)) {
     test(`${name} asks a leader that has made sure it still is one`, async () => {
@@ -248,7 +248,7 @@ describe('the agent', () => {
   test('sessions, checks, members and votes in our own words', async () => {
     const answers: Readonly<Record<string, unknown>> = {
       '/v1/session/node/n1?consistent': [{ ID: 'a', Name: 'understudy-leader', Node: 'n1' }],
-      '/v1/health/state/any?consistent': [
+      '/v1/health/state/any?consistent&filter=CheckID%20%3D%3D%20%22postgresql%22': [
         {
           Node: 'n1',
           CheckID: 'postgresql',
@@ -277,7 +277,7 @@ describe('the agent', () => {
     }
     const { consul } = await consulThat(({ url }) => ({ text: JSON.stringify(answers[url]) }))
     assert.deepEqual(await consul.sessions('n1'), [{ id: 'a', name: 'understudy-leader' }])
-    assert.deepEqual(await consul.checks(), [
+    assert.deepEqual(await consul.checks(['postgresql']), [
       { node: 'n1', checkId: 'postgresql', service: 'postgresql', status: 'passing', output: 'ok' },
     ])
     assert.deepEqual(await consul.members(), [
@@ -302,13 +302,14 @@ describe('the agent', () => {
 
   test('a service gets other tags and stays as it is', async () => {
     const service = { ID: 'db', Service: 'postgresql', Port: 5432, Address: '10.77.0.11' }
-    const { consul, seen } = await consulThat(({ method }) =>
-      method === 'GET'
-        ? {
-            text: JSON.stringify({ db: { ...service, Tags: ['standby'] }, none: { ...service, Tags: null } }),
-          }
-        : {},
-    )
+    const services: Readonly<Record<string, unknown>> = {
+      '/v1/agent/service/db': { ...service, Tags: ['standby'] },
+      '/v1/agent/service/none': { ...service, Tags: null },
+    }
+    const { consul, seen } = await consulThat(({ method, url }) => {
+      if (method !== 'GET') return {}
+      return url in services ? { text: JSON.stringify(services[url]) } : { status: 404 }
+    })
     assert.deepEqual(await consul.serviceTags('db'), ['standby'])
     assert.deepEqual(await consul.serviceTags('none'), [])
     assert.equal(await consul.serviceTags('other'), null)
@@ -388,7 +389,7 @@ describe('what fails is told apart', () => {
   const reads: Readonly<Record<string, (consul: Consul) => Promise<unknown>>> = {
     get: (consul) => consul.get(consulKeys.leader),
     list: (consul) => consul.list(consulKeys.nodes),
-    checks: (consul) => consul.checks(),
+    checks: (consul) => consul.checks(['postgresql']),
     sessions: (consul) => consul.sessions('n1'),
     leader: (consul) => consul.leader(),
     members: (consul) => consul.members(),

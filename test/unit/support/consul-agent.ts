@@ -46,9 +46,7 @@ export async function startConsul(): Promise<ConsulAgent> {
   const child = spawn(program ?? '', ['agent', '-dev', ...settings], { stdio: 'ignore' })
   const consul = new Consul({ port: http })
   await waitFor('Consul to have a leader', START_MS, async () =>
-    (await consul.leader()) && (await consul.checks()).some(({ checkId }) => checkId === 'serfHealth')
-      ? true
-      : null,
+    (await consul.leader()) && (await consul.checks(['serfHealth'])).length > 0 ? true : null,
   )
   return {
     ...{ port: http, node, consul },
