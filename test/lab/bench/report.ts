@@ -153,11 +153,12 @@ export function joinLines({ first, others }: JoinResult): string[] {
 
 /** The same for what grows: the most of all machines at rest, and the failovers. */
 export function scaleLines({ curves, goalMs }: ScaleResult): string[] {
+  const nameOf = (title: string, { size }: Point): string => `${size.toLocaleString('en')} ${title}`
   const row = (title: string, point: Point): string[] => {
-    const { size, machines, failover } = point
+    const { machines, failover } = point
     const share = (name: keyof Shares): string => (machines === null ? '-' : percent(most(machines, name)))
     return [
-      `${size.toLocaleString('en')} ${title}`,
+      nameOf(title, point),
       ...[share('ours'), share('machine')],
       ...[failover.medianMs, failover.minMs, failover.maxMs, goalMs].map(seconds),
       isInOrder(point, goalMs) ? 'met' : 'MISSED',
@@ -166,7 +167,7 @@ export function scaleLines({ curves, goalMs }: ScaleResult): string[] {
   const rows = curves.flatMap(({ title, points }) => points.map((point) => row(title, point)))
   const problems = curves.flatMap(({ title, points }) =>
     points.flatMap((point) =>
-      [point, ...point.failover.runs].flatMap((one) => problemLines(`${point.size} ${title}`, one)),
+      [point, ...point.failover.runs].flatMap((one) => problemLines(nameOf(title, point), one)),
     ),
   )
   return [
