@@ -1,7 +1,7 @@
 /** What a cluster can have more of, and how it comes to have it. */
 import { waitFor } from '../../../lib/core/wait.ts'
 import { poolerTarget } from '../lib/cluster.ts'
-import { RESOURCES, untilInSync } from '../lib/files.ts'
+import { files, RESOURCES } from '../lib/files.ts'
 import { CREATE_TABLE } from '../lib/writer.ts'
 import type { Stage } from './stage.ts'
 
@@ -19,6 +19,8 @@ const POOLER_MS = 90_000
 const REGISTER_MS = 120_000
 const CATALOGUE_MS = 180_000
 const SYNC_MS = 3_600_000
+/** Of one command that waits. */
+const WAIT_S = 240
 const FILES_PER_DIRECTORY = 1000
 
 /** All of them with a table, as one that nobody has ever used costs PostgreSQL nothing. The first one is join's. */
@@ -42,12 +44,12 @@ async function growDatabases(stage: Stage, size: number): Promise<void> {
     })
 }
 
-/** $1: the first, $2: the step, $3: the last. Each has a check that costs Consul next to nothing. */
+/** $1: the first, $2: the step, $3: the last. The check of each says something else every time, as that of many services does: here the order varies. */
 const REGISTER = `registered=$(curl -sSf http://127.0.0.1:8500/v1/agent/services | grep -o '"scale-[0-9]*":' | wc -l)
 [ "$registered" -lt "$(seq "$@" | wc -l)" ] || exit 0
 for number in $(seq "$@"); do
   curl -sSf -X PUT http://127.0.0.1:8500/v1/agent/service/register --data @- <<JSON
-{"Name": "scale-$number", "Port": 80, "Check": {"TCP": "127.0.0.1:8500", "Interval": "60s", "Status": "passing"}}
+{"Name": "scale-$number", "Port": 80, "Check": {"HTTP": "http://127.0.0.1:8500/v1/agent/members", "Interval": "60s", "Status": "passing"}}
 JSON
 done`
 const COUNT_PASSING = `curl -sSf http://127.0.0.1:8500/v1/health/state/passing | grep -o '"ServiceName": *"scale-' | wc -l`
@@ -83,12 +85,17 @@ done`
 
 /** Files of 1 kB in the first replicated folder, which all machines have confirmed. */
 async function growFiles({ lab }: Stage, size: number): Promise<void> {
-  const names = lab.machines.map(({ name }) => name)
+  const [{ name: first = '' } = {}] = lab.machines
   const sizes = [size / FILES_PER_DIRECTORY, FILES_PER_DIRECTORY].map(String)
-  await lab.exec(names[0] ?? '', ['sh', '-euc', CREATE_FILES, 'create', `${RESOURCES}/scale`, ...sizes], {
+  await lab.exec(first, ['sh', '-euc', CREATE_FILES, 'create', `${RESOURCES}/scale`, ...sizes], {
     timeoutMs: CREATE_MS,
   })
-  await untilInSync(lab, names, SYNC_MS)
+  const wait = ['wait', '--min-copies', 'all', '--timeout', String(WAIT_S)]
+  await waitFor(`all machines have ${size} files`, SYNC_MS, async () => {
+    const { exitCode, stderr } = await files(lab, first, wait)
+    if (exitCode === 0) return true
+    throw new Error(stderr)
+  })
 }
 
 export const curves: readonly Curve[] = [
