@@ -120,7 +120,11 @@ export async function readMembers(
   { settings, consul }: Context,
   documents: Promise<Listing<PostgresqlNode>> = consul.list(postgresqlKeys.nodes),
 ): Promise<ListedMember[]> {
-  const [databases, seats, checks] = await Promise.all([documents, readSeats(consul), consul.checks(HEALTH_CHECKS)])
+  const [databases, seats, checks] = await Promise.all([
+    documents,
+    readSeats(consul),
+    consul.checks(HEALTH_CHECKS),
+  ])
   return namesIn(databases).map((node) => {
     const database = databases.valid.get(node)
     const seat = seats?.[node]
