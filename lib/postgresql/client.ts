@@ -29,24 +29,44 @@ export async function withDatabase<T>(
   timeoutMs: number,
   work: (connection: Connection) => Promise<T>,
 ): Promise<T> {
+  const deadline = performance.now() + timeoutMs
+  const client = await openSession(target, timeoutMs)
+  try {
+    return await inSession(client, target, deadline, work)
+  } finally {
+    // Not awaited: with a silent machine it would take until TCP gives up.
+    client.end().catch(() => {})
+  }
+}
+
+/** Connects and logs in. @throws as {@link withDatabase} does. */
+export async function openSession(target: Target, timeoutMs: number): Promise<Client> {
   const { console, password, ...place } = target
-  const config: ClientConfig = {
+  const client = await connect(target, {
     ...place,
     ...(console ? {} : { options: SESSION_OPTIONS }),
     // Called only if the server asks for a password, which it does not over the Unix socket.
     password: password ?? (async () => passwordFromFile(target.user)),
     connectionTimeoutMillis: timeoutMs,
     application_name: 'understudy',
-  }
-  const kept = keep(target)
-  const deadline = performance.now() + timeoutMs
-  const client = await connect(target, config)
+  })
   // A connection that breaks while idle emits 'error'; the next query reports it.
   client.on('error', () => {})
+  return client
+}
+
+/** Does the work in a session that is open. @param deadline by performance.now(). @throws as {@link withDatabase} does. */
+export async function inSession<T>(
+  client: Client,
+  target: Target,
+  deadline: number,
+  work: (connection: Connection) => Promise<T>,
+): Promise<T> {
+  const kept = keep(target)
   try {
     return await work({
       async query<R extends QueryResultRow>(sql: string, values?: readonly unknown[]) {
-        if (console) keepQuestion('sql', ...kept, sql)
+        if (target.console) keepQuestion('sql', ...kept, sql)
         const left = Math.max(1, deadline - performance.now())
         // pg takes it with each query as well as with the client, but its types do not know.
         const query = { text: sql, ...(values ? { values: [...values] } : {}), query_timeout: left }
@@ -58,9 +78,6 @@ export async function withDatabase<T>(
     throw new UnderstudyError(EXIT.unavailable, `lost ${target.database} at ${target.host}:${target.port}`, {
       cause,
     })
-  } finally {
-    // Not awaited: with a silent machine it would take until TCP gives up.
-    client.end().catch(() => {})
   }
 }
 

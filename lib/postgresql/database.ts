@@ -81,30 +81,36 @@ const NO_CONNECTION_LEFT = '53300'
  * {@link withDatabase} for the monitoring role. Where clients have taken all connections, it asks as repmgr: PostgreSQL keeps some for
  * superusers, and before version 16 for nobody else. Who has no password of repmgr gets the first error.
  * @param address of the same server, where `target` is a socket: repmgr logs in with a password.
+ * @param ask in which session.
  */
 export async function withMonitor<T>(
   target: Target,
   timeoutMs: number,
   work: (connection: Connection) => Promise<T>,
   address: string = target.host,
+  ask: typeof withDatabase = withDatabase,
 ): Promise<T> {
   const deadline = performance.now() + timeoutMs
   try {
-    return await withDatabase(target, timeoutMs, work)
+    return await ask(target, timeoutMs, work)
   } catch (error) {
     const answer = aliveBy(error)
     if (answer?.sqlstate !== NO_CONNECTION_LEFT || target.user !== 'understudy_monitor') throw error
     const superuser = { host: address, port: target.port, user: 'repmgr', database: target.database }
-    return withDatabase(superuser, Math.max(1, deadline - performance.now()), work).catch(() => {
+    return ask(superuser, Math.max(1, deadline - performance.now()), work).catch(() => {
       throw error
     })
   }
 }
 
 /** {@link readRole} of any database, or that it is alive or down; unknown if nothing answers within the deadline. */
-export async function probe(target: Target, timeoutMs: number): Promise<ProbedDatabase | Unknown> {
+export async function probe(
+  target: Target,
+  timeoutMs: number,
+  ask: typeof withDatabase = withDatabase,
+): Promise<ProbedDatabase | Unknown> {
   try {
-    return await withMonitor(target, timeoutMs, readRole)
+    return await withMonitor(target, timeoutMs, readRole, target.host, ask)
   } catch (error) {
     if (nobodyListens(error)) return { role: 'down' }
     return aliveBy(error) ?? UNKNOWN

@@ -23,6 +23,7 @@ import { observeFailover } from './observe-failover.ts'
 import { observeFollow } from './observe-follow.ts'
 import { passwordFromFile } from './passfile.ts'
 import { resumeRestoreCommand } from './restore-command.ts'
+import { Sessions } from './sessions.ts'
 import { keepUpPrimary } from './upkeep.ts'
 import { Witness } from './witness.ts'
 
@@ -51,6 +52,7 @@ export function failoverGate({ handler, deadlineMs, until }: GateOptions) {
   /** When this run first saw the lock free; null if it is not, or if another machine has taken it. */
   let freeSinceMs: number | null = null
   const witness = new Witness(askedBeforeMs)
+  const sessions = new Sessions()
   let seen: FailoverFacts | null = null
   let promoted = false
   let promotionFailed = false
@@ -59,7 +61,7 @@ export function failoverGate({ handler, deadlineMs, until }: GateOptions) {
 
   async function observe(context: Context): Promise<FailoverFacts> {
     const waitedMs = freeSinceMs === null ? 0 : elapsed() - freeSinceMs
-    const facts = await observeFailover(context, witness, { waitedMs, promotionFailed })
+    const facts = await observeFailover(context, witness, sessions, { waitedMs, promotionFailed })
     const isFree = facts.leader !== UNKNOWN && !facts.leader?.session
     freeSinceMs = isFree ? (freeSinceMs ?? elapsed()) : holdsLock(facts) ? freeSinceMs : null
     seen = facts

@@ -7,10 +7,12 @@ import { readSessions } from '../consul/session.ts'
 import { EXIT, UnderstudyError } from '../core/errors.ts'
 import type { Key } from '../core/key.ts'
 import { orUnknown, UNKNOWN, type Unknown, unknownOnFailure } from '../core/unknown.ts'
+import { withDatabase } from './client.ts'
 import { localDatabase, probe, probeLocal, remoteDatabase } from './database.ts'
 import { type FailoverFacts, holdsLock, type Peer, type Testimony } from './decide-failover.ts'
 import { type PostgresqlNode, postgresqlKeys } from './manifest.ts'
 import { observeShortages } from './observe-follow.ts'
+import type { Sessions } from './sessions.ts'
 import { unlockedMs } from './unlocked.ts'
 import type { Witness } from './witness.ts'
 
@@ -22,10 +24,11 @@ const LOCAL_MS = 2000
 /** No other machine is published, or there is nothing to ask it for. */
 const NOT_ASKED: Testimony = { primaryDatabase: UNKNOWN, silentMs: 0, hasAnswered: false }
 
-/** All reads of the gate: Consul first, then every database at once. */
+/** All reads of the gate: Consul first, then every database at once. @param sessions of this run. */
 export async function observeFailover(
   { settings, consul }: Context,
   witness: Witness,
+  sessions: Sessions,
   run: Pick<FailoverFacts, 'waitedMs' | 'promotionFailed'>,
 ): Promise<FailoverFacts> {
   const { node, repmgrId, vipPriority, postgresqlPort, address: ownAddress } = settings
@@ -50,7 +53,7 @@ export async function observeFailover(
   const self = { node, repmgrId, vipPriority, leadsConsul: leads(ownAddress) }
   const rule = valueIn(entry(postgresqlKeys.sync))
   const confirmed = valueIn(entry(postgresqlKeys.confirmed))
-  const sessions = {
+  const locks = {
     ownSessions: found === UNKNOWN ? UNKNOWN : found.own,
     startSessions: found === UNKNOWN ? [] : found.start,
   } as const
@@ -62,8 +65,8 @@ export async function observeFailover(
     leader !== UNKNOWN &&
     primary !== UNKNOWN &&
     primary !== null
-  const underLock = holdsLock({ leader, ownSessions: sessions.ownSessions })
-  const held = leader !== UNKNOWN && leader?.session && sessions.ownSessions !== UNKNOWN && !underLock
+  const underLock = holdsLock({ leader, ownSessions: locks.ownSessions })
+  const held = leader !== UNKNOWN && leader?.session && locks.ownSessions !== UNKNOWN && !underLock
   if (!mayAct || held || members === UNKNOWN) {
     const reachable = members === UNKNOWN ? UNKNOWN : leader
     return {
@@ -73,12 +76,17 @@ export async function observeFailover(
       sync: rule,
       confirmed,
       local,
-      ...sessions,
+      ...locks,
       ...NOT_ASKED,
       ...{ peers: [], primaryFails: false, unlockedMs: 0 },
       ...run,
     }
   }
+  // A server that was told to reload its settings gives them to a new session, but an old one may still answer with those of before: a
+  // member that is about to follow would count as stopped. What leads to a promotion is asked in new sessions.
+  const ask: typeof withDatabase = underLock
+    ? withDatabase
+    : (target, timeoutMs, work) => sessions.with(target, timeoutMs, work)
   const [shortages, testimony, ...peers] = await Promise.all([
     unknownOnFailure(observeShortages({ settings, consul }, local)),
     primary.node === node ? NOT_ASKED : witness.ask(primary, underLock),
@@ -88,7 +96,7 @@ export async function observeFailover(
         async ({ address, port, databaseFails: _, ...member }): Promise<Peer> => ({
           ...member,
           leadsConsul: address !== null && leads(address),
-          database: address === null ? UNKNOWN : await probe(remoteDatabase(address, port), PROBE_MS),
+          database: address === null ? UNKNOWN : await probe(remoteDatabase(address, port), PROBE_MS, ask),
         }),
       ),
   ])
@@ -97,7 +105,7 @@ export async function observeFailover(
     unlockedMs: leader?.session ? 0 : unlockedMs(leader?.modifyIndex ?? 0),
   }
   return {
-    ...{ self, leader, primary, sync: rule, confirmed, local, ...sessions, ...testimony, peers, ...run },
+    ...{ self, leader, primary, sync: rule, confirmed, local, ...locks, ...testimony, peers, ...run },
     ...unlocked,
     shortages,
   }

@@ -1,0 +1,54 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Client } from 'pg'
+import { EXIT, UnderstudyError } from '../core/errors.ts'
+import { type Connection, inSession, openSession, type Target } from './client.ts'
+
+/** How long a login may take, also after the look that has begun it. */
+const LOGIN_MS = 2000
+
+/**
+ * Sessions that stay open between the looks of one run. A login costs both sides ten times as much as what is asked, and at a failover
+ * every member asks every other one, on machines that are busy with the same event. A session may answer with a setting of before for a
+ * moment after a reload, which a new one does not.
+ */
+export class Sessions {
+  readonly #logins = new Map<string, Promise<Client>>()
+
+  /** As {@link withDatabase}, in the session of an earlier look if there is one. A login that is late goes on, for the next look. */
+  async with<T>(target: Target, timeoutMs: number, work: (connection: Connection) => Promise<T>): Promise<T> {
+    const deadline = performance.now() + timeoutMs
+    const name = [target.host, target.port, target.user, target.database].join(' ')
+    const before = this.#logins.get(name)
+    const login = before ?? this.#logIn(name, target)
+    const client = await Promise.race([login, late(target, timeoutMs)])
+    try {
+      return await inSession(client, target, deadline, work)
+    } catch (error) {
+      if (!isLost(error)) throw error
+      this.#logins.delete(name)
+      client.end().catch(() => {})
+      const left = deadline - performance.now()
+      if (!before || left <= 0) throw error
+      // It has ended since the look before, as when PostgreSQL was started again.
+      return this.with(target, left, work)
+    }
+  }
+
+  #logIn(name: string, target: Target): Promise<Client> {
+    const login = openSession(target, LOGIN_MS)
+    this.#logins.set(name, login)
+    login.catch(() => this.#logins.delete(name))
+    return login
+  }
+}
+
+const isLost = (error: unknown): boolean =>
+  error instanceof UnderstudyError && error.exitCode === EXIT.unavailable
+
+async function late({ database, host, port, user }: Target, timeoutMs: number): Promise<never> {
+  await pause(timeoutMs, undefined, { ref: false })
+  throw new UnderstudyError(
+    EXIT.unavailable,
+    `could not connect to ${database} at ${host}:${port} as ${user} within ${Math.round(timeoutMs)} ms`,
+  )
+}
