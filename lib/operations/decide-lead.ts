@@ -29,7 +29,7 @@ const ELECTION_MS = 4000
  * How long a machine must have held the lock before the virtual IP goes ahead to it: longer than its second look at the former primary
  * takes, after which it may give the lock back. Mostly it is published by then.
  */
-const SETTLED_MS = 300
+const SETTLED_MS = 200
 
 /** How often PgBouncer asks a primary that has lost its lock: one that was too busy to answer may serve its clients all the same. */
 const POOL_AGAIN_MS = 500

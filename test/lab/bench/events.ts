@@ -1,5 +1,6 @@
 /** What can happen to a cluster, and how long a client may be unable to write then. */
 import { waitFor } from '../../../lib/core/wait.ts'
+import { startBusyLoops } from './busy.ts'
 import type { Scene } from './stage.ts'
 
 export interface Event {
@@ -61,8 +62,25 @@ export const primaryPower: Event = {
   heal: ({ lab, primary }) => lab.poweron(primary),
 }
 
+let stopLoops = (): void => {}
+
 export const events: readonly Event[] = [
   primaryPower,
+  {
+    name: 'primary-busy',
+    title: 'power cut of the primary, with two busy loops on each machine',
+    goalMs: 8_000,
+    mayFailOver: true,
+    hasMilestones: true,
+    async strike({ lab, primary }) {
+      stopLoops = startBusyLoops(lab)
+      await lab.poweroff(primary)
+    },
+    async heal({ lab, primary }) {
+      stopLoops()
+      await lab.poweron(primary)
+    },
+  },
   {
     name: 'primary-cable',
     title: 'cable of the primary pulled',

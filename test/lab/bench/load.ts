@@ -1,8 +1,8 @@
 /** A cluster whose processors all have too much to do: nobody may be taken for dead. */
-import { type ChildProcess, spawn } from 'node:child_process'
 import { setTimeout as pause } from 'node:timers/promises'
 import { consulKeys } from '../../../lib/consul/manifest.ts'
 import type { Suite } from '../lib/state.ts'
+import { LOOPS_PER_MACHINE, startBusyLoops } from './busy.ts'
 import { longestGapMs } from './gap.ts'
 import { Stage } from './stage.ts'
 import { type Change, Watch } from './watch.ts'
@@ -19,8 +19,6 @@ export interface LoadResult {
   readonly lostWrites: number
   readonly goalMet: boolean
 }
-
-const LOOPS_PER_MACHINE = 2
 
 function describe({ key, at, lockIndex, value }: Change): string {
   const time = new Date(at).toISOString()
@@ -54,17 +52,13 @@ export async function benchLoad(options: {
   const { standbys } = await stage.untilHealthy()
   const writer = await stage.write()
   const watch = await Watch.start(lab, standbys[0])
-  const loops: ChildProcess[] = []
+  const stopLoops = startBusyLoops(lab)
   try {
-    for (const { name } of lab.machines) {
-      const [file = '', ...argv] = lab.execCommand(name, ['sh', '-c', 'while :; do :; done'])
-      for (let n = 0; n < LOOPS_PER_MACHINE; n++) loops.push(spawn(file, argv, { stdio: 'ignore' }))
-    }
     const at = Date.now()
-    log(`${loops.length} busy loops for ${minutes} min`)
+    log(`${LOOPS_PER_MACHINE} busy loops on each machine for ${minutes} min`)
     await pause(minutes * 60_000)
     const gapMs = longestGapMs(writer.acknowledged, at, Date.now())
-    for (const loop of loops.splice(0)) loop.kill('SIGKILL')
+    stopLoops()
     await writer.stop()
     await stage.untilHealthy()
     const failovers = failoversIn(watch.changes)
@@ -80,7 +74,7 @@ export async function benchLoad(options: {
       goalMet: failovers.length === 0 && lostWrites === 0,
     }
   } finally {
-    for (const loop of loops) loop.kill('SIGKILL')
+    stopLoops()
     watch.stop()
     await writer.stop()
   }

@@ -7,7 +7,7 @@ import { type Case, table } from '../support/table.ts'
 /** How long a run waits for a new primary. */
 const ELECTION_MS = 4000
 /** How long a machine must have held the lock before the virtual IP goes ahead. */
-const SETTLED_MS = 300
+const SETTLED_MS = 200
 
 /** Everything on this machine has followed once, and n1 is the primary. */
 const base: LeadFacts = {
