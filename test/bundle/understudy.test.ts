@@ -137,7 +137,7 @@ const KILOBYTES = {
   status: 380,
   folders: 405,
   files: 62,
-  lock: 78,
+  lock: 80,
   logs: 26,
   once: 70,
 }

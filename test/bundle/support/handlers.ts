@@ -17,7 +17,7 @@ export interface Budget {
 }
 
 export const handlers: Readonly<Record<string, Budget>> = {
-  check: { kilobytes: 445, event: 3.2 },
+  check: { kilobytes: 450, event: 3.2 },
   failover: { kilobytes: 400, event: 2.5 },
   'failover-validate': { kilobytes: 400, event: 2.5 },
   fence: { kilobytes: 360, event: 2.5 },
@@ -30,15 +30,15 @@ export const handlers: Readonly<Record<string, Budget>> = {
   'repmgr-event': { kilobytes: 152, event: 1.9 },
   'service-tag': { kilobytes: 154, event: 1.9 },
   files: { kilobytes: 520, event: 2.0 },
-  'files-gate': { kilobytes: 59, event: 1.9 },
-  'files-view': { kilobytes: 60, event: 1.9 },
+  'files-gate': { kilobytes: 62, event: 1.9 },
+  'files-view': { kilobytes: 63, event: 1.9 },
   rabbitmq: { kilobytes: 410, event: 2.2 },
-  'rabbitmq-gate': { kilobytes: 56, event: 1.9 },
+  'rabbitmq-gate': { kilobytes: 58, event: 1.9 },
   'search-members': { kilobytes: 400, event: 2.2 },
   'start-gate': { kilobytes: 575, event: 2.3 },
   services: { kilobytes: 300, event: 2.2 },
   'log-peers': { kilobytes: 80, event: 1.9 },
-  'virtual-ip-command': { kilobytes: 72, event: 1.9 },
+  'virtual-ip-command': { kilobytes: 74, event: 1.9 },
   'virtual-ip-peers': { kilobytes: 69, event: 1.9 },
   'virtual-ip-weight': { kilobytes: 353, event: 2.2 },
 }
