@@ -20,8 +20,10 @@ const PAGE = 10_000
 /** How many errors are read at most. */
 const ERRORS = 1000
 
-/** What counts of an answer of which the rest is never twice the same, for {@link keepQuestion}. */
+/** What counts of an answer of which the rest changes by itself, for {@link keepQuestion}: by path, without the query. */
 const COUNTS: Readonly<Record<string, string>> = {
+  // A scan that has found nothing leaves its time.
+  '/rest/db/status': '"(?!stateChanged")\\w+": *[^,}]*',
   '/rest/system/status': '"myID": *"[^"]*"',
   '/rest/system/connections': '"[A-Z2-7-]{63}"|"connected": *\\w+',
 }
@@ -228,7 +230,7 @@ export class Syncthing {
       headers: { 'X-API-Key': this.#key },
       ...(body === undefined ? {} : { body }),
     }
-    if (method === 'GET') keepQuestion('syncthing', method, path, '', COUNTS[path] ?? '')
+    if (method === 'GET') keepQuestion('syncthing', method, path, '', COUNTS[path.replace(/\?.*/, '')] ?? '')
     else keepNothing()
     try {
       return await requestJson(this.#port, request, timeoutMs)
