@@ -80,8 +80,8 @@ export class Consul {
   /** All keys below a name at one moment, by one consistent read. @param top such as `postgresql`. */
   async snapshot(top: string): Promise<Snapshot> {
     const path = `${top}/`
-    const entries = await this.#read<RawEntry>(`list ${path}`, { path }, 'consistent', '&recurse')
-    return new Snapshot(new Map(entries.map((raw) => [raw.Key.slice(this.#prefix.length), raw])))
+    const entries = await this.#list({ path }, 'consistent')
+    return new Snapshot(new Map(entries.map(([name, raw]) => [path + name, raw])))
   }
 
   /** The same with their indices and sessions. @throws where one of the entries is malformed. */
@@ -104,7 +104,7 @@ export class Consul {
     return keys.map((path) => this.#nameBelow(key, path))
   }
 
-  async #list(key: Key<unknown>, consistency: Consistency): Promise<[string, RawEntry][]> {
+  async #list(key: Pick<Key<unknown>, 'path'>, consistency: Consistency): Promise<[string, RawEntry][]> {
     const entries = await this.#read<RawEntry>(`list ${key.path}`, key, consistency, '&recurse')
     return entries.map((raw) => [this.#nameBelow(key, raw.Key), raw])
   }
@@ -435,7 +435,7 @@ export class Consul {
     return `/v1/kv/${encodeURIComponent(this.#prefix + key.path)}`
   }
 
-  #nameBelow(key: Key<unknown>, path: string): string {
+  #nameBelow(key: Pick<Key<unknown>, 'path'>, path: string): string {
     return path.slice(this.#prefix.length + key.path.length)
   }
 

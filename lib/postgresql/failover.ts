@@ -23,6 +23,7 @@ import { observeFailover } from './observe-failover.ts'
 import { observeFollow } from './observe-follow.ts'
 import { passwordFromFile } from './passfile.ts'
 import { resumeRestoreCommand } from './restore-command.ts'
+import type { LocalDatabase } from './role.ts'
 import { Sessions } from './sessions.ts'
 import { keepUpPrimary } from './upkeep.ts'
 import { Witness } from './witness.ts'
@@ -78,17 +79,18 @@ export function failoverGate({ handler, deadlineMs, until }: GateOptions) {
       aftermath = await settle(context)
       return
     }
+    let local: LocalDatabase | undefined
     try {
-      const local = await applyFailover(plan, context)
+      local = await applyFailover(plan, context)
       promoted ||= plan.do === 'promote'
-      if (local && seen) await publishAtOnce({ ...seen, local }, context)
       failure = ''
     } catch (error) {
       const why = explain(error)
       if (why !== failure) log(handler, { failed: plan.do, error: why, ms: elapsed() })
       failure = why
-      promotionFailed ||= plan.do === 'promote' && !promoted
+      promotionFailed ||= plan.do === 'promote'
     }
+    if (local && seen) return publishAtOnce({ ...seen, local }, context)
     if (elapsed() > deadlineMs) await recordNews(context, 'failover_undecided', plan.why)
   }
 
@@ -100,7 +102,7 @@ export function failoverGate({ handler, deadlineMs, until }: GateOptions) {
     const plan = decideFailover(facts)
     if (plan.do !== 'publish') return
     log(handler, { do: plan.do, why: plan.why, ms: elapsed() })
-    await applyFailover(plan, context)
+    await apply(plan, context)
   }
 
   /** It is settled who holds the lock: a primary does its upkeep, a standby follows. */

@@ -63,6 +63,10 @@ export function spreadOf(runs: readonly (Run | Failed)[]): Spread {
 export const ratioTo = (ours: Spread, peer: Spread): number | null =>
   ours.medianMs === null || peer.medianMs === null ? null : ours.medianMs / peer.medianMs
 
+/** Whether every run went well, and quickly enough in the median. */
+export const meets = ({ medianMs, runs }: Spread, goalMs: number): boolean =>
+  medianMs !== null && medianMs <= goalMs && runs.every(({ problems }) => problems.length === 0)
+
 function summarise(event: Event, runs: Readonly<Record<Contender, readonly (Run | Failed)[]>>): Result {
   const { name, title, goalMs, peerGoal = null } = event
   const ours = spreadOf(runs.understudy)
@@ -72,10 +76,7 @@ function summarise(event: Event, runs: Readonly<Record<Contender, readonly (Run 
   return {
     ...{ name, title, goalMs, peerGoal, ...ours, peer, load: loadavg()[0] ?? 0 },
     goalMet:
-      ours.medianMs !== null &&
-      ours.medianMs <= goalMs &&
-      ours.runs.every(({ problems }) => problems.length === 0) &&
-      (peer === null || peerGoal === null || (ratio !== null && ratio <= peerGoal)),
+      meets(ours, goalMs) && (peer === null || peerGoal === null || (ratio !== null && ratio <= peerGoal)),
   }
 }
 

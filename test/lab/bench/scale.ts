@@ -3,7 +3,7 @@ import { explain } from '../../../lib/core/errors.ts'
 import type { Suite } from '../lib/state.ts'
 import type { Curve } from './curves.ts'
 import { primaryPower } from './events.ts'
-import { type Failed, Renewable, type Spread, spreadOf } from './failover.ts'
+import { type Failed, meets, Renewable, type Spread, spreadOf } from './failover.ts'
 import { type Machines, watchAtRest } from './idle.ts'
 import type { Run } from './run.ts'
 import { Stage } from './stage.ts'
@@ -41,10 +41,7 @@ export interface ScaleOptions {
 
 /** Whether every failover of a point went well, and quickly enough. */
 export const isInOrder = ({ problems, failover }: Point, goalMs: number): boolean =>
-  problems.length === 0 &&
-  failover.runs.every((run) => run.problems.length === 0) &&
-  failover.medianMs !== null &&
-  failover.medianMs <= goalMs
+  problems.length === 0 && meets(failover, goalMs)
 
 /** Measures every point of every curve: at rest first, then `runs` failovers. One cluster grows from point to point, where it can. */
 export async function benchScale({ curves, runs, suite, log, seen }: ScaleOptions): Promise<ScaleResult> {
