@@ -131,7 +131,8 @@ const sayRun = (/** @type {string} */ which, /** @type {Parameters<typeof runTex
   say(`${which}: ${runText(run)}${chalk.red(run.problems.map((problem) => `; ${problem}`).join(''))}`)
 
 /**
- * Measures. Gives what a person reads, what a machine reads, and whether every goal is met.
+ * Measures. Gives what a person reads, what a machine reads, whether every goal is met, and the sections of the page that keep
+ * it, where they are others than the one that has the command's name.
  * @param {ReturnType<typeof parse>} options
  */
 async function bench({ what, chosen, grown, runs, minutes, peer, suite }) {
@@ -156,7 +157,10 @@ async function bench({ what, chosen, grown, runs, minutes, peer, suite }) {
       ...{ curves: grown, runs, suite, log: say },
       seen: ({ title }, size, number, run) => sayRun(`${size} ${title}, failover ${number + 1}/${runs}`, run),
     })
-    return { lines: scaleLines(scale), result: { scale }, goalMet: scale.goalMet }
+    const sections = Object.fromEntries(
+      scale.curves.map((curve) => [`scale-${curve.name}`, scaleLines({ ...scale, curves: [curve] })]),
+    )
+    return { lines: scaleLines(scale), result: { scale }, goalMet: scale.goalMet, sections }
   }
   const results = await benchFailover({
     ...{ events: chosen, runs, suite, peer, log: say },
@@ -181,10 +185,10 @@ async function measure(options) {
     cores: cpus().length,
     loadBefore: loadavg()[0] ?? 0,
   }
-  const { lines, result, goalMet } = await bench(options)
+  const { lines, result, goalMet, sections = { [String(what)]: lines } } = await bench(options)
   const document = { ...host, loadAfter: loadavg()[0] ?? 0, ...result }
   process.stdout.write(json ? `${JSON.stringify(document, null, 2)}\n` : `${lines.join('\n')}\n`)
-  if (options.record) record(String(what), lines, document)
+  if (options.record) for (const [section, kept] of Object.entries(sections)) record(section, kept, document)
   return goalMet
 }
 

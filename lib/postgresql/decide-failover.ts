@@ -53,6 +53,8 @@ export interface FailoverFacts extends Testimony {
   peers: readonly Peer[]
   /** Since this run first saw the lock free. */
   waitedMs: number
+  /** Since this run first saw that this machine holds the lock; 0 if it does not. */
+  heldMs: number
   /** Consul's check of the published primary's database has failed. */
   primaryFails: boolean
   /** Since this machine first saw the lock free as it is, in any run; 0 while somebody holds it. */
@@ -103,6 +105,12 @@ export const SILENT_PEER_MS = 5000
  * it (docs/design/fencing.md).
  */
 export const FENCED_MS = 15_000
+
+/**
+ * How long a candidate keeps the lock while healthy voters are silent. All members are busy with the same event, and a login may take
+ * longer than a look waits. If the lock is given back, every member looks again, and none of them is less busy.
+ */
+export const SILENT_VOTERS_MS = 3000
 
 /** How long other standbys have to stop their WAL receivers by themselves, by the same event, before a candidate does it. */
 const STOP_OTHERS_MS = 2000
@@ -284,9 +292,10 @@ function decideStandby(
     const missing = names
       .filter((node) => node !== self.node && !seen.some((peer) => peer.node === node))
       .map((node) => node + reasonOf(voters.find((peer) => peer.node === node)?.database ?? UNKNOWN))
-    return refuse(
-      `${seen.length + 1} of the ${need} voters needed have stopped their WAL receivers; waiting for ${missing.join(', ')}`,
-    )
+    const why = `${seen.length + 1} of the ${need} voters needed have stopped their WAL receivers; waiting for ${missing.join(', ')}`
+    const silent = voters.filter(({ healthy, database }) => healthy && database === UNKNOWN)
+    const mayAnswer = facts.heldMs < SILENT_VOTERS_MS && seen.length + 1 + silent.length >= need
+    return mayAnswer ? { do: 'wait', why } : refuse(why)
   }
   // If commits did not wait, anything that another member has received may have been acknowledged.
   const silent = need === 1 && voters.find((peer) => peer.healthy && !isStopped(peer.database))

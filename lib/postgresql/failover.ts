@@ -52,8 +52,11 @@ export function failoverGate({ handler, deadlineMs, until }: GateOptions) {
   const elapsed = (): number => Math.round(performance.now() - started)
   /** When this run first saw the lock free; null if it is not, or if another machine has taken it. */
   let freeSinceMs: number | null = null
+  /** When this run first saw that this machine holds the lock; null if it does not. */
+  let heldSinceMs: number | null = null
   const witness = new Witness(askedBeforeMs)
-  const sessions = new Sessions()
+  const kept = new Sessions('kept')
+  let underLock = new Sessions('asked once')
   let seen: FailoverFacts | null = null
   let promoted = false
   let promotionFailed = false
@@ -61,10 +64,15 @@ export function failoverGate({ handler, deadlineMs, until }: GateOptions) {
   let aftermath: Aftermath | null = null
 
   async function observe(context: Context): Promise<FailoverFacts> {
-    const waitedMs = freeSinceMs === null ? 0 : elapsed() - freeSinceMs
-    const facts = await observeFailover(context, witness, sessions, { waitedMs, promotionFailed })
+    const since = (ms: number | null): number => (ms === null ? 0 : elapsed() - ms)
+    const run = { waitedMs: since(freeSinceMs), heldMs: since(heldSinceMs), promotionFailed }
+    const facts = await observeFailover(context, witness, { kept, underLock }, run)
     const isFree = facts.leader !== UNKNOWN && !facts.leader?.session
-    freeSinceMs = isFree ? (freeSinceMs ?? elapsed()) : holdsLock(facts) ? freeSinceMs : null
+    const isHeld = holdsLock(facts)
+    freeSinceMs = isFree ? (freeSinceMs ?? elapsed()) : isHeld ? freeSinceMs : null
+    heldSinceMs = isHeld ? (heldSinceMs ?? elapsed()) : null
+    // A login from before the lock is taken again is too old.
+    if (!isHeld) underLock = new Sessions('asked once')
     seen = facts
     return facts
   }

@@ -7,7 +7,7 @@ import { readSessions } from '../consul/session.ts'
 import { EXIT, UnderstudyError } from '../core/errors.ts'
 import type { Key } from '../core/key.ts'
 import { orUnknown, UNKNOWN, type Unknown, unknownOnFailure } from '../core/unknown.ts'
-import { withDatabase } from './client.ts'
+import type { withDatabase } from './client.ts'
 import { localDatabase, probe, probeLocal, remoteDatabase } from './database.ts'
 import { type FailoverFacts, holdsLock, type Peer, type Testimony } from './decide-failover.ts'
 import { type PostgresqlNode, postgresqlKeys } from './manifest.ts'
@@ -24,12 +24,20 @@ const LOCAL_MS = 2000
 /** No other machine is published, or there is nothing to ask it for. */
 const NOT_ASKED: Testimony = { primaryDatabase: UNKNOWN, silentMs: 0, hasAnswered: false }
 
+/** With the other members. */
+export interface GateSessions {
+  /** Before the lock is taken. */
+  readonly kept: Sessions
+  /** Since this machine has held the lock. */
+  readonly underLock: Sessions
+}
+
 /** All reads of the gate: Consul first, then every database at once. @param sessions of this run. */
 export async function observeFailover(
   { settings, consul }: Context,
   witness: Witness,
-  sessions: Sessions,
-  run: Pick<FailoverFacts, 'waitedMs' | 'promotionFailed'>,
+  sessions: GateSessions,
+  run: Pick<FailoverFacts, 'waitedMs' | 'heldMs' | 'promotionFailed'>,
 ): Promise<FailoverFacts> {
   const { node, repmgrId, vipPriority, postgresqlPort, address: ownAddress } = settings
   const keys = consul.snapshot('postgresql')
@@ -84,9 +92,9 @@ export async function observeFailover(
   }
   // A server that was told to reload its settings gives them to a new session, but an old one may still answer with those of before: a
   // member that is about to follow would count as stopped. What leads to a promotion is asked in new sessions.
-  const ask: typeof withDatabase = underLock
-    ? withDatabase
-    : (target, timeoutMs, work) => sessions.with(target, timeoutMs, work)
+  const { kept, underLock: fresh } = sessions
+  const ask: typeof withDatabase = (target, timeoutMs, work) =>
+    (underLock ? fresh : kept).with(target, timeoutMs, work)
   const [shortages, testimony, ...peers] = await Promise.all([
     unknownOnFailure(observeShortages({ settings, consul }, local)),
     primary.node === node ? NOT_ASKED : witness.ask(primary, underLock),

@@ -7,26 +7,37 @@ import { type Connection, inSession, openSession, type Target } from './client.t
 const LOGIN_MS = 2000
 
 /**
- * Sessions that stay open between the looks of one run. A login costs both sides ten times as much as what is asked, and at a failover
- * every member asks every other one, on machines that are busy with the same event. A session may answer with a setting of before for a
- * moment after a reload, which a new one does not.
+ * Sessions for the looks of one run. At a failover every member asks every other one, on machines that are busy with the same event: a
+ * login that is late goes on, for the next look. A login also costs both sides ten times as much as what is asked, so a session stays
+ * open for the looks that follow. But it may answer with a setting of before for a moment after a reload, which a new one does not.
  */
 export class Sessions {
   readonly #logins = new Map<string, Promise<Client>>()
+  readonly #each: 'kept' | 'asked once'
 
-  /** As {@link withDatabase}, in the session of an earlier look if there is one. A login that is late goes on, for the next look. */
+  /** @param each whether a session stays open after it has answered. */
+  constructor(each: 'kept' | 'asked once') {
+    this.#each = each
+  }
+
+  /** As {@link withDatabase}, with the login of an earlier look if there is one. */
   async with<T>(target: Target, timeoutMs: number, work: (connection: Connection) => Promise<T>): Promise<T> {
     const deadline = performance.now() + timeoutMs
     const name = [target.host, target.port, target.user, target.database].join(' ')
     const before = this.#logins.get(name)
     const login = before ?? this.#logIn(name, target)
     const client = await Promise.race([login, late(target, timeoutMs)])
-    try {
-      return await inSession(client, target, deadline, work)
-    } catch (error) {
-      if (!isLost(error)) throw error
+    const end = (): void => {
       this.#logins.delete(name)
       client.end().catch(() => {})
+    }
+    try {
+      const answer = await inSession(client, target, deadline, work)
+      if (this.#each === 'asked once') end()
+      return answer
+    } catch (error) {
+      if (!isLost(error)) throw error
+      end()
       const left = deadline - performance.now()
       if (!before || left <= 0) throw error
       // It has ended since the look before, as when PostgreSQL was started again.

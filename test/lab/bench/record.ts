@@ -18,7 +18,7 @@ export interface Circumstances {
   readonly loadAfter: number
 }
 
-/** Puts the lines that a command has printed into the page, in place of the last ones. @param what the command's first argument. */
+/** Puts the lines that a command has printed into the page, in place of the last ones. @param what the name of the section. */
 export function record(what: string, lines: readonly string[], circumstances: Circumstances): void {
   const { at, machines, suite, cores, loadBefore, loadAfter } = circumstances
   const load = `${loadBefore.toFixed(1)} before, ${loadAfter.toFixed(1)} after`

@@ -13,10 +13,15 @@ export const SCALE_LAB = 'bench-scale'
 const MACHINES = 3
 
 export interface ScaleResult {
-  readonly curves: readonly { readonly title: string; readonly points: readonly Point[] }[]
+  readonly curves: readonly MeasuredCurve[]
   /** For the median of each point's failovers. */
   readonly goalMs: number
   readonly goalMet: boolean
+}
+
+/** Of {@link Curve}, with a point for each size. */
+export interface MeasuredCurve extends Pick<Curve, 'name' | 'title'> {
+  readonly points: readonly Point[]
 }
 
 /** A cluster with so many of something. */
@@ -67,13 +72,13 @@ export async function benchScale({ curves, runs, suite, log, seen }: ScaleOption
     return { size, machines: machines ?? null, failover: spreadOf(found), problems }
   }
 
-  const measured: ScaleResult['curves'][number][] = []
+  const measured: MeasuredCurve[] = []
   for (const curve of curves) {
     const points: Point[] = []
     const growing = newStage(MACHINES)
     for (const size of curve.sizes)
       points.push(await measure(curve, size, curve.grow ? growing : newStage(size)))
-    measured.push({ title: curve.title, points })
+    measured.push({ name: curve.name, title: curve.title, points })
   }
   const { goalMs } = primaryPower
   const goalMet = measured.every(({ points }) => points.every((point) => isInOrder(point, goalMs)))

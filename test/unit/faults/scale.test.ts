@@ -33,7 +33,7 @@ const slow: Point = { ...small, size: 1000, failover: took(3000, 4600, 5000) }
 const broken: Point = { size: 100_000, machines: null, failover: BROKEN, problems: ['the disk is full'] }
 
 test('every point: the most of all machines at rest, the failovers, and what went wrong', () => {
-  const curves = [{ title: 'files', points: [small, slow, broken] }]
+  const curves = [{ name: 'files', title: 'files', points: [small, slow, broken] }]
   assert.deepEqual(scaleLines({ curves, goalMs: GOAL_MS, goalMet: false }), [
     '               ours, %  machine, %  failover   min   max  goal',
     '0 files           0.50        3.50      4.00  3.00  5.00  4.50     met',

@@ -11,6 +11,7 @@ import {
   SILENT_AGAIN_MS,
   SILENT_MS,
   SILENT_PEER_MS,
+  SILENT_VOTERS_MS,
   TAKE_BACK_MS,
 } from '../../../lib/postgresql/decide-failover.ts'
 import type { Sync } from '../../../lib/postgresql/manifest.ts'
@@ -106,6 +107,7 @@ const anyFacts: fc.Arbitrary<FailoverFacts> = fc.record({
   hasAnswered: fc.boolean(),
   peers,
   waitedMs: fc.constantFrom(0, TAKE_BACK_MS - 1, Math.max(TAKE_BACK_MS, SILENT_PEER_MS)),
+  heldMs: fc.constantFrom(0, SILENT_VOTERS_MS),
   primaryFails: fc.boolean(),
   unlockedMs: fc.constantFrom(0, AGENT_AWAY_MS),
   promotionFailed: fc.boolean(),

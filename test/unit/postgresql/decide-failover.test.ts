@@ -12,6 +12,7 @@ import {
   SILENT_AGAIN_MS,
   SILENT_MS,
   SILENT_PEER_MS,
+  SILENT_VOTERS_MS,
   TAKE_BACK_MS,
 } from '../../../lib/postgresql/decide-failover.ts'
 import type { Sync } from '../../../lib/postgresql/manifest.ts'
@@ -36,6 +37,7 @@ const base: FailoverFacts = {
   hasAnswered: false,
   peers: [peer({})],
   waitedMs: 0,
+  heldMs: 0,
   primaryFails: false,
   unlockedMs: 0,
   promotionFailed: false,
@@ -672,6 +674,29 @@ const seeing: Cases = [
   ],
   ['It is stopped', { peers: [peer({ database: { role: 'down' } })] }, { do: 'wait', why: missing }],
   ['It is no member any more', { peers: [] }, { do: 'wait', why: missing }],
+  [
+    'We hold the lock, and it answered before that: it is busy',
+    { leader: held, peers: [peer({ database: UNKNOWN })], heldMs: SILENT_VOTERS_MS - 1 },
+    { do: 'wait', why: missing },
+  ],
+  [
+    'It does not answer in time either',
+    { leader: held, peers: [peer({ database: UNKNOWN })], heldMs: SILENT_VOTERS_MS },
+    { do: 'unlock', why: missing, session: 'own' },
+  ],
+  [
+    'We hold the lock, and Consul calls it dead',
+    { leader: held, peers: [peer({ database: UNKNOWN, healthy: false })] },
+    { do: 'unlock', why: missing, session: 'own' },
+  ],
+  [
+    'We hold the lock, and with the silent one there would still be one too few',
+    {
+      ...{ leader: held, sync: rule(3, 'n2', 'n3', 'n4', 'n5') },
+      peers: [peer({ database: UNKNOWN }), peer({ ...n4, database: { role: 'down' } })],
+    },
+    { do: 'unlock', why: '1 of the 3 voters needed', session: 'own' },
+  ],
   [
     'It runs as a primary that was replaced: it is no standby whose WAL receiver has stopped',
     { peers: [peer({ database: running(4) })] },

@@ -17,6 +17,7 @@ import {
   type FailoverPlan,
   GIVE_WAY_MS,
   SILENT_MS,
+  SILENT_VOTERS_MS,
   TAKE_BACK_MS,
 } from '../../../../lib/postgresql/decide-failover.ts'
 import { decideFence, FENCE_AFTER_MS } from '../../../../lib/postgresql/decide-fence.ts'
@@ -151,6 +152,7 @@ export class Cluster {
           database: this.probe(self, peer),
         })),
       waitedMs: self.waitedMs,
+      heldMs: self.waitedMs < TAKE_BACK_MS ? 0 : SILENT_VOTERS_MS,
       ...{ promotionFailed: false, primaryFails: false },
       unlockedMs: self.waitedMs < TAKE_BACK_MS ? 0 : AGENT_AWAY_MS,
     }

@@ -6,6 +6,7 @@ import {
   type FailoverFacts,
   holdsLock,
   SILENT_AGAIN_MS,
+  SILENT_VOTERS_MS,
   TAKE_BACK_MS,
 } from '../../../../lib/postgresql/decide-failover.ts'
 import { FENCE_AFTER_MS, type FenceFacts } from '../../../../lib/postgresql/decide-fence.ts'
@@ -61,6 +62,7 @@ export function failoverFacts(state: State, node: Node, waitedMs: number): Failo
     primaryDatabase: published === node ? UNKNOWN : probe(state, node, published),
     ...{ silentMs: SILENT_AGAIN_MS, hasAnswered: false, promotionFailed: false, waitedMs },
     ...{ primaryFails: false, unlockedMs: waitedMs < TAKE_BACK_MS ? 0 : AGENT_AWAY_MS },
+    heldMs: waitedMs < TAKE_BACK_MS ? 0 : SILENT_VOTERS_MS,
     peers: others(node)
       .filter((peer) => peer !== published)
       .map((peer) => ({
