@@ -16,6 +16,7 @@ my ($CONSUL, $SYNCTHING) = (8500, 8384);
 my $check = '/usr/lib/understudy/handlers/check';
 my $questions = '/run/understudy/check/questions';
 my $answers = '/run/understudy/check/answers';
+my $moved = '/run/understudy/check/moved';
 
 # Also here: where a hung disk stops database-check, the watchdog must not end the agent.
 my $uptime = heartbeat();
@@ -51,7 +52,11 @@ sub answers {
 
 sub answer_to {
   my ($sockets, $kind, @fields) = @_;
-  return http($CONSUL, @fields) if $kind eq 'consul';
+  if ($kind eq 'consul') {
+    my ($method, $path, $body, $varies) = @fields;
+    my $answer = http($CONSUL, $method, $path, $body, '');
+    return $varies ? $answer =~ s/$varies//gr : $answer;
+  }
   if ($kind eq 'syncthing') {
     my ($method, $path, $body, $counts) = @fields;
     my ($key) = text('/etc/understudy/syncthing.key') =~ /(\S+)/;
@@ -70,11 +75,16 @@ sub answer_to {
     return $type . ($type eq 'E' ? $body =~ /\0C(\w+)/ : '');
   }
   if ($kind eq 'sql') {
-    my $statement = pop @fields;
-    my @messages = query($$sockets{"@fields"}, $statement);
-    # An error that stays the same would hide what changes, and so would the end of the session.
-    die if !@messages or $messages[-1][0] ne 'Z' or grep { $$_[0] eq 'E' } @messages;
-    return join '', map { $$_[0] eq 'D' ? "@$_" : '' } @messages;
+    my ($statement, $columns) = splice @fields, 4;
+    return rows($columns, query($$sockets{"@fields"}, $statement));
+  }
+  if ($kind eq 'moves') {
+    my ($statement, $unit) = splice @fields, 4;
+    my $now = rows('', query($$sockets{"@fields"}, $statement));
+    return '' if text($moved) eq $now or system 'systemctl', 'start', '--no-block', $unit;
+    open my $file, '>', $moved or die;
+    print $file $now;
+    return '';
   }
   if ($kind eq 'process') {
     my ($state, $start) = process(@fields);
@@ -92,6 +102,28 @@ sub answer_to {
   my ($path, $seconds, $unit) = @fields;
   system('systemctl', 'start', '--no-block', $unit) if time - (stat $path)[9] > $seconds;
   return '';
+}
+
+# The rows of an answer; where columns are named, all that differ in these. See RowDescription and DataRow in PostgreSQL's protocol.
+sub rows {
+  my ($columns, @messages) = @_;
+  # An error that stays the same would hide what changes, and so would the end of the session.
+  die if !@messages or $messages[-1][0] ne 'Z' or grep { $$_[0] eq 'E' } @messages;
+  my @rows = map { $$_[0] eq 'D' ? $$_[1] : () } @messages;
+  return join "\n", @rows if $columns eq '';
+  my ($names) = map { $$_[0] eq 'T' ? $$_[1] : () } @messages;
+  my %different;
+  for my $row (@rows) {
+    my %value;
+    my $at = 2;
+    for my $name (unpack 'x2 (Z* x18)*', $names) {
+      my $length = unpack 'l>', substr $row, $at;
+      $value{$name} = substr $row, $at + 4, $length if $length > 0;
+      $at += 4 + ($length > 0 ? $length : 0);
+    }
+    $different{join ' ', @value{split / /, $columns}} = 1;
+  }
+  return join "\n", sort keys %different;
 }
 
 # The answer of a service on this machine without its headers, which hold the time.

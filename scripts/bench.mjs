@@ -30,7 +30,7 @@ import { wholeNumber } from './whole-number.mjs'
 
 const help = `Usage: npm run bench -- failover [--runs N] [--events NAME,NAME] [--peer] [--suite trixie|bookworm] [--record] [--json]
        npm run bench -- files [--runs N] [--suite trixie|bookworm] [--record] [--json]
-       npm run bench -- idle [--runs N] [--peer] [--suite trixie|bookworm] [--record] [--json]
+       npm run bench -- idle [--runs N] [--peer] [--writes] [--suite trixie|bookworm] [--record] [--json]
        npm run bench -- join [--runs N] [--suite trixie|bookworm] [--record] [--json]
        npm run bench -- load [--minutes N] [--suite trixie|bookworm] [--record] [--json]
        npm run bench -- scale [--runs N] [--of NAME,NAME] [--suite trixie|bookworm] [--record] [--json]
@@ -49,7 +49,7 @@ machines.
 
 idle measures what each machine costs while nobody does anything, N times for a minute, and what of that is ours: what Consul
 starts, units of ours, and the sessions that these make in PostgreSQL. With --peer, machines with Patroni's default settings
-are watched in the same minutes.
+are watched in the same minutes. With --writes a client writes every 10 ms meanwhile.
 
 join measures how long understudy join takes on new machines, N times (5): on the first one, and on two at the same moment.
 
@@ -92,6 +92,7 @@ function parse() {
           of: { type: 'string', default: curves.map(({ name }) => name).join(',') },
           minutes: { type: 'string', default: '30' },
           peer: { type: 'boolean', default: false },
+          writes: { type: 'boolean', default: false },
           suite: { type: 'string', default: 'trixie' },
           record: { type: 'boolean', default: false },
           json: { type: 'boolean', default: false },
@@ -135,14 +136,16 @@ const sayRun = (/** @type {string} */ which, /** @type {Parameters<typeof runTex
  * it, where they are others than the one that has the command's name.
  * @param {ReturnType<typeof parse>} options
  */
-async function bench({ what, chosen, grown, runs, minutes, peer, suite }) {
+async function bench({ what, chosen, grown, runs, minutes, peer, writes, suite }) {
   if (what === 'files') {
     const files = await benchFiles({ runs, suite, log: say })
     return { lines: filesLines(files), result: { files }, goalMet: files.goalMet }
   }
   if (what === 'idle') {
-    const idle = await benchIdle({ runs, suite, peer, log: say })
-    return { lines: idleLines(idle), result: { idle }, goalMet: idle.goalMet }
+    const idle = await benchIdle({ runs, suite, peer, writes, log: say })
+    const lines = idleLines(idle)
+    const sections = { [writes ? 'idle-writes' : 'idle']: lines }
+    return { lines, result: { idle }, goalMet: idle.goalMet, sections }
   }
   if (what === 'join') {
     const join = await benchJoin({ runs, suite, log: say })

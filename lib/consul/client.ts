@@ -128,19 +128,18 @@ export class Consul {
 
   /**
    * One question for all keys below the same top. The one with the lock is consistent, so that a lost quorum is an answer; the local server
-   * answers the others.
+   * answers the others. How far commits are confirmed changes while clients write, and no look of `check` uses it.
    */
   #keep({ path }: Pick<Key<unknown>, 'path'>, rest: string): void {
     const [top = ''] = path.split('/')
-    const consistency = top === 'postgresql' ? 'consistent' : 'stale'
+    const [consistency, varies] =
+      top === 'postgresql'
+        ? (['consistent', '[{][^{}]*/confirmed"[^{}]*[}]'] as const)
+        : (['stale', ''] as const)
     const names = rest === '&keys' && path === `${top}/`
     const what = this.#pathOf({ path: path === top ? top : `${top}/` })
-    keepQuestion(
-      'consul',
-      'GET',
-      `${what}?${consistency}${names ? rest : path === top ? '' : '&recurse'}`,
-      '',
-    )
+    const values = path === top ? '' : '&recurse'
+    keepQuestion('consul', 'GET', `${what}?${consistency}${names ? rest : values}`, '', varies)
   }
 
   /** Writes whatever was there. */

@@ -11,7 +11,11 @@ export const localConsole: Target = {
   port: 6432,
   user: 'consul',
   database: 'pgbouncer',
-  console: true,
+  console: {
+    'SHOW DATABASES': 'name host port paused',
+    'SHOW SERVERS': 'database addr port',
+    'SHOW CLIENTS': null,
+  },
 }
 
 /** Where a PgBouncer sends the clients of a database. */

@@ -11,8 +11,11 @@ export interface Target {
   user: string
   database: string
   password?: string
-  /** PgBouncer's console: it refuses the options of a session. */
-  console?: true
+  /**
+   * PgBouncer's console: it refuses the options of a session. By statement, the columns of its answer that count for `quick-check`, with
+   * spaces between them, as others change with every client; null: none does. Of other statements all columns count.
+   */
+  console?: Readonly<Record<string, string | null>>
 }
 
 export interface Connection {
@@ -66,7 +69,8 @@ export async function inSession<T>(
   try {
     return await work({
       async query<R extends QueryResultRow>(sql: string, values?: readonly unknown[]) {
-        if (target.console) keepQuestion('sql', ...kept, sql)
+        const counts = target.console?.[sql] ?? ''
+        if (target.console && target.console[sql] !== null) keepQuestion('sql', ...kept, sql, counts)
         const left = Math.max(1, deadline - performance.now())
         // pg takes it with each query as well as with the client, but its types do not know.
         const query = { text: sql, ...(values ? { values: [...values] } : {}), query_timeout: left }
@@ -100,23 +104,34 @@ const isAnswer = (error: unknown): boolean =>
   error instanceof UnderstudyError || (isServerError(error) && !error.code.startsWith('57P'))
 
 /**
- * What tells `quick-check` that another look at a server would find the same, whatever was asked there: every change of data moves the
- * end of the log, every setting is loaded at a time, damage is counted, and the rest are processes. By functions, as the views that
- * are made of them cost a new session as much again as its start.
+ * What tells `quick-check` that another look of `check` at a server would find the same, whatever it asks there, also while clients write:
+ * every setting of the server is loaded at a time, those of databases and roles are few, damage is counted, and the rest are processes.
+ * The last one: a process waits to write the log, and for half a second none is written. By functions, as the views that are made
+ * of them cost a new session as much again as its start.
  */
 export const STATE = `select pg_is_in_recovery(), pg_postmaster_start_time(), pg_conf_load_time(),
-    case when pg_is_in_recovery()
-      then (pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn(), pg_is_wal_replay_paused())::text
-      else pg_current_wal_flush_lsn()::text
-    end,
-    pg_stat_get_db_checksum_failures(0);
+    case when pg_is_in_recovery() then pg_is_wal_replay_paused() end, pg_stat_get_db_checksum_failures(0);
   select pid, status from pg_stat_get_wal_receiver();
-  select pid, state, sync_state, flush_lsn, replay_lsn from pg_stat_get_wal_senders();
+  select pid, state, sync_state from pg_stat_get_wal_senders();
   select slot_name, active_pid, wal_status from pg_get_replication_slots();
-  select oid, pg_stat_get_db_checksum_failures(oid) from pg_database;
-  select exists (
-    select from pg_stat_get_activity(null) where wait_event_type in ('IO', 'LWLock') and wait_event ilike 'wal%'
-  )`
+  select oid, datname, pg_stat_get_db_checksum_failures(oid) from pg_database;
+  select setdatabase, setrole, setconfig from pg_db_role_setting;
+  with recursive look as (
+    select 0 as number, pg_current_wal_flush_lsn() as before, false as moves
+    where not pg_is_in_recovery() and exists (
+      select from pg_stat_get_activity(null) where wait_event_type in ('IO', 'LWLock') and wait_event ilike 'wal%')
+    union all
+    select number + 1, before, pg_current_wal_flush_lsn() <> before from look, pg_sleep(0.05)
+    where not moves and number < 10
+  ) select coalesce(not bool_or(moves), false) from look`
+
+/** What moves while clients write: the end of the log, and what standbys have of it. */
+export const WRITTEN = `select pg_current_wal_flush_lsn();
+  select pid, flush_lsn, replay_lsn from pg_stat_get_wal_senders()`
+
+/** While clients write to a primary, `quick-check` lets this unit look each time, and `check` only if something else has changed. */
+export const keepMoves = ({ host, port, user, database }: Target, unit: string): void =>
+  keepQuestion('moves', host, port, user, database, WRITTEN, unit)
 
 /** Keeps the question whether a server answers, and what it is. @returns what names the server in further questions. */
 function keep({ host, port, user, database, console }: Target): readonly (string | number)[] {

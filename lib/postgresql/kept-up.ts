@@ -2,7 +2,9 @@ import { rmSync } from 'node:fs'
 import type { Context } from '../consul/handler.ts'
 import { consulKeys } from '../consul/manifest.ts'
 import { readText, replaceFile } from '../core/atomic-files.ts'
-import { postgresqlPaths } from './manifest.ts'
+import { keepMoves } from './client.ts'
+import { localDatabase } from './database.ts'
+import { postgresqlPaths, postgresqlUnits } from './manifest.ts'
 import { HEALTH_CHECKS } from './observe-failover.ts'
 
 /** A run of the upkeep has begun: until it is complete, every look at the primary starts it again. */
@@ -13,9 +15,11 @@ export const markKeptUp = (epoch: number): boolean => replaceFile(postgresqlPath
 
 /**
  * The epoch for which the upkeep of this primary has nothing left to do; null if it has. Asks, without a use for the answers, what the
- * upkeep acts on in Consul: when one of them changes, `quick-check` lets the check look again.
+ * upkeep acts on in Consul: when one of them changes, `quick-check` lets the check look again. While clients write, only the upkeep has
+ * something to do: it records how far commits are confirmed.
  */
-export async function observeKeptUp({ consul }: Context): Promise<number | null> {
+export async function observeKeptUp({ settings, consul }: Context): Promise<number | null> {
+  keepMoves(localDatabase('understudy_monitor', settings.postgresqlPort), postgresqlUnits.failover)
   // What does not answer, other lines report.
   await Promise.allSettled([
     consul.checks(HEALTH_CHECKS),

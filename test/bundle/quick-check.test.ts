@@ -39,6 +39,13 @@ function checkIs(questions: readonly string[] | null, { code = 0, meanwhile = ''
   chmodSync(at('handlers/check'), 0o755)
 }
 
+/** A systemctl that notes what it is asked for, and ends with this code. */
+function systemctlNotes(code = 0): void {
+  rmSync(at('started'), { force: true })
+  writeFileSync(at('systemctl'), `#!/bin/sh\necho "$*" >> ${at('started')}\nexit ${code}\n`)
+  chmodSync(at('systemctl'), 0o755)
+}
+
 let consulPort = 0
 let syncthingPort = 0
 
@@ -157,6 +164,20 @@ describe('what quick-check asks', () => {
     assert.ok(Math.abs(Date.now() - Date.parse(time)) < 60_000, time)
   })
 
+  test('Consul: what of its answer does not count', async () => {
+    const entries = (lock: string, confirmed: string): string =>
+      `[{"Key":"a/postgresql/confirmed","Value":"${confirmed}"},{"Key":"a/postgresql/leader","Value":"${lock}"}]`
+    let text = entries('n1', '1')
+    consulPort = await listen(answering(() => ({ text })).listener)
+    const question = 'consul\tGET\t/v1/kv/a?recurse\t\t[{][^{}]*/confirmed"[^{}]*[}]'
+    const change = (): void => {
+      text = entries('n1', '2')
+    }
+    await sees(question, change, false)
+    text = entries('n2', '2')
+    assert.equal((await quickCheck()).ran, true)
+  })
+
   test('Consul: another status', async () => {
     let status = 200
     consulPort = await listen(answering(() => ({ status })).listener)
@@ -216,6 +237,69 @@ describe('what quick-check asks', () => {
     server.close()
   })
 
+  /** As PostgreSQL describes and sends rows: the names of text columns, and a row of them. */
+  const row = (...values: readonly (string | null)[]): Buffer => {
+    const fields = values.map((value) => {
+      const length = Buffer.alloc(4)
+      length.writeInt32BE(value === null ? -1 : value.length)
+      return Buffer.concat([length, Buffer.from(value ?? '')])
+    })
+    return message('D', Buffer.concat([Buffer.from([0, values.length]), ...fields]))
+  }
+  const columns = (...names: readonly string[]): Buffer =>
+    message(
+      'T',
+      Buffer.concat([
+        Buffer.from([0, names.length]),
+        ...names.map((name) => Buffer.concat([Buffer.from(`${name}\0`), Buffer.alloc(18)])),
+      ]),
+    )
+
+  for (const [caption, answer, expected] of [
+    ['another number of clients', [row('app', null, 'b', '2')], false],
+    ['the same twice', [row('app', null, 'b', '1'), row('app', null, 'b', '3')], false],
+    ['another host', [row('app', null, 'c', '1')], true],
+    ['one more', [row('app', null, 'b', '1'), row('app', null, 'c', '1')], true],
+    ['none', [], true],
+  ] as const)
+    test(`a database: only some columns count: ${caption}`, async () => {
+      let rows: readonly Buffer[] = [row('app', null, 'b', '1')]
+      const names = columns('name', 'user', 'host', 'clients')
+      const server = await databaseThat(welcome, () => Buffer.concat([names, ...rows]))
+      const change = (): void => {
+        rows = answer
+      }
+      await sees(`database\t${fields}\nsql\t${fields}\tSHOW DATABASES\tname host`, change, expected)
+      server.close()
+    })
+
+  test('a database that is written to: a unit is started each time, and nothing else is different', async () => {
+    systemctlNotes()
+    rmSync(at('check/moved'), { force: true })
+    let end = 'one'
+    const server = await databaseThat(welcome, () => row(end))
+    checkIs([`database\t${fields}`, `moves\t${fields}\tselect 1\tlamp.service`])
+    await settle()
+    for (const next of ['one', 'two', 'two', 'three']) {
+      end = next
+      assert.equal((await quickCheck()).ran, false)
+    }
+    assert.equal(readFileSync(at('started'), 'utf8'), 'start --no-block lamp.service\n'.repeat(3))
+    server.close()
+  })
+
+  test('a database that is written to: a unit that could not be started is started the next time', async () => {
+    systemctlNotes(1)
+    rmSync(at('check/moved'), { force: true })
+    const server = await databaseThat(welcome, () => row('one'))
+    checkIs([`database\t${fields}`, `moves\t${fields}\tselect 1\tlamp.service`])
+    await settle()
+    systemctlNotes()
+    for (let time = 0; time < 2; time += 1) await quickCheck()
+    assert.equal(readFileSync(at('started'), 'utf8'), 'start --no-block lamp.service\n')
+    server.close()
+  })
+
   test('a database: its session has the options that the check had, and a console none', async () => {
     const server = await databaseThat(welcome, () => message('D', Buffer.from('one')))
     checkIs([`database\t${fields}\t-c statement_timeout=0`, `sql\t${fields}\tselect 1`])
@@ -263,7 +347,7 @@ describe('what quick-check asks', () => {
         )
         // The standby writes for a moment after its start.
         await waitFor('it to rest', 20_000, async () => !(await quickCheck()).ran || null)
-        await primary.ask('create table public.note ()')
+        await primary.ask('alter role understudy_monitor set work_mem = 64')
         await waitFor('the change to be seen', 20_000, async () => (await quickCheck()).ran || null)
       } finally {
         await standby.remove()
@@ -340,8 +424,7 @@ describe('what quick-check asks', () => {
   })
 
   test('a file that is old: a unit is started, and nothing else is different', async () => {
-    writeFileSync(at('systemctl'), `#!/bin/sh\necho "$*" >> ${at('started')}\n`)
-    chmodSync(at('systemctl'), 0o755)
+    systemctlNotes()
     writeFileSync(at('report'), '')
     const old = Date.now() / 1000 - 61
     await sees(`renew\t${at('report')}\t60\tlamp.service`, () => utimesSync(at('report'), old, old), false)

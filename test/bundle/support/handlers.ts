@@ -39,7 +39,7 @@ export const handlers: Readonly<Record<string, Budget>> = {
   services: { kilobytes: 300, event: 2.2 },
   'log-peers': { kilobytes: 80, event: 1.9 },
   'virtual-ip-command': { kilobytes: 74, event: 1.9 },
-  'virtual-ip-peers': { kilobytes: 69, event: 1.9 },
+  'virtual-ip-peers': { kilobytes: 70, event: 1.9 },
   'virtual-ip-weight': { kilobytes: 353, event: 2.2 },
 }
 

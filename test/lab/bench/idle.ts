@@ -214,21 +214,29 @@ export async function watchAtRest(
 export const most = (machines: Machines, name: keyof Shares): number =>
   Math.max(...Object.values(machines).map((shares) => shares[name]))
 
-/** Watches a cluster that has nothing to do, `runs` times for a minute, and one of Patroni in the same minutes. */
+/**
+ * Watches a cluster that has nothing to do, `runs` times for a minute, and one of Patroni in the same minutes.
+ * @param options.writes a client of each writes all the time, and nothing else happens.
+ */
 export async function benchIdle({
   runs,
   suite,
   peer,
+  writes,
   log,
 }: {
   readonly runs: number
   readonly suite: Suite
   readonly peer: boolean
+  readonly writes: boolean
   readonly log: (line: string) => void
 }): Promise<IdleResult> {
   const clusters: Cluster[] = [await Stage.build(suite, log)]
   if (peer) clusters.push(await PeerStage.build(suite, log))
-  const [machines = {}, theirs] = await watchAtRest(clusters, runs, log)
+  const writers = writes ? await Promise.all(clusters.map((cluster) => cluster.write())) : []
+  const [machines = {}, theirs] = await watchAtRest(clusters, runs, log).finally(() =>
+    Promise.all(writers.map((writer) => writer.stop())),
+  )
   const ours = most(machines, 'ours')
   const beside = theirs ? { machines: theirs, ratio: wholeOf(machines) / wholeOf(theirs) } : null
   const goalMet = ours <= GOAL && (beside === null || beside.ratio <= PEER_GOAL)

@@ -8,7 +8,7 @@ import { UNKNOWN } from '../../../lib/core/unknown.ts'
 import { waitFor } from '../../../lib/core/wait.ts'
 import { proveCommitsWait } from '../../../lib/postgresql/apply-commit-rule.ts'
 import { keepMetadata } from '../../../lib/postgresql/apply-upkeep.ts'
-import { type Connection, STATE, type Target, withDatabase } from '../../../lib/postgresql/client.ts'
+import { type Connection, STATE, type Target, WRITTEN, withDatabase } from '../../../lib/postgresql/client.ts'
 import { hbaLines, lastHbaLines, renderPostgresql } from '../../../lib/postgresql/config.ts'
 import { PSQL_STATEMENTS, sessionDefaultsOf } from '../../../lib/postgresql/config-session.ts'
 import { renderSynchronous } from '../../../lib/postgresql/config-synchronous.ts'
@@ -31,11 +31,13 @@ import { releases, TestServer } from '../support/postgresql.ts'
 const ASK_MS = 5000
 
 /** What `quick-check` gets for one question. */
-async function stateOf(connection: Pick<Connection, 'query'>): Promise<string> {
-  const answers: unknown[] = []
-  for (const statement of STATE.split(';')) answers.push(await connection.query(statement))
-  return JSON.stringify(answers)
-}
+const answerTo =
+  (question: string) =>
+  async (connection: Pick<Connection, 'query'>): Promise<string> => {
+    const answers: unknown[] = []
+    for (const statement of question.split(';')) answers.push(await connection.query(statement))
+    return JSON.stringify(answers)
+  }
 
 const isOfCommits = ({ name }: { name: string }): boolean =>
   ['fsync', 'full_page_writes', 'synchronous_commit'].includes(name)
@@ -77,7 +79,7 @@ for (const { name, bin } of releases)
 
     test('what is kept of a server for quick-check: the same until something changes, here and on a standby', async () => {
       const state = (one: TestServer): Promise<string> =>
-        withDatabase(as('understudy_monitor', one), ASK_MS, stateOf)
+        withDatabase(as('understudy_monitor', one), ASK_MS, answerTo(STATE))
       // A new server writes for a moment longer: autovacuum and the background writer have work of their own.
       const settled = (one: TestServer): Promise<string> =>
         waitFor('the server to rest', ASK_MS, async () => {
@@ -85,7 +87,7 @@ for (const { name, bin } of releases)
           return (await state(one)) === before ? before : null
         })
       for (const change of [
-        'create table public.note ()',
+        'create database note',
         'alter role repmgr set work_mem = 64',
         'select pg_reload_conf()',
       ]) {
@@ -99,6 +101,14 @@ for (const { name, bin } of releases)
           async () => (await state(standby)) !== standbyBefore || null,
         )
       }
+    })
+
+    test('a write is no change of the state, and moves the end of the log', async () => {
+      const ask = (question: string) => withDatabase(as('understudy_monitor'), ASK_MS, answerTo(question))
+      const [state, written] = [await ask(STATE), await ask(WRITTEN)]
+      await server.ask('create table public.written as select 1')
+      assert.notEqual(await ask(WRITTEN), written)
+      assert.equal(await ask(STATE), state)
     })
 
     test('a WAL receiver that stops, and goes on', async () => {
@@ -240,7 +250,7 @@ for (const { name, bin } of releases)
       writeSync(file, 'damage', 4096)
       closeSync(file)
       await damaged.run()
-      const before = await damaged.connected(stateOf)
+      const before = await damaged.connected(answerTo(STATE))
       assert.deepEqual(await damaged.connected(readDamagedPages), {
         failures: 0,
         last: null,
@@ -252,7 +262,7 @@ for (const { name, bin } of releases)
         return pages.failures > 0 ? pages : null
       })
       assert.ok(Math.abs(Date.parse(found.last ?? '') - Date.now()) < 60_000)
-      const after = await damaged.connected(stateOf)
+      const after = await damaged.connected(answerTo(STATE))
       assert.notEqual(after, before)
     })
 
