@@ -111,12 +111,12 @@ sub rows {
   die if !@messages or $messages[-1][0] ne 'Z' or grep { $$_[0] eq 'E' } @messages;
   my @rows = map { $$_[0] eq 'D' ? $$_[1] : () } @messages;
   return join "\n", @rows if $columns eq '';
-  my ($names) = map { $$_[0] eq 'T' ? $$_[1] : () } @messages;
+  my @names = map { $$_[0] eq 'T' ? unpack 'x2 (Z* x18)*', $$_[1] : () } @messages;
   my %different;
   for my $row (@rows) {
     my %value;
     my $at = 2;
-    for my $name (unpack 'x2 (Z* x18)*', $names) {
+    for my $name (@names) {
       my $length = unpack 'l>', substr $row, $at;
       $value{$name} = substr $row, $at + 4, $length if $length > 0;
       $at += 4 + ($length > 0 ? $length : 0);

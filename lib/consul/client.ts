@@ -134,7 +134,7 @@ export class Consul {
     const [top = ''] = path.split('/')
     const [consistency, varies] =
       top === 'postgresql'
-        ? (['consistent', '[{][^{}]*/confirmed"[^{}]*[}]'] as const)
+        ? (['consistent', '[{][^{}]*postgresql/confirmed"[^{}]*[}]'] as const)
         : (['stale', ''] as const)
     const names = rest === '&keys' && path === `${top}/`
     const what = this.#pathOf({ path: path === top ? top : `${top}/` })

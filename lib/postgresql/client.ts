@@ -69,8 +69,8 @@ export async function inSession<T>(
   try {
     return await work({
       async query<R extends QueryResultRow>(sql: string, values?: readonly unknown[]) {
-        const counts = target.console?.[sql] ?? ''
-        if (target.console && target.console[sql] !== null) keepQuestion('sql', ...kept, sql, counts)
+        const counts = target.console?.[sql]
+        if (target.console && counts !== null) keepQuestion('sql', ...kept, sql, counts ?? '')
         const left = Math.max(1, deadline - performance.now())
         // pg takes it with each query as well as with the client, but its types do not know.
         const query = { text: sql, ...(values ? { values: [...values] } : {}), query_timeout: left }
@@ -103,6 +103,9 @@ export const isServerError = (error: unknown): error is ServerError =>
 const isAnswer = (error: unknown): boolean =>
   error instanceof UnderstudyError || (isServerError(error) && !error.code.startsWith('57P'))
 
+/** Of an activity: the process waits to write the log. */
+export const WAITS_FOR_WAL = `wait_event_type in ('IO', 'LWLock') and wait_event ilike 'wal%'`
+
 /**
  * What tells `quick-check` that another look of `check` at a server would find the same, whatever it asks there, also while clients write:
  * every setting of the server is loaded at a time, those of databases and roles are few, damage is counted, and the rest are processes.
@@ -119,7 +122,7 @@ export const STATE = `select pg_is_in_recovery(), pg_postmaster_start_time(), pg
   with recursive look as (
     select 0 as number, pg_current_wal_flush_lsn() as before, false as moves
     where not pg_is_in_recovery() and exists (
-      select from pg_stat_get_activity(null) where wait_event_type in ('IO', 'LWLock') and wait_event ilike 'wal%')
+      select from pg_stat_get_activity(null) where ${WAITS_FOR_WAL})
     union all
     select number + 1, before, pg_current_wal_flush_lsn() <> before from look, pg_sleep(0.05)
     where not moves and number < 10

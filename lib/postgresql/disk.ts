@@ -4,7 +4,7 @@ import type { Context } from '../consul/handler.ts'
 import { exists, replaceFile } from '../core/atomic-files.ts'
 import type { CheckLine } from '../core/component.ts'
 import { UNKNOWN, type Unknown } from '../core/unknown.ts'
-import { type Connection, withDatabase } from './client.ts'
+import { type Connection, WAITS_FOR_WAL, withDatabase } from './client.ts'
 import { localDatabase, nobodyListens } from './database.ts'
 import { type DiskFacts, type DiskPlan, decideDisk, STUCK_MS } from './decide-disk.ts'
 import { postgresqlPaths } from './manifest.ts'
@@ -48,8 +48,7 @@ async function watchWal(connection: Connection): Promise<number | null> {
 async function readWal(connection: Connection): Promise<{ flushed: string | null; waits: boolean }> {
   const [row] = await connection.query<{ flushed: string | null; waits: boolean }>(
     `select case when not pg_is_in_recovery() then pg_current_wal_flush_lsn()::text end as flushed,
-       exists (select from pg_stat_activity
-               where wait_event_type in ('IO', 'LWLock') and wait_event ilike 'wal%') as waits`,
+       exists (select from pg_stat_activity where ${WAITS_FOR_WAL}) as waits`,
   )
   return row ?? { flushed: null, waits: false }
 }

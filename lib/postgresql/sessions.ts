@@ -32,9 +32,7 @@ export class Sessions {
       client.end().catch(() => {})
     }
     try {
-      const answer = await inSession(client, target, deadline, work)
-      if (this.#each === 'asked once') end()
-      return answer
+      return await inSession(client, target, deadline, work)
     } catch (error) {
       if (!isLost(error)) throw error
       end()
@@ -42,6 +40,9 @@ export class Sessions {
       if (!before || left <= 0) throw error
       // It has ended since the look before, as when PostgreSQL was started again.
       return this.with(target, left, work)
+    } finally {
+      // Also after an error that the server has answered.
+      if (this.#each === 'asked once' && this.#logins.get(name) === login) end()
     }
   }
 

@@ -35,6 +35,13 @@ describe('a session that stays open', () => {
     const sessions = new Sessions('asked once')
     const pid = await sessions.with(server.target, ASK_MS, readPid)
     assert.notEqual(await sessions.with(server.target, ASK_MS, readPid), pid)
+    let failed: number | undefined
+    const fails = async (own: Connection): Promise<unknown> => {
+      failed = await readPid(own)
+      return own.query('select 1 / 0')
+    }
+    await assert.rejects(sessions.with(server.target, ASK_MS, fails), /division by zero/)
+    assert.notEqual(await sessions.with(server.target, ASK_MS, readPid), failed)
     const find = `select from pg_stat_activity where pid = ${pid}`
     await waitFor('its end', ASK_MS, async () => (await server.ask(find)).length === 0 || null)
   })
