@@ -193,7 +193,10 @@ export class Consul {
     return (await this.#ask(`release the lock ${key.path}`, { method: 'PUT', path, body: value })) === true
   }
 
-  /** All operations or none. @returns false where one of the conditions did not hold. */
+  /**
+   * All operations or none. A `cas` always changes the key, also where the value stays: whoever has seen it before is too late.
+   * @returns false where one of the conditions did not hold.
+   */
   async transaction(operations: readonly Operation[]): Promise<boolean> {
     const body = operations.map(({ verb, key, value, index, session }) => ({
       KV: {
@@ -201,6 +204,8 @@ export class Consul {
         Key: this.#prefix + key,
         ...(value === undefined ? {} : { Value: Buffer.from(JSON.stringify(value)).toString('base64') }),
         ...(index === undefined ? {} : { Index: index }),
+        // Consul skips a write that changes nothing, and keeps the index. The flags are part of what it compares.
+        ...(verb === 'cas' ? { Flags: index } : {}),
         ...(session === undefined ? {} : { Session: session }),
       },
     }))

@@ -1,6 +1,7 @@
 /** Consul in the layout of HashiCorp's package; Consuls that are not ours; a Consul that has lost its data. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { build } from 'esbuild'
 import { waitFor } from '../../lib/core/wait.ts'
 import { addressOf, mustJoin, packageFile, sqlAsPostgres, untilHealthy } from './lib/cluster.ts'
 import { Lab } from './lib/lab.ts'
@@ -116,6 +117,28 @@ test('three machines become a cluster, also where a drop-in says Type=notify', a
       '/opt/consul/raft',
     )
   }
+})
+
+/** Writes the same value twice, and then what was sent before the second write and comes late. */
+const LATE_WRITE = `
+import { Consul } from './lib/consul/client.ts'
+const consul = new Consul()
+const write = (value, index) => consul.transaction([{ verb: 'cas', key: 'late', value, index }])
+const index = async () => (await (await fetch('http://127.0.0.1:8500/v1/kv/understudy/late')).json())[0].ModifyIndex
+const made = await write('same', 0)
+const seen = await index()
+console.log(JSON.stringify([made, await write('same', seen), await write('late', seen)]))`
+
+test('a compare-and-set that writes the same value makes a late write fail', async () => {
+  const bundled = await build({
+    ...{ stdin: { contents: LATE_WRITE, resolveDir: process.cwd() }, write: false },
+    ...{ bundle: true, platform: 'node', format: 'esm' },
+  })
+  const { stdout } = await lab.exec('n1', ['node', '--input-type=module', '-'], {
+    input: bundled.outputFiles[0]?.text ?? '',
+  })
+  assert.equal(stdout, '[true,true,false]')
+  await sh('n1', 'consul kv delete understudy/late')
 })
 
 test('a machine cloned with the node id of a member: join refuses, and nothing is changed', async () => {

@@ -168,7 +168,7 @@ describe('transactions', () => {
     assert.equal(
       await consul.transaction([
         { verb: 'check-session', key: 'postgresql/leader', session: 'ours' },
-        { verb: 'cas', key: 'postgresql/primary', value: { name: 'ü' }, index: 0 },
+        { verb: 'cas', key: 'postgresql/primary', value: { name: 'ü' }, index: 17 },
       ]),
       true,
     )
@@ -180,7 +180,8 @@ describe('transactions', () => {
           Verb: 'cas',
           Key: 'understudy/postgresql/primary',
           Value: Buffer.from('{"name":"ü"}').toString('base64'),
-          Index: 0,
+          Index: 17,
+          Flags: 17,
         },
       },
     ])
