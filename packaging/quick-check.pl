@@ -16,7 +16,7 @@ my ($CONSUL, $SYNCTHING) = (8500, 8384);
 my $check = '/usr/lib/understudy/handlers/check';
 my $questions = '/run/understudy/check/questions';
 my $answers = '/run/understudy/check/answers';
-my $moved = '/run/understudy/check/moved';
+my $recorded = '/run/understudy/check/recorded';
 
 # Also here: where a hung disk stops database-check, the watchdog must not end the agent.
 my $uptime = heartbeat();
@@ -78,12 +78,15 @@ sub answer_to {
     my ($statement, $columns) = splice @fields, 4;
     return rows($columns, query($$sockets{"@fields"}, $statement));
   }
-  if ($kind eq 'moves') {
-    my ($statement, $unit) = splice @fields, 4;
-    my $now = rows('', query($$sockets{"@fields"}, $statement));
-    return '' if text($moved) eq $now or system 'systemctl', 'start', '--no-block', $unit;
-    open my $file, '>', $moved or die;
-    print $file $now;
+  if ($kind eq 'record') {
+    my ($statement, $transaction) = splice @fields, 4;
+    # One row of one column. Where there is none, something has changed, and this dies.
+    my $value = unpack 'x6 a*', rows('', query($$sockets{"@fields"}, $statement));
+    $transaction =~ s/"VALUE"/"$value"/;
+    return '' if $value eq '' or text($recorded) eq $transaction;
+    http($CONSUL, 'PUT', '/v1/txn', $transaction, '') =~ /^200 / or die;
+    open my $file, '>', $recorded or die;
+    print $file $transaction;
     return '';
   }
   if ($kind eq 'process') {

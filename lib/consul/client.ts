@@ -25,6 +25,9 @@ export interface Check {
   output: string
 }
 
+/** The value of an operation that another program fills in. */
+export const FILLED_IN = Symbol('filled in')
+
 /** One operation of a transaction, see https://developer.hashicorp.com/consul/api-docs/txn. */
 export interface Operation {
   verb: 'set' | 'cas' | 'lock' | 'unlock' | 'check-session' | 'check-index' | 'check-not-exists' | 'delete'
@@ -198,25 +201,33 @@ export class Consul {
    * @returns false where one of the conditions did not hold.
    */
   async transaction(operations: readonly Operation[]): Promise<boolean> {
-    const body = operations.map(({ verb, key, value, index, session }) => ({
-      KV: {
-        Verb: verb,
-        Key: this.#prefix + key,
-        ...(value === undefined ? {} : { Value: Buffer.from(JSON.stringify(value)).toString('base64') }),
-        ...(index === undefined ? {} : { Index: index }),
-        // Consul skips a write that changes nothing, and keeps the index. The flags are part of what it compares.
-        ...(verb === 'cas' ? { Flags: index } : {}),
-        ...(session === undefined ? {} : { Session: session }),
-      },
-    }))
     try {
-      await this.#send({ method: 'PUT', path: '/v1/txn', body })
+      await this.#send({ method: 'PUT', path: '/v1/txn', body: this.#bodyOf(operations) })
       return true
     } catch (cause) {
       if (isConflict(cause)) return false
       const written = [...new Set(operations.map(({ key }) => key))].join(' and ')
       throw failureOf(`write ${written} in one transaction`, cause)
     }
+  }
+
+  /** What {@link transaction} sends, with VALUE for what is {@link FILLED_IN}, in base64. */
+  transactionText(operations: readonly Operation[]): string {
+    return JSON.stringify(this.#bodyOf(operations))
+  }
+
+  #bodyOf(operations: readonly Operation[]): object[] {
+    return operations.map(({ verb, key, value, index, session }) => ({
+      KV: {
+        Verb: verb,
+        Key: this.#prefix + key,
+        ...(value === undefined ? {} : { Value: encode(value) }),
+        ...(index === undefined ? {} : { Index: index }),
+        // Consul skips a write that changes nothing, and keeps the index. The flags are part of what it compares.
+        ...(verb === 'cas' ? { Flags: index } : {}),
+        ...(session === undefined ? {} : { Session: session }),
+      },
+    }))
   }
 
   /** Creates a session of this agent. It dies with any of its checks; keys it holds are released, not deleted. */
@@ -493,3 +504,6 @@ interface RawService {
   Tags: string[] | null
   Meta: Record<string, string> | null
 }
+
+const encode = (value: unknown): string =>
+  value === FILLED_IN ? 'VALUE' : Buffer.from(JSON.stringify(value)).toString('base64')

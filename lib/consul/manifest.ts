@@ -109,7 +109,7 @@ export const consul: Component<Context, Joining> = /* @__PURE__ */ describe(() =
     },
     { path: paths.questions, holds: 'what the last run of `check` has asked, if nothing was to do' },
     { path: paths.answers, holds: 'the answers that `quick-check` compares with' },
-    { path: paths.moved, holds: 'how far a primary had written when `quick-check` last started its upkeep' },
+    { path: paths.recorded, holds: 'how far commits were confirmed when `quick-check` last recorded it' },
     { path: '/run/understudy/check/silent-UNIT.json', holds: 'since when a daemon has not answered' },
     { path: '/run/understudy/lock/', holds: 'locks of handlers: `lead-changed` and `virtual-ip-state`' },
   ],

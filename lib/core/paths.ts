@@ -17,8 +17,8 @@ export const paths = {
   questions: `${run}/check/questions`,
   /** The answers that `quick-check` compares with, for the user consul only. */
   answers: `${run}/check/answers`,
-  /** What had moved when `quick-check` last started a unit because of it. */
-  moved: `${run}/check/moved`,
+  /** What `quick-check` has recorded last. */
+  recorded: `${run}/check/recorded`,
   lock: (name: string): string => `${run}/lock/${name}`,
   /** How often and since when a daemon has not answered. */
   silent: (unit: string): string => `${run}/check/silent-${unit}.json`,

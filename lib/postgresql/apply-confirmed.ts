@@ -1,21 +1,27 @@
+import { FILLED_IN, type Operation } from '../consul/client.ts'
 import type { Context } from '../consul/handler.ts'
 import { consulKeys } from '../consul/manifest.ts'
 import type { Connection } from './client.ts'
 import { readRole } from './database.ts'
-import { type ConfirmedFacts, decideConfirmed } from './decide-confirmed.ts'
+import { decideConfirmed } from './decide-confirmed.ts'
+import type { CommitRule } from './decide-durability.ts'
+import type { Stream } from './decide-streams.ts'
 import { parseLsn } from './lsn.ts'
 import { postgresqlKeys } from './manifest.ts'
+import type { LockHolder } from './observe-upkeep.ts'
+import { positionStatement, type Recorder } from './recorder.ts'
 
 /**
  * Records in Consul how far commits are confirmed, where that has moved. Only while the session holds the lock, and only if nobody
  * has written it since the look.
+ * @returns what it takes to go on with that; null where it may not be: what was recorded is not reached, or Consul has refused it.
  */
 export async function recordConfirmed(
   own: Connection,
-  { settings, consul }: Context,
-  session: string,
-  seen: Pick<ConfirmedFacts, 'commit' | 'replayed'>,
-): Promise<void> {
+  { settings: { node }, consul }: Context,
+  { session, sync }: Pick<LockHolder, 'session' | 'sync'>,
+  seen: { commit: CommitRule; streams: readonly Stream[] },
+): Promise<Recorder | null> {
   const [recorded, role, [row]] = await Promise.all([
     consul.get(postgresqlKeys.confirmed),
     readRole(own),
@@ -23,19 +29,30 @@ export async function recordConfirmed(
       'select checkpoint_lsn::text as checkpoint from pg_control_checkpoint()',
     ),
   ])
-  if (role.role !== 'primary' || !row) return
+  if (role.role !== 'primary' || !row) return null
+  const { timeline } = role
   const plan = decideConfirmed({
-    ...{ node: settings.node, timeline: role.timeline, ...seen },
+    ...{ node, timeline, ...seen },
     ...{ checkpoint: parseLsn(row.checkpoint), recorded: recorded?.value ?? null },
   })
-  if (plan.do !== 'record') return
-  await consul.transaction([
-    { verb: 'check-session', key: consulKeys.leader.path, session },
-    {
-      verb: 'cas',
-      key: postgresqlKeys.confirmed.path,
-      value: plan.confirmed,
-      index: recorded?.modifyIndex ?? 0,
-    },
-  ])
+  const underLock: Operation = { verb: 'check-session', key: consulKeys.leader.path, session }
+  const { path } = postgresqlKeys.confirmed
+  if (plan.do === 'nothing' && !plan.reached) return null
+  if (plan.do === 'record') {
+    const index = recorded?.modifyIndex ?? 0
+    const write: Operation = { verb: 'cas', key: path, value: plan.confirmed, index }
+    if (!(await consul.transaction([underLock, write]))) return null
+  }
+  // Under another election rule other standbys may count.
+  const asPublished: Operation = sync
+    ? { verb: 'check-index', key: postgresqlKeys.sync.path, index: sync.modifyIndex }
+    : { verb: 'check-not-exists', key: postgresqlKeys.sync.path }
+  return {
+    statement: positionStatement({ node, timeline, ...seen }),
+    transaction: consul.transactionText([
+      underLock,
+      asPublished,
+      { verb: 'set', key: path, value: FILLED_IN },
+    ]),
+  }
 }

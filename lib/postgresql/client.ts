@@ -1,6 +1,7 @@
 import type { Client, ClientConfig, QueryConfig, QueryResultRow } from 'pg'
 import { EXIT, UnderstudyError } from '../core/errors.ts'
 import { keepNothing, keepQuestion } from '../core/questions.ts'
+import { LOOKUP_ROLE } from './config.ts'
 import { SESSION_OPTIONS, sessionStatements } from './config-session.ts'
 import { passwordFromFile } from './passfile.ts'
 
@@ -108,9 +109,9 @@ export const WAITS_FOR_WAL = `wait_event_type in ('IO', 'LWLock') and wait_event
 
 /**
  * What tells `quick-check` that another look of `check` at a server would find the same, whatever it asks there, also while clients write:
- * every setting of the server is loaded at a time, those of databases and roles are few, damage is counted, and the rest are processes.
- * The last one: a process waits to write the log, and for half a second none is written. By functions, as the views that are made
- * of them cost a new session as much again as its start.
+ * every setting of the server is loaded at a time, those of databases and roles are few, changes of roles and damage are counted, what
+ * PgBouncer's role may do in each database is listed, and the rest are processes. The last one: a process waits to write the log, and for
+ * half a second none is written. By functions, as the views that are made of them cost a new session as much again as its start.
  */
 export const STATE = `select pg_is_in_recovery(), pg_postmaster_start_time(), pg_conf_load_time(),
     case when pg_is_in_recovery() then pg_is_wal_replay_paused() end, pg_stat_get_db_checksum_failures(0);
@@ -119,6 +120,10 @@ export const STATE = `select pg_is_in_recovery(), pg_postmaster_start_time(), pg
   select slot_name, active_pid, wal_status from pg_get_replication_slots();
   select oid, datname, pg_stat_get_db_checksum_failures(oid) from pg_database;
   select setdatabase, setrole, setconfig from pg_db_role_setting;
+  select pg_stat_get_tuples_inserted(oid), pg_stat_get_tuples_updated(oid), pg_stat_get_tuples_deleted(oid)
+    from unnest(array['pg_authid'::regclass, 'pg_auth_members']) as oid;
+  select dbid, classid, objid from pg_shdepend
+    where refclassid = 'pg_authid'::regclass and refobjid = to_regrole('${LOOKUP_ROLE}') order by 1, 2, 3;
   with recursive look as (
     select 0 as number, pg_current_wal_flush_lsn() as before, false as moves
     where not pg_is_in_recovery() and exists (
@@ -127,14 +132,6 @@ export const STATE = `select pg_is_in_recovery(), pg_postmaster_start_time(), pg
     select number + 1, before, pg_current_wal_flush_lsn() <> before from look, pg_sleep(0.05)
     where not moves and number < 10
   ) select coalesce(not bool_or(moves), false) from look`
-
-/** What moves while clients write: the end of the log, and what standbys have of it. */
-export const WRITTEN = `select pg_current_wal_flush_lsn();
-  select pid, flush_lsn, replay_lsn from pg_stat_get_wal_senders()`
-
-/** While clients write to a primary, `quick-check` lets this unit look each time, and `check` only if something else has changed. */
-export const keepMoves = ({ host, port, user, database }: Target, unit: string): void =>
-  keepQuestion('moves', host, port, user, database, WRITTEN, unit)
 
 /** Keeps the question whether a server answers, and what it is. @returns what names the server in further questions. */
 function keep({ host, port, user, database, console }: Target): readonly (string | number)[] {

@@ -1,5 +1,6 @@
 import type { CommitRule } from './decide-durability.ts'
 import { isOlder, type Position } from './decide-lineage.ts'
+import type { Stream } from './decide-streams.ts'
 import { formatLsn, parseLsn } from './lsn.ts'
 import type { Confirmed } from './manifest.ts'
 
@@ -9,16 +10,16 @@ export interface ConfirmedFacts {
   timeline: number
   /** The rule in effect. */
   commit: CommitRule
-  /** What the members' standbys have replayed. Such a position is the end of a record; what is received may end inside one. */
-  replayed: readonly { name: string; lsn: bigint }[]
+  /** The members' standbys. What one has replayed is the end of a record; what it has received may end inside one. */
+  streams: readonly Pick<Stream, 'name' | 'replayed'>[]
   /** Where the latest checkpoint of this primary begins: it is on this machine's disk. */
   checkpoint: bigint
   recorded: Confirmed | null
 }
 
 export type ConfirmedPlan =
-  | { do: 'nothing'; why: string }
-  | { do: 'record'; why: string; confirmed: Confirmed }
+  /** `reached`: what is recorded is confirmed by the present rule as well, so that from now on the position only grows. */
+  { do: 'nothing'; why: string; reached: boolean } | { do: 'record'; why: string; confirmed: Confirmed }
 
 /** A document's position. */
 export const positionOf = ({ timeline, lsn }: Confirmed): Position => ({ timeline, lsn: parseLsn(lsn) })
@@ -28,17 +29,20 @@ export const positionOf = ({ timeline, lsn }: Confirmed): Position => ({ timelin
  * Where commits do not wait, only the primary is known to have it. Never backwards: what was confirmed stays so.
  */
 export function decideConfirmed(facts: ConfirmedFacts): ConfirmedPlan {
-  const { node, timeline, commit, replayed, checkpoint, recorded } = facts
+  const { node, timeline, commit, streams, checkpoint, recorded } = facts
   const lsn =
     commit.count === 0
       ? checkpoint
-      : replayed
+      : streams
           .filter(({ name }) => commit.standbys.includes(name))
-          .map((standby) => standby.lsn)
+          .map(({ replayed }) => replayed ?? 0n)
           .sort((one, other) => (one < other ? 1 : -1))[commit.count - 1]
-  if (lsn === undefined) return { do: 'nothing', why: 'too few of the standbys that count stream' }
-  if (recorded !== null && !isOlder(positionOf(recorded), { timeline, lsn }))
-    return { do: 'nothing', why: 'it is recorded already' }
+  if (lsn === undefined)
+    return { do: 'nothing', why: 'too few of the standbys that count stream', reached: false }
+  if (recorded !== null && !isOlder(positionOf(recorded), { timeline, lsn })) {
+    const reached = !isOlder({ timeline, lsn }, positionOf(recorded))
+    return { do: 'nothing', why: 'it is recorded already', reached }
+  }
   return {
     do: 'record',
     why: `${commit.count || 'no'} standbys have it`,

@@ -3,6 +3,8 @@ import { slotName } from './config.ts'
 /** A connection that receives WAL from this primary. */
 export interface Stream {
   pid: number
+  /** When it has begun, in seconds: another process may get the same id. */
+  started: string
   /** What it calls itself: all that PostgreSQL's commit rule looks at. */
   name: string
   user: string

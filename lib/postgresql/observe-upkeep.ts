@@ -36,7 +36,7 @@ export async function observeUpkeep(
   context: Context,
 ): Promise<
   { holder: LockHolder | null } & Pick<UpkeepFacts, 'commit' | 'fileDiffers' | 'streaming' | 'level'> &
-    Pick<Standbys, 'strangers' | 'replayed'>
+    Pick<Standbys, 'strangers' | 'streams'>
 > {
   const underLock = await readUnderLock(context)
   if (underLock === null) return { holder: null, commit: NO_WAIT, fileDiffers: false, ...NO_STANDBYS }
@@ -99,10 +99,11 @@ interface Standbys {
   level: string[]
   /** What uses the name of a member. */
   strangers: readonly Stranger[]
-  replayed: { name: string; lsn: bigint }[]
+  /** Those of `streaming`. */
+  streams: readonly Stream[]
 }
 
-const NO_STANDBYS: Standbys = { streaming: [], level: [], strangers: [], replayed: [] }
+const NO_STANDBYS: Standbys = { streaming: [], level: [], strangers: [], streams: [] }
 
 /** Which of the members stream, and which of those have on disk everything that is written by now. */
 async function readStandbys(own: Connection, members: readonly StreamingMember[]): Promise<Standbys> {
@@ -118,7 +119,7 @@ async function readStandbys(own: Connection, members: readonly StreamingMember[]
         streaming: namesOf(caughtUp),
         level: namesOf(level),
         strangers,
-        replayed: caughtUp.map(({ name, replayed }) => ({ name, lsn: replayed ?? 0n })),
+        streams: caughtUp,
       }
     await pause(LOOK_AGAIN_MS)
   }

@@ -50,7 +50,7 @@ export async function keepUpPrimary(context: Context): Promise<'done' | 'lost'> 
     let failed: UpkeepFacts['failed'] = null
     let proven: CommitRule | null = null
     for (;;) {
-      const { holder, strangers, replayed, ...seen } = await observeUpkeep(own, context)
+      const { holder, strangers, streams, ...seen } = await observeUpkeep(own, context)
       for (const { pid, why } of strangers) {
         log('failover', { do: 'end', why })
         recordFailure(postgresqlPaths.stranger, why, Date.now())
@@ -65,8 +65,9 @@ export async function keepUpPrimary(context: Context): Promise<'done' | 'lost'> 
       })
       if (plan.do === 'lost' || holder === null) return 'lost'
       if (plan.do === 'done') {
-        await recordConfirmed(own, context, holder.session, { commit: seen.commit, replayed })
-        if (plan.complete && strangers.length === 0) markKeptUp(holder.epoch)
+        const recorder = await recordConfirmed(own, context, holder, { commit: seen.commit, streams })
+        if (recorder !== null && plan.complete && strangers.length === 0)
+          markKeptUp({ epoch: holder.epoch, recorder })
         return plan.do
       }
       if (plan.do === 'wait') {

@@ -273,31 +273,52 @@ describe('what quick-check asks', () => {
       server.close()
     })
 
-  test('a database that is written to: a unit is started each time, and nothing else is different', async () => {
-    systemctlNotes()
-    rmSync(at('check/moved'), { force: true })
-    let end = 'one'
-    const server = await databaseThat(welcome, () => row(end))
-    checkIs([`database\t${fields}`, `moves\t${fields}\tselect 1\tlamp.service`])
-    await settle()
-    for (const next of ['one', 'two', 'two', 'three']) {
-      end = next
-      assert.equal((await quickCheck()).ran, false)
-    }
-    assert.equal(readFileSync(at('started'), 'utf8'), 'start --no-block lamp.service\n'.repeat(3))
-    server.close()
-  })
+  describe('a database that is written to', () => {
+    const transaction = JSON.stringify([{ KV: { Verb: 'set', Key: 'a', Value: 'VALUE' } }])
+    const sentWith = (value: string): string => `PUT /v1/txn ${transaction.replace('VALUE', value)}`
 
-  test('a database that is written to: a unit that could not be started is started the next time', async () => {
-    systemctlNotes(1)
-    rmSync(at('check/moved'), { force: true })
-    const server = await databaseThat(welcome, () => row('one'))
-    checkIs([`database\t${fields}`, `moves\t${fields}\tselect 1\tlamp.service`])
-    await settle()
-    systemctlNotes()
-    for (let time = 0; time < 2; time += 1) await quickCheck()
-    assert.equal(readFileSync(at('started'), 'utf8'), 'start --no-block lamp.service\n')
-    server.close()
+    /** What Consul is sent, where the database answers with these rows one after the other. @param status Consul's. */
+    async function recordedOf(
+      answers: readonly (readonly Buffer[])[],
+      status = 200,
+    ): Promise<{ sent: string[]; ran: boolean[] }> {
+      rmSync(at('check/recorded'), { force: true })
+      const { listener, seen } = answering(() => ({ status, text: '{}' }))
+      consulPort = await listen(listener)
+      let rows: readonly Buffer[] = []
+      const server = await databaseThat(welcome, () => Buffer.concat(rows))
+      checkIs([`database\t${fields}`, `record\t${fields}\tselect 1\t${transaction}`])
+      const ran: boolean[] = []
+      await quickCheck()
+      for (const answer of answers) {
+        rows = answer
+        ran.push((await quickCheck()).ran)
+      }
+      server.close()
+      return { sent: seen.map(({ method, url, text }) => `${method} ${url} ${text}`), ran }
+    }
+
+    test('each new position is recorded once, and nothing else is different', async () => {
+      const answers = ['one', 'one', 'b3RoZXI=', 'b3RoZXI=', 'one'].map((value) => [row(value)])
+      const { sent, ran } = await recordedOf(answers)
+      assert.deepEqual(sent, ['one', 'b3RoZXI=', 'one'].map(sentWith))
+      assert.deepEqual(ran, [true, false, false, false, false])
+    })
+
+    test('no position is known: nothing is recorded', async () => {
+      const { sent, ran } = await recordedOf([[row(null)], [row(null)]])
+      assert.deepEqual([sent, ran], [[], [true, false]])
+    })
+
+    test('too few standbys stream: the check looks', async () => {
+      const { sent, ran } = await recordedOf([[row('one')], [row('one')], [], []])
+      assert.deepEqual([sent, ran], [[sentWith('one')], [true, false, true, true]])
+    })
+
+    test('Consul refuses it: the check looks, and it is sent again', async () => {
+      const { sent, ran } = await recordedOf([[row('one')], [row('one')]], 409)
+      assert.deepEqual([sent, ran], [['one', 'one'].map(sentWith), [true, true]])
+    })
   })
 
   test('a database: its session has the options that the check had, and a console none', async () => {

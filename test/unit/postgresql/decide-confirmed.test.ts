@@ -19,9 +19,9 @@ const base: ConfirmedFacts = {
   node: 'n1',
   timeline: 3,
   commit: commitRule(['n2', 'n3']),
-  replayed: [
-    { name: 'n2', lsn: 0x500n },
-    { name: 'n3', lsn: 0x400n },
+  streams: [
+    { name: 'n2', replayed: 0x500n },
+    { name: 'n3', replayed: 0x400n },
   ],
   checkpoint: 0x300n,
   recorded: confirmed(3, '0/480'),
@@ -29,27 +29,25 @@ const base: ConfirmedFacts = {
 const record = (why: string, lsn: string, standbys = 1, timeline = 3) => ({
   ...{ do: 'record' as const, why, confirmed: confirmed(timeline, lsn, standbys) },
 })
+const nothing = (why: string, reached: boolean) => ({ do: 'nothing' as const, why, reached })
 
 const cases: readonly Case<ConfirmedFacts, ConfirmedPlan>[] = [
   ['One of two standbys is enough: the further one', {}, record('1 standbys have it', '0/500')],
   ['Nothing was recorded before', { recorded: null }, record('1 standbys', '0/500')],
-  ['It has not moved', { recorded: confirmed(3, '0/500') }, { do: 'nothing', why: 'recorded already' }],
+  ['It has not moved', { recorded: confirmed(3, '0/500') }, nothing('recorded already', true)],
   [
-    'It never goes backwards',
-    { recorded: confirmed(3, '0/501') },
-    { do: 'nothing', why: 'recorded already' },
+    'It has not moved, and was recorded under another rule',
+    { recorded: confirmed(3, '0/500', 2) },
+    nothing('recorded already', true),
   ],
+  ['It never goes backwards', { recorded: confirmed(3, '0/501') }, nothing('recorded already', false)],
   ['A new timeline begins lower', { recorded: confirmed(2, '0/900') }, record('1 standbys', '0/500')],
-  [
-    'A later timeline than ours',
-    { recorded: confirmed(4, '0/1') },
-    { do: 'nothing', why: 'recorded already' },
-  ],
+  ['A later timeline than ours', { recorded: confirmed(4, '0/1') }, nothing('recorded already', false)],
   [
     'Two of four must have it: the second furthest',
     {
       commit: commitRule(['n2', 'n3', 'n4', 'n5']),
-      replayed: [0x600n, 0x700n, 0x500n].map((lsn, index) => ({ name: `n${index + 2}`, lsn })),
+      streams: [0x600n, 0x700n, 0x500n].map((replayed, index) => ({ name: `n${index + 2}`, replayed })),
     },
     record('2 standbys', '0/600', 2),
   ],
@@ -58,8 +56,8 @@ const cases: readonly Case<ConfirmedFacts, ConfirmedPlan>[] = [
     { commit: commitRule(['n3']), recorded: null },
     record('1 standbys', '0/400'),
   ],
-  ['Too few stream', { commit: commitRule(['n2', 'n3']), replayed: [] }, { do: 'nothing', why: 'too few' }],
-  ['A rule that nobody can meet', { commit: { standbys: [], count: 1 } }, { do: 'nothing', why: 'too few' }],
+  ['Too few stream', { commit: commitRule(['n2', 'n3']), streams: [] }, nothing('too few', false)],
+  ['A rule that nobody can meet', { commit: { standbys: [], count: 1 } }, nothing('too few', false)],
   [
     'Commits do not wait: what the primary has on its own disk',
     { commit: NO_WAIT, recorded: null },
@@ -68,7 +66,7 @@ const cases: readonly Case<ConfirmedFacts, ConfirmedPlan>[] = [
   [
     'Commits wait no more: what was confirmed before stays',
     { commit: NO_WAIT },
-    { do: 'nothing', why: 'recorded already' },
+    nothing('recorded already', false),
   ],
 ]
 describe('how far commits are confirmed', () => table(decideConfirmed, base, cases))
@@ -81,12 +79,12 @@ test('as many standbys as commits wait for have what is recorded, and one more b
   })
   fc.assert(
     fc.property(facts, ({ commit, lsns }) => {
-      const replayed = names.map((name, index) => ({ name, lsn: lsns[index] ?? 0n }))
-      const plan = decideConfirmed({ ...base, commit, replayed, recorded: null })
+      const streams = names.map((name, index) => ({ name, replayed: lsns[index] ?? 0n }))
+      const plan = decideConfirmed({ ...base, commit, streams, recorded: null })
       assert.ok(plan.do === 'record')
       const recorded = parseLsn(plan.confirmed.lsn)
       const having = (least: bigint) =>
-        replayed.filter(({ name, lsn }) => commit.standbys.includes(name) && lsn >= least).length
+        streams.filter(({ name, replayed }) => commit.standbys.includes(name) && replayed >= least).length
       assert.ok(having(recorded) >= commit.count)
       assert.ok(having(recorded + 1n) < commit.count)
     }),

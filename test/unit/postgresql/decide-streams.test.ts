@@ -6,7 +6,14 @@ import { addressOf } from '../support/documents.ts'
 
 const members = [1, 2, 3].map((id) => ({ node: `n${id}`, repmgrId: id, address: addressOf(`n${id}`) }))
 const n2: Stream = {
-  ...{ pid: 20, name: 'n2', user: 'repmgr', address: '10.77.0.12', slot: 'repmgr_slot_2' },
+  ...{
+    pid: 20,
+    started: '1700000000.000001',
+    name: 'n2',
+    user: 'repmgr',
+    address: '10.77.0.12',
+    slot: 'repmgr_slot_2',
+  },
   ...{ streaming: true, flushed: 500n, replayed: 400n },
 }
 
@@ -67,6 +74,7 @@ describe('who streams under the name of a member', () => {
     const field = <T>(...values: T[]) => fc.constantFrom(...values)
     const stream: fc.Arbitrary<Stream> = fc.record({
       pid: fc.nat(),
+      started: fc.constant('1'),
       name: field('n1', 'n2', 'n3', 'other'),
       user: field('repmgr', 'postgres'),
       address: field(null, ...members.map(({ address }) => address)),

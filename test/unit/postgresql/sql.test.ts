@@ -4,24 +4,31 @@ import { execFileSync } from 'node:child_process'
 import { closeSync, existsSync, openSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { isDeepStrictEqual } from 'node:util'
 import { UNKNOWN } from '../../../lib/core/unknown.ts'
 import { waitFor } from '../../../lib/core/wait.ts'
 import { proveCommitsWait } from '../../../lib/postgresql/apply-commit-rule.ts'
 import { keepMetadata } from '../../../lib/postgresql/apply-upkeep.ts'
-import { type Connection, STATE, type Target, WRITTEN, withDatabase } from '../../../lib/postgresql/client.ts'
+import { type Connection, STATE, type Target, withDatabase } from '../../../lib/postgresql/client.ts'
 import { hbaLines, lastHbaLines, renderPostgresql } from '../../../lib/postgresql/config.ts'
 import { PSQL_STATEMENTS, sessionDefaultsOf } from '../../../lib/postgresql/config-session.ts'
 import { renderSynchronous } from '../../../lib/postgresql/config-synchronous.ts'
 import { readDataDirectory } from '../../../lib/postgresql/control-data.ts'
 import { readDamagedPages } from '../../../lib/postgresql/damaged-pages.ts'
 import { probe, readRole } from '../../../lib/postgresql/database.ts'
+import { decideConfirmed } from '../../../lib/postgresql/decide-confirmed.ts'
+import { commitRule, NO_WAIT } from '../../../lib/postgresql/decide-durability.ts'
 import type { FoundRole } from '../../../lib/postgresql/decide-join.ts'
 import { unsafeOf } from '../../../lib/postgresql/decide-settings.ts'
 import { readHotStandby } from '../../../lib/postgresql/hot-standby.ts'
+import { keepLoginLookup } from '../../../lib/postgresql/login-lookup.ts'
+import { parseLsn } from '../../../lib/postgresql/lsn.ts'
 import { readUpstream } from '../../../lib/postgresql/observe-follow.ts'
 import { readOffer } from '../../../lib/postgresql/observe-lineage.ts'
 import { readSettingsInEffect } from '../../../lib/postgresql/observe-settings.ts'
 import { askPostgresql } from '../../../lib/postgresql/observe-status.ts'
+import { readStreams } from '../../../lib/postgresql/observe-streams.ts'
+import { positionStatement } from '../../../lib/postgresql/recorder.ts'
 import { readPending } from '../../../lib/postgresql/restart.ts'
 import { closedQuery, rolesQuery } from '../../../lib/postgresql/server.ts'
 import { setAndReload } from '../../../lib/postgresql/setting.ts'
@@ -89,12 +96,16 @@ for (const { name, bin } of releases)
       for (const change of [
         'create database note',
         'alter role repmgr set work_mem = 64',
+        'create role someone in role pg_monitor',
+        "alter role someone password 'other'",
+        'drop role someone',
         'select pg_reload_conf()',
       ]) {
         const [before, standbyBefore] = [await settled(server), await settled(standby)]
         await server.ask(change)
         await waitFor(change, ASK_MS, async () => (await state(server)) !== before || null)
-        if (change.startsWith('select')) continue
+        // A standby reloads and counts by itself.
+        if (/^select| someone/.test(change)) continue
         await waitFor(
           `${change} on the standby`,
           ASK_MS,
@@ -103,12 +114,57 @@ for (const { name, bin } of releases)
       }
     })
 
-    test('a write is no change of the state, and moves the end of the log', async () => {
-      const ask = (question: string) => withDatabase(as('understudy_monitor'), ASK_MS, answerTo(question))
-      const [state, written] = [await ask(STATE), await ask(WRITTEN)]
+    test('what is kept of a server for quick-check: what PgBouncer asks with is dropped from a database', async () => {
+      await server.connected((own) => keepLoginLookup(own, 'secret'))
+      const state = (): Promise<string> => withDatabase(as('understudy_monitor'), ASK_MS, answerTo(STATE))
+      const settled = await waitFor('the server to rest', ASK_MS, async () => {
+        const before = await state()
+        return (await state()) === before ? before : null
+      })
+      await server.ask('drop schema understudy cascade')
+      assert.notEqual(await state(), settled)
+    })
+
+    test('a write is no change of the state, and is recorded as the upkeep records it', async () => {
+      const ask = <T>(work: (own: Connection) => Promise<T>) =>
+        withDatabase(as('understudy_monitor'), ASK_MS, work)
+      const commit = commitRule(['n2'])
+      const rule = (text: string) =>
+        server.connected((own) => setAndReload(own, { synchronous_standby_names: text }))
+      await rule(renderSynchronous(commit))
+      const streams = await server.connected(readStreams)
+      const seen = { node: 'n1', timeline: 1, commit, streams }
+      const recorded = async (counted: typeof seen): Promise<unknown> => {
+        const [row] = await ask((own) => own.query(positionStatement(counted)))
+        const [text] = Object.values(row ?? {}) as (string | null)[]
+        return text && JSON.parse(Buffer.from(text, 'base64').toString())
+      }
+      const decided = async (counted: typeof seen): Promise<unknown> => {
+        const [row] = await server.ask<{ lsn: string }>(
+          'select checkpoint_lsn::text as lsn from pg_control_checkpoint()',
+        )
+        const checkpoint = parseLsn(row?.lsn ?? '')
+        const now = await server.connected(readStreams)
+        const plan = decideConfirmed({ ...counted, streams: now, checkpoint, recorded: null })
+        return plan.do === 'record' ? plan.confirmed : plan
+      }
+      const same = (counted: typeof seen) =>
+        waitFor('the server to rest', ASK_MS, async () => {
+          const [one, other] = [await recorded(counted), await decided(counted)]
+          if (!isDeepStrictEqual(one, other)) throw new Error(JSON.stringify([one, other]))
+          return one
+        })
+      const [before, state] = [await same(seen), await ask(answerTo(STATE))]
       await server.ask('create table public.written as select 1')
-      assert.notEqual(await ask(WRITTEN), written)
-      assert.equal(await ask(STATE), state)
+      assert.equal(await ask(answerTo(STATE)), state)
+      assert.notDeepEqual(await same(seen), before)
+      // Another process, and another rule.
+      const others = streams.map((stream) => ({ ...stream, started: '1' }))
+      assert.equal(await recorded({ ...seen, streams: others }), undefined)
+      assert.equal(await recorded({ ...seen, commit: NO_WAIT }), undefined)
+      await rule('')
+      assert.equal(await recorded(seen), undefined)
+      await same({ ...seen, commit: NO_WAIT })
     })
 
     test('a WAL receiver that stops, and goes on', async () => {
