@@ -5,8 +5,8 @@
  * `consul` and `syncthing`: method, path, body (with NOW for the time), and as a pattern what of Consul's answer does not count, or what
  * of Syncthing's does; `database`: directory of the socket, port, user, database, options of the session if there are any; `sql`: the
  * first four, the statement, and the columns that count if not all do; `record`: the same as the first five, and a transaction of Consul
- * with VALUE for what the statement gives, which is sent where that is new; `file`: path, and what of it does not count, as a pattern; `renew`: a path, its age in
- * seconds, and a unit that is started when it is older; `unit`: name; `process`: id; `addresses`: none.
+ * with VALUE for what the statement gives, which is sent where that is new; `file`: path, and what of it does not count, as a pattern;
+ * `renew`: a path, its age in seconds, and a unit that is started when it is older; `unit`: name; `process`: id; `addresses`: none.
  */
 export type Kind =
   | 'consul'

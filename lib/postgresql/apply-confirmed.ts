@@ -35,9 +35,9 @@ export async function recordConfirmed(
     ...{ node, timeline, ...seen },
     ...{ checkpoint: parseLsn(row.checkpoint), recorded: recorded?.value ?? null },
   })
+  if (plan.do === 'nothing' && !plan.reached) return null
   const underLock: Operation = { verb: 'check-session', key: consulKeys.leader.path, session }
   const { path } = postgresqlKeys.confirmed
-  if (plan.do === 'nothing' && !plan.reached) return null
   if (plan.do === 'record') {
     const index = recorded?.modifyIndex ?? 0
     const write: Operation = { verb: 'cas', key: path, value: plan.confirmed, index }

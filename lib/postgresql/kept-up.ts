@@ -22,7 +22,7 @@ export const markKeptUp = (keptUp: KeptUp): boolean =>
 
 /**
  * The epoch for which the upkeep of this primary has nothing left to do; null if it has. Asks, without a use for the answers, what the
- * upkeep acts on in Consul: when one of them changes, `quick-check` lets the check look again. While clients write, it records how far
+ * upkeep acts on in Consul: when one of them changes, `quick-check` lets the check look again. Meanwhile that goes on recording how far
  * commits are confirmed.
  */
 export async function observeKeptUp({ settings, consul }: Context): Promise<number | null> {

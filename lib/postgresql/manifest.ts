@@ -168,7 +168,7 @@ export const postgresql: Component<Context, Joining> = /* @__PURE__ */ describe(
     { path: postgresqlPaths.diskHangs, holds: 'exists while the disk under the primary takes no writes' },
     {
       path: postgresqlPaths.keptUp,
-      holds: 'for which epoch the upkeep of the primary has nothing left to do',
+      holds: 'for which epoch the upkeep has nothing left to do, and what `quick-check` records by',
     },
     {
       path: postgresqlPaths.askedPrimary,

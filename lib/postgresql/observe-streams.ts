@@ -7,7 +7,8 @@ export async function readStreams(connection: Connection): Promise<Stream[]> {
   const rows = await connection.query<
     Omit<Stream, 'flushed' | 'replayed'> & { flushed: string | null; replayed: string | null }
   >(
-    `select r.pid, extract(epoch from r.backend_start)::text as started, r.application_name as name, r.usename::text as user, host(r.client_addr) as address,
+    `select r.pid, extract(epoch from r.backend_start)::text as started, r.application_name as name,
+       r.usename::text as user, host(r.client_addr) as address,
        s.slot_name::text as slot, r.state = 'streaming' as streaming,
        r.flush_lsn::text as flushed, r.replay_lsn::text as replayed
      from pg_stat_replication r left join pg_replication_slots s on s.active_pid = r.pid order by r.pid`,

@@ -6,7 +6,7 @@ import type { Confirmed } from './manifest.ts'
 
 /** With these `quick-check` goes on recording how far commits are confirmed, while nothing else changes. */
 export interface Recorder {
-  /** Gives the document in base64, which the transaction carries; null where no position is known; no row where too few standbys stream. */
+  /** Gives the document in base64; null where no position is known; no row where too few standbys stream or the rule is another one. */
   statement: string
   /** What Consul is sent, with VALUE for the document. */
   transaction: string
@@ -30,18 +30,16 @@ export function positionStatement({ node, timeline, commit, streams }: Counted):
   // encode() breaks its lines as MIME does.
   const value = `translate(encode(convert_to(${text}, 'UTF8'), 'base64'), E'\\n', '')`
   const rule = sqlLiteral(renderSynchronous(commit))
-  return `select ${value} from (${positionOf(commit.count, countedOf(streams, commit.standbys))}) as confirmed
+  return `select ${value} from (${confirmedLsn(commit, streams)}) as confirmed
     where current_setting('synchronous_standby_names') = ${rule}`
 }
 
-const positionOf = (count: number, counted: readonly string[]): string =>
-  count === 0
-    ? 'select checkpoint_lsn as lsn from pg_control_checkpoint()'
-    : `select replay_lsn as lsn from pg_stat_get_wal_senders() as sender, pg_stat_get_activity(sender.pid) as activity
-       where (sender.pid, extract(epoch from backend_start)::text) in (${counted.join(', ')})
-       order by 1 desc nulls last offset ${count - 1} limit 1`
-
-const countedOf = (streams: Counted['streams'], standbys: readonly string[]): string[] =>
-  streams
+function confirmedLsn({ count, standbys }: Counted['commit'], streams: Counted['streams']): string {
+  if (count === 0) return 'select checkpoint_lsn as lsn from pg_control_checkpoint()'
+  const counted = streams
     .filter(({ name }) => standbys.includes(name))
     .map(({ pid, started }) => `(${pid}, ${sqlLiteral(started)})`)
+  return `select replay_lsn as lsn from pg_stat_get_wal_senders() as sender, pg_stat_get_activity(sender.pid) as activity
+    where (sender.pid, extract(epoch from backend_start)::text) in (${counted.join(', ')})
+    order by 1 desc nulls last offset ${count - 1} limit 1`
+}
