@@ -44,7 +44,10 @@ export class DurabilityConsul {
     return this.holder === node && this.session === session
   }
 
-  /** check-session on the lock and compare-and-set, in one transaction. */
+  /**
+   * check-session on the lock and compare-and-set, in one transaction. The index moves also where the text stays: that Consul does so is
+   * seen in test/lab/consul.test.ts.
+   */
   write({ node, election, session, index }: Write): boolean {
     if (!this.holds(node, session) || this.index !== index) return false
     Object.assign(this, { author: node, election, index: index + 1 })
