@@ -179,8 +179,9 @@ async function bench({ what, chosen, grown, runs, minutes, peer, writes, suite }
 
 /** @param {ReturnType<typeof parse>} options */
 async function measure(options) {
-  const { what, suite, json } = options
-  const machines = what === 'scale' ? 'three to seven machines' : 'three machines'
+  const { what, grown, suite, json } = options
+  const growsInMachines = what === 'scale' && grown.some(({ name }) => name === 'machines')
+  const machines = growsInMachines ? 'three to seven machines' : 'three machines'
   const host = {
     at: new Date().toISOString(),
     machines,
