@@ -37,6 +37,10 @@ export interface Operation {
   session?: string
 }
 
+/** The condition of a transaction that a key has not changed since `index` (0: it did not exist). */
+export const asSeen = (key: string, index: number): Operation =>
+  index === 0 ? { verb: 'check-not-exists', key } : { verb: 'check-index', key, index }
+
 /**
  * `consistent`: the answer of a leader that has made sure it still is one. `stale`: of whichever server answers, also without a
  * leader. See https://developer.hashicorp.com/consul/api-docs/features/consistency.
@@ -182,12 +186,7 @@ export class Consul {
    * @returns false where somebody was quicker, or another session holds it.
    */
   async acquire<T>({ path: key }: Key<T>, value: T, session: string, modifyIndex: number): Promise<boolean> {
-    return this.transaction([
-      modifyIndex === 0
-        ? { verb: 'check-not-exists', key }
-        : { verb: 'check-index', key, index: modifyIndex },
-      { verb: 'lock', key, value, session },
-    ])
+    return this.transaction([asSeen(key, modifyIndex), { verb: 'lock', key, value, session }])
   }
 
   /** Gives a lock back; the key keeps its value. @returns false where the session did not hold it. */

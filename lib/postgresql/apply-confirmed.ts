@@ -1,4 +1,4 @@
-import { FILLED_IN, type Operation } from '../consul/client.ts'
+import { asSeen, FILLED_IN, type Operation } from '../consul/client.ts'
 import type { Context } from '../consul/handler.ts'
 import { consulKeys } from '../consul/manifest.ts'
 import type { Connection } from './client.ts'
@@ -43,15 +43,12 @@ export async function recordConfirmed(
     const write: Operation = { verb: 'cas', key: path, value: plan.confirmed, index }
     if (!(await consul.transaction([underLock, write]))) return null
   }
-  // Under another election rule other standbys may count.
-  const asPublished: Operation = sync
-    ? { verb: 'check-index', key: postgresqlKeys.sync.path, index: sync.modifyIndex }
-    : { verb: 'check-not-exists', key: postgresqlKeys.sync.path }
   return {
     statement: positionStatement({ node, timeline, ...seen }),
     transaction: consul.transactionText([
       underLock,
-      asPublished,
+      // Under another election rule other standbys may count.
+      asSeen(postgresqlKeys.sync.path, sync?.modifyIndex ?? 0),
       { verb: 'set', key: path, value: FILLED_IN },
     ]),
   }

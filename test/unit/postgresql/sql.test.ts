@@ -84,15 +84,16 @@ for (const { name, bin } of releases)
       }
     })
 
+    const state = (one: TestServer): Promise<string> =>
+      withDatabase(as('understudy_monitor', one), ASK_MS, answerTo(STATE))
+    // A new server writes for a moment longer: autovacuum and the background writer have work of their own.
+    const settled = (one: TestServer): Promise<string> =>
+      waitFor('the server to rest', ASK_MS, async () => {
+        const before = await state(one)
+        return (await state(one)) === before ? before : null
+      })
+
     test('what is kept of a server for quick-check: the same until something changes, here and on a standby', async () => {
-      const state = (one: TestServer): Promise<string> =>
-        withDatabase(as('understudy_monitor', one), ASK_MS, answerTo(STATE))
-      // A new server writes for a moment longer: autovacuum and the background writer have work of their own.
-      const settled = (one: TestServer): Promise<string> =>
-        waitFor('the server to rest', ASK_MS, async () => {
-          const before = await state(one)
-          return (await state(one)) === before ? before : null
-        })
       for (const change of [
         'create database note',
         'alter role repmgr set work_mem = 64',
@@ -116,13 +117,9 @@ for (const { name, bin } of releases)
 
     test('what is kept of a server for quick-check: what PgBouncer asks with is dropped from a database', async () => {
       await server.connected((own) => keepLoginLookup(own, 'secret'))
-      const state = (): Promise<string> => withDatabase(as('understudy_monitor'), ASK_MS, answerTo(STATE))
-      const settled = await waitFor('the server to rest', ASK_MS, async () => {
-        const before = await state()
-        return (await state()) === before ? before : null
-      })
+      const before = await settled(server)
       await server.ask('drop schema understudy cascade')
-      assert.notEqual(await state(), settled)
+      assert.notEqual(await state(server), before)
     })
 
     test('a write is no change of the state, and is recorded as the upkeep records it', async () => {
@@ -154,9 +151,9 @@ for (const { name, bin } of releases)
           if (!isDeepStrictEqual(one, other)) throw new Error(JSON.stringify([one, other]))
           return one
         })
-      const [before, state] = [await same(seen), await ask(answerTo(STATE))]
+      const [before, stateBefore] = [await same(seen), await state(server)]
       await server.ask('create table public.written as select 1')
-      assert.equal(await ask(answerTo(STATE)), state)
+      assert.equal(await state(server), stateBefore)
       assert.notDeepEqual(await same(seen), before)
       // Another process, and another rule.
       const others = streams.map((stream) => ({ ...stream, started: '1' }))
