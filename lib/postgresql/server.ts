@@ -22,7 +22,7 @@ import { type ConfiguredParameter, overrulings } from './decide-parameters.ts'
 import { type SettingInEffect, settingProblems, unsafeOf } from './decide-settings.ts'
 import { postgresqlPaths, postgresqlUnits } from './manifest.ts'
 import { SERVER_SETTINGS } from './observe-settings.ts'
-import { scramSecret } from './scram.ts'
+import { RANDOM_ITERATIONS, scramSecret } from './scram.ts'
 
 /** A few small statements; creating a database copies a template of some megabytes. */
 const SQL_MS = 30_000
@@ -214,14 +214,14 @@ export async function createRoles(
   const { database, user } = config
   const roles = [
     // First: join takes it for the sign that the others are ours.
-    ['understudy_monitor', 'in role pg_monitor', credentials.monitor],
-    ['repmgr', 'superuser replication', credentials.repmgr],
-    [user, '', credentials.app],
+    ['understudy_monitor', 'in role pg_monitor', scramSecret('understudy_monitor', credentials.monitor)],
+    ['repmgr', 'superuser replication', scramSecret('repmgr', credentials.repmgr, RANDOM_ITERATIONS)],
+    [user, '', scramSecret(user, credentials.app)],
   ] as const
-  const statements = roles.flatMap(([role, attributes, password]) => [
+  const statements = roles.flatMap(([role, attributes, secret]) => [
     `select 'create role "${role}" login ${attributes}' where not exists (select from pg_roles where rolname = '${role}')\\gexec`,
-    `select 'alter role "${role}" password ''${scramSecret(role, password)}''' from pg_authid
-       where rolname = '${role}' and rolpassword is distinct from '${scramSecret(role, password)}'\\gexec`,
+    `select 'alter role "${role}" password ''${secret}''' from pg_authid
+       where rolname = '${role}' and rolpassword is distinct from '${secret}'\\gexec`,
   ])
   const databases = [
     ['repmgr', 'repmgr'],
