@@ -1,12 +1,26 @@
 #!/bin/sh
-# Called by: understudy-watchdog.timer every 10 s, as root. For a machine whose Consul agent is away or hangs, so that nothing else of
-# ours runs there.
-# argv: none. stdin: nothing.
+# Called by: understudy-watchdog.timer every 10 s, and systemd where Consul's agent or PostgreSQL has stopped; as root. For a machine
+# whose Consul agent is away or hangs, so that nothing else of ours runs there.
+# argv: `stopped` from systemd. stdin: nothing.
 # Exit codes (systemd only keeps them): 0 done, or nothing to do; else systemd did not do it.
 if [ "$1" = --help ]; then
   echo 'watchdog: fences a primary whose Consul agent runs no checks any more, and ends an agent that hangs.'
+  echo 'watchdog stopped: gives up the virtual IP where neither PostgreSQL nor the agent runs.'
   exit 0
 fi
+# A standby that does not claim the virtual IP has nothing to give up.
+claims() { [ -r /run/understudy/keepalived/weight ] && read -r weight </run/understudy/keepalived/weight && [ "$weight" = 100 ]; }
+# Only a primary has a walwriter.
+leads() { pgrep --full '^postgres: .*walwriter' >/dev/null; }
+
+# Whichever of the two stops last: nobody is left here to hear that another machine leads.
+if [ "$1" = stopped ]; then
+  claims || exit 0
+  systemctl is-active --quiet consul.service && exit 0
+  leads && exit 0
+  exec systemctl start --no-block understudy-withdraw.service
+fi
+
 heartbeat=/run/understudy/check/heartbeat
 # Since the boot Consul has run no check, and nothing of this machine leads.
 [ -s "$heartbeat" ] || exit 0
@@ -16,9 +30,7 @@ now=${now%%.*}
 silent=$((now - beat))
 [ "$silent" -ge 10 ] || exit 0
 
-# A standby that does not claim the virtual IP has nothing to give up. Only a primary has a walwriter.
-read -r weight </run/understudy/keepalived/weight
-if [ "$weight" = 100 ] || pgrep --full '^postgres: .*walwriter' >/dev/null; then
+if claims || leads; then
   systemctl start --no-block understudy-fence.service
 fi
 

@@ -247,8 +247,8 @@ export const postgresql: Component<Context, Joining> = /* @__PURE__ */ describe(
     {
       name: 'watchdog',
       user: 'root',
-      calledBy: 'understudy-watchdog.timer, every 10 s',
-      does: "starts the fence where Consul's agent runs no checks, and ends an agent that hangs",
+      calledBy: 'understudy-watchdog.timer, every 10 s, and by systemd when Consul or PostgreSQL has stopped',
+      does: "starts the fence where Consul's agent runs no checks, gives up the virtual IP where PostgreSQL does not run either, and ends an agent that hangs",
     },
   ],
   daemons: [postgresqlUnits.repmgrd, postgresqlUnits.watchdog],

@@ -8,7 +8,7 @@ import { repository, run } from './support/handlers.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'understudy-watchdog-'))
 after(() => rmSync(directory, { recursive: true }))
-for (const path of ['check', 'keepalived']) mkdirSync(join(directory, path))
+mkdirSync(join(directory, 'check'))
 const asked = join(directory, 'asked')
 
 interface Machine {
@@ -28,18 +28,28 @@ const well: Machine = { silent: 1, weight: '100', primary: true, agent: 'active'
 const uptime = (): number => Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0])
 
 /** @returns what systemd was asked to do. */
-async function watch(change: Partial<Machine>, beatsAgain = false): Promise<string[]> {
+async function watch(
+  change: Partial<Machine>,
+  { beatsAgain = false, argv = [] as string[] } = {},
+): Promise<string[]> {
   const { silent, weight, primary, agent, agentSeconds } = { ...well, ...change }
   const heartbeat = join(directory, 'check/heartbeat')
   if (silent === 'none') rmSync(heartbeat, { force: true })
   else writeFileSync(heartbeat, silent === null ? '' : `${Math.floor(uptime() - silent)}\n`)
-  writeFileSync(join(directory, 'keepalived/weight'), `${weight}\n`)
+  if (weight !== 'none') {
+    mkdirSync(join(directory, 'keepalived'), { recursive: true })
+    writeFileSync(join(directory, 'keepalived/weight'), `${weight}\n`)
+  }
   rmSync(asked, { force: true })
   const since = Math.round((uptime() - agentSeconds) * 1e6)
   const state = `ActiveState=${agent}\\nActiveEnterTimestampMonotonic=${since}\\n`
   const programs = {
     sleep: beatsAgain ? `echo 1 > ${heartbeat}` : ':',
-    systemctl: `case $1 in show) printf '${state}' ;; *) echo "$*" >> ${asked} ;; esac`,
+    systemctl: `case $1 in
+      show) printf '${state}' ;;
+      is-active) [ ${agent} = active ] ;;
+      *) echo "$*" >> ${asked} ;;
+    esac`,
     pgrep: `exit ${primary ? 0 : 1}`,
   }
   for (const [name, body] of Object.entries(programs)) {
@@ -49,13 +59,15 @@ async function watch(change: Partial<Machine>, beatsAgain = false): Promise<stri
   const script = readFileSync(join(repository, 'packaging/watchdog.sh'), 'utf8')
   const here = script.replaceAll('/run/understudy', directory)
   const env = { PATH: `${directory}:/usr/bin:/bin` }
-  const ended = await run('/bin/sh', ['-c', here, 'watchdog'], { env })
+  const ended = await run('/bin/sh', ['-c', here, 'watchdog', ...argv], { env })
   assert.deepEqual([ended.exitCode, ended.stdout, ended.stderr], [0, '', ''])
   return existsSync(asked) ? readFileSync(asked, 'utf8').trim().split('\n') : []
 }
 
 const FENCE = 'start --no-block understudy-fence.service'
 const KILL = 'kill --kill-whom=main --signal=KILL consul.service'
+
+const WITHDRAW = 'start --no-block understudy-withdraw.service'
 
 const cases: readonly (readonly [caption: string, change: Partial<Machine>, asked: string[]])[] = [
   ['all is well', {}, []],
@@ -73,12 +85,32 @@ const cases: readonly (readonly [caption: string, change: Partial<Machine>, aske
   ['the agent has just been started', { silent: 61, agentSeconds: 50 }, [FENCE]],
 ]
 
+const both: Partial<Machine> = { primary: false, agent: 'deactivating' }
+
+const stops: readonly (readonly [caption: string, change: Partial<Machine>, asked: string[]])[] = [
+  ['both, and the machine claims the address', both, [WITHDRAW]],
+  ['both, and the agent is about to be started again', { ...both, agent: 'activating' }, [WITHDRAW]],
+  ['both, and the agent has failed', { ...both, agent: 'failed' }, [WITHDRAW]],
+  ['both, of a standby', { ...both, weight: '-254' }, []],
+  ['both, and priority places the address', { ...both, weight: '0' }, []],
+  ['the agent of a primary', { agent: 'deactivating' }, []],
+  ['PostgreSQL alone', { primary: false }, []],
+]
+
 describe('watchdog', () => {
+  for (const [caption, change, expected] of stops)
+    test(`stopped: ${caption}`, async () =>
+      assert.deepEqual(await watch(change, { argv: ['stopped'] }), expected))
+  test('stopped: the cluster has no virtual IP', async () => {
+    rmSync(join(directory, 'keepalived'), { recursive: true })
+    assert.deepEqual(await watch({ ...both, weight: 'none' }, { argv: ['stopped'] }), [])
+  })
+
   for (const [caption, change, expected] of cases) {
     test(caption, async () => assert.deepEqual(await watch(change), expected))
   }
 
   test('the machine as a whole was frozen: the agent runs its checks again', async () => {
-    assert.deepEqual(await watch({ silent: 61 }, true), [FENCE])
+    assert.deepEqual(await watch({ silent: 61 }, { beatsAgain: true }), [FENCE])
   })
 })

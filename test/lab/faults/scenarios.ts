@@ -15,6 +15,8 @@ const THAWED_MS = 5000
 const PATIENCE_MS = 60_000
 /** The same where the primary has to stop first. */
 const FENCED_MS = 20_000
+/** The same for clients of an address that a machine without Consul and PostgreSQL gives up by itself. */
+const GIVEN_UP_MS = 12_000
 /** Until a daemon that hangs is ended: two looks of the check, which come every 15 s, and a start. */
 const HUNG_MS = 60_000
 /** A fault that no client should notice; the rest is what a busy host may take. */
@@ -101,7 +103,7 @@ const all: readonly Scenario[] = [
   stays('consul-stopped', 'standby', 20_000),
   {
     // The virtual IP leaves a machine that cannot say any more that it is the primary.
-    ...failover('both-stopped', FENCED_MS),
+    ...failover('both-stopped', GIVEN_UP_MS),
     lasts: { ms: 30_000 },
   },
   stays('both-stopped', 'standby', 20_000),
