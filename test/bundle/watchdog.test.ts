@@ -8,12 +8,13 @@ import { repository, run } from './support/handlers.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'understudy-watchdog-'))
 after(() => rmSync(directory, { recursive: true }))
-mkdirSync(join(directory, 'check'))
+for (const path of ['check', 'keepalived']) mkdirSync(join(directory, path))
 const asked = join(directory, 'asked')
 
 interface Machine {
   /** For how long Consul has run no check, in seconds; null: since the boot; none: there is no file. */
   silent: number | 'none' | null
+  /** none: there is no file. */
   weight: string
   /** PostgreSQL runs as a primary. */
   primary: boolean
@@ -36,10 +37,9 @@ async function watch(
   const heartbeat = join(directory, 'check/heartbeat')
   if (silent === 'none') rmSync(heartbeat, { force: true })
   else writeFileSync(heartbeat, silent === null ? '' : `${Math.floor(uptime() - silent)}\n`)
-  if (weight !== 'none') {
-    mkdirSync(join(directory, 'keepalived'), { recursive: true })
-    writeFileSync(join(directory, 'keepalived/weight'), `${weight}\n`)
-  }
+  const track = join(directory, 'keepalived/weight')
+  if (weight === 'none') rmSync(track, { force: true })
+  else writeFileSync(track, `${weight}\n`)
   rmSync(asked, { force: true })
   const since = Math.round((uptime() - agentSeconds) * 1e6)
   const state = `ActiveState=${agent}\\nActiveEnterTimestampMonotonic=${since}\\n`
@@ -66,10 +66,11 @@ async function watch(
 
 const FENCE = 'start --no-block understudy-fence.service'
 const KILL = 'kill --kill-whom=main --signal=KILL consul.service'
-
 const WITHDRAW = 'start --no-block understudy-withdraw.service'
 
-const cases: readonly (readonly [caption: string, change: Partial<Machine>, asked: string[]])[] = [
+type Case = readonly [caption: string, change: Partial<Machine>, asked: string[]]
+
+const cases: readonly Case[] = [
   ['all is well', {}, []],
   ['since the boot Consul has run no check', { silent: null }, []],
   ['there is no heartbeat', { silent: 'none' }, []],
@@ -87,12 +88,13 @@ const cases: readonly (readonly [caption: string, change: Partial<Machine>, aske
 
 const both: Partial<Machine> = { primary: false, agent: 'deactivating' }
 
-const stops: readonly (readonly [caption: string, change: Partial<Machine>, asked: string[]])[] = [
+const stops: readonly Case[] = [
   ['both, and the machine claims the address', both, [WITHDRAW]],
   ['both, and the agent is about to be started again', { ...both, agent: 'activating' }, [WITHDRAW]],
   ['both, and the agent has failed', { ...both, agent: 'failed' }, [WITHDRAW]],
   ['both, of a standby', { ...both, weight: '-254' }, []],
   ['both, and priority places the address', { ...both, weight: '0' }, []],
+  ['both, and the cluster has no virtual IP', { ...both, weight: 'none' }, []],
   ['the agent of a primary', { agent: 'deactivating' }, []],
   ['PostgreSQL alone', { primary: false }, []],
 ]
@@ -101,10 +103,6 @@ describe('watchdog', () => {
   for (const [caption, change, expected] of stops)
     test(`stopped: ${caption}`, async () =>
       assert.deepEqual(await watch(change, { argv: ['stopped'] }), expected))
-  test('stopped: the cluster has no virtual IP', async () => {
-    rmSync(join(directory, 'keepalived'), { recursive: true })
-    assert.deepEqual(await watch({ ...both, weight: 'none' }, { argv: ['stopped'] }), [])
-  })
 
   for (const [caption, change, expected] of cases) {
     test(caption, async () => assert.deepEqual(await watch(change), expected))
