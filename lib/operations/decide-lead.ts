@@ -5,8 +5,8 @@ export interface LeadFacts {
   leadership: Leadership | Unknown
   /** In this run everything on this machine has followed the primary once. */
   followed: boolean
-  /** This run has waited while there was no primary. */
-  waited: boolean
+  /** The epoch of the primary that there was when it last began to; null: there was none, or Consul did not answer. */
+  followedEpoch: number | null
   /** The virtual IP has followed a machine that holds the lock, but is not published yet. */
   addressMoved: boolean
   /** How long this run has seen the lock held by the same machine, without a break. */
@@ -41,7 +41,7 @@ const POOL_AGAIN_MS = 500
 export function decideLead({
   leadership,
   followed,
-  waited,
+  followedEpoch,
   addressMoved,
   heldMs,
   pooledMs,
@@ -53,7 +53,7 @@ export function decideLead({
   if (primary === null) return { do: 'nothing', why: 'there is no primary yet' }
   const current = currentPrimary(leadership)
   if (current) {
-    if (waited) return { do: 'follow', why: `${current.node} is the primary now` }
+    if (current.index !== followedEpoch) return { do: 'follow', why: `${current.node} is the primary now` }
     return { do: 'nothing', why: `${current.node} is the primary` }
   }
   if (elapsedMs >= ELECTION_MS) return { do: 'nothing', why: `no primary after ${ELECTION_MS} ms` }

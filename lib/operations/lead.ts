@@ -1,5 +1,6 @@
 import { callIfNeeded } from '../command/apply.ts'
 import { CONSUL_PATIENCE_MS, type Context } from '../consul/handler.ts'
+import { currentPrimary } from '../consul/leadership.ts'
 import { readLeadership } from '../consul/observe-leadership.ts'
 import { serviceTag } from '../consul/service-tag.ts'
 import { EXIT, type ExitCode, explain } from '../core/errors.ts'
@@ -12,7 +13,7 @@ import {
   reconcile,
   untilAnswered,
 } from '../core/reconciler.ts'
-import { orUnknown, UNKNOWN } from '../core/unknown.ts'
+import { orUnknown, UNKNOWN, unknownOnFailure } from '../core/unknown.ts'
 import { pooler } from '../pooler/reconciler.ts'
 import { followIfNeeded } from '../postgresql/apply-follow.ts'
 import { leaveServices, requestServices } from '../services/request.ts'
@@ -24,7 +25,7 @@ const LOOK_AGAIN_MS = 50
 
 /** One run in which everything on this machine follows who leads. What fails in one part does not keep the others from it. */
 export function leadRun() {
-  const memory = { followed: false, waited: false, addressMoved: false }
+  const memory = { followed: false, followedEpoch: null as number | null, addressMoved: false }
   /** The holding of the lock that was seen last, and since when. */
   let held = { epoch: 0, sinceMs: 0 }
   /** When PgBouncer has last followed; null: just now. */
@@ -55,21 +56,20 @@ export function leadRun() {
       work: Reconciler<Context, Facts, P>,
       patienceMs = CONSUL_PATIENCE_MS,
     ) => attempt(work.name, () => reconcile(work, context, untilAnswered(patienceMs)))
-    if (plan.do === 'wait') memory.waited = true
     if (plan.do === 'move-address') {
       memory.addressMoved = true
-      memory.waited = true
       await attempt('services', () => leaveServices(context))
       await settle(virtualIpWeight)
     }
     if (plan.do === 'pool') {
-      memory.waited = true
       pooledAtMs = null
       await settle(pooler)
     }
     // Nothing waits for them.
     if (plan.do === 'nothing') await attempt('services', requestServices)
     if (plan.do !== 'follow') return
+    // A primary that is published meanwhile may come too late for some of them.
+    const before = unknownOnFailure(readLeadership(context.consul))
     // In the order in which clients miss them. The address first: it may send clients away, which PgBouncer lets in again.
     await attempt('services', () => leaveServices(context))
     await settle(virtualIpWeight)
@@ -79,8 +79,9 @@ export function leadRun() {
     // Clients wait for the two above; with their patience the run has no time left for more.
     await settle(serviceTag, 0)
     pooledAtMs = null
+    const leadership = await before
+    memory.followedEpoch = leadership === UNKNOWN ? null : (currentPrimary(leadership)?.index ?? null)
     memory.followed = true
-    memory.waited = false
   }
 
   const next = (plan: LeadPlan): Next => {

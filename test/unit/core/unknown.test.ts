@@ -29,7 +29,14 @@ describe('what could not be read', () => {
     assert.equal(currentPrimary(leadership)?.node, 'unknown')
     const { primary } = leadership
     assert.equal(decideServiceTag({ node: 'unknown', primary, tags: ['unknown'] }).tag, 'primary')
-    const run = { followed: true, waited: true, addressMoved: false, heldMs: 0, pooledMs: 0, elapsedMs: 0 }
+    const run = {
+      followed: true,
+      followedEpoch: null,
+      addressMoved: false,
+      heldMs: 0,
+      pooledMs: 0,
+      elapsedMs: 0,
+    }
     assert.equal(decideLead({ ...run, leadership }).why, 'unknown is the primary now')
   })
 })

@@ -1,4 +1,5 @@
 import { describe } from 'node:test'
+import { currentPrimary } from '../../../lib/consul/leadership.ts'
 import { UNKNOWN } from '../../../lib/core/unknown.ts'
 import { decideLead, type LeadFacts, type LeadPlan } from '../../../lib/operations/decide-lead.ts'
 import { leadOfN1, leadOfN2, lock, lockReleased, lockTaken, published } from '../support/documents.ts'
@@ -13,7 +14,7 @@ const SETTLED_MS = 200
 const base: LeadFacts = {
   leadership: leadOfN1,
   followed: true,
-  waited: false,
+  followedEpoch: currentPrimary(leadOfN1)?.index ?? null,
   addressMoved: false,
   heldMs: 0,
   pooledMs: 0,
@@ -29,10 +30,24 @@ const cases: readonly Case<LeadFacts, LeadPlan>[] = [
     { do: 'follow', why: 'may have changed' },
   ],
   ['Everything has followed', {}, { do: 'nothing', why: 'n1 is the primary' }],
-  ['It has waited for this primary', { waited: true }, { do: 'follow', why: 'n1 is the primary now' }],
   [
-    'It has waited, and the primary has come late',
-    { waited: true, leadership: leadOfN2, elapsedMs: ELECTION_MS },
+    'There was none when it followed',
+    { followedEpoch: null },
+    { do: 'follow', why: 'n1 is the primary now' },
+  ],
+  [
+    'It has followed n1, and n2 was published meanwhile',
+    { leadership: leadOfN2 },
+    { do: 'follow', why: 'n2 is the primary now' },
+  ],
+  [
+    'It has followed n1 under an earlier lock',
+    { followedEpoch: 3 },
+    { do: 'follow', why: 'n1 is the primary now' },
+  ],
+  [
+    'The primary has come late',
+    { followedEpoch: null, leadership: leadOfN2, elapsedMs: ELECTION_MS },
     { do: 'follow', why: 'n2 is the primary now' },
   ],
   [
@@ -48,7 +63,7 @@ const cases: readonly Case<LeadFacts, LeadPlan>[] = [
   ['Consul does not answer', { leadership: UNKNOWN }, { do: 'nothing', why: 'Consul does not answer' }],
   [
     'Consul does not answer any more',
-    { leadership: UNKNOWN, waited: true },
+    { leadership: UNKNOWN, followedEpoch: null },
     { do: 'nothing', why: 'Consul does not answer' },
   ],
   [
@@ -64,12 +79,12 @@ const cases: readonly Case<LeadFacts, LeadPlan>[] = [
   ],
   [
     'The lock is free: one moment before the end',
-    { leadership: lockReleased, waited: true, elapsedMs: ELECTION_MS - 1 },
+    { leadership: lockReleased, followedEpoch: null, elapsedMs: ELECTION_MS - 1 },
     { do: 'wait', why: none },
   ],
   [
     'The lock is free for long: the next event starts another run',
-    { leadership: lockReleased, waited: true, elapsedMs: ELECTION_MS },
+    { leadership: lockReleased, followedEpoch: null, elapsedMs: ELECTION_MS },
     { do: 'nothing', why: 'no primary after 4000 ms' },
   ],
   [
@@ -84,7 +99,7 @@ const cases: readonly Case<LeadFacts, LeadPlan>[] = [
   ],
   [
     'A machine has taken the lock, and the virtual IP has gone ahead',
-    { leadership: lockTaken, waited: true, addressMoved: true, heldMs: SETTLED_MS },
+    { leadership: lockTaken, followedEpoch: null, addressMoved: true, heldMs: SETTLED_MS },
     { do: 'wait', why: none },
   ],
   [
