@@ -145,13 +145,20 @@ const medians = (shares: readonly Shares[]): Shares =>
 /** The machines of a cluster over time. */
 class Watched {
   readonly #lab: Lab
-  readonly #pings: readonly number[]
+  readonly #pings: () => Promise<readonly number[]>
   readonly #found: Shares[][] = []
+  #costs: readonly number[] = []
   #before: readonly Sample[] = []
 
-  constructor(lab: Lab, pings: readonly number[]) {
+  /** @param pings measures what repmgrd's pings cost. */
+  constructor(lab: Lab, pings: () => Promise<readonly number[]>) {
     this.#lab = lab
     this.#pings = pings
+  }
+
+  /** Before each minute: what a ping costs varies with what else the host does. */
+  async prepare(): Promise<void> {
+    this.#costs = await this.#pings()
   }
 
   async begin(): Promise<void> {
@@ -162,7 +169,7 @@ class Watched {
   async end(): Promise<readonly Shares[]> {
     const after = await this.#all()
     const shares = this.#before.map((before, index) =>
-      sharesBetween(before, after[index] as Sample, this.#pings[index] ?? 0),
+      sharesBetween(before, after[index] as Sample, this.#costs[index] ?? 0),
     )
     this.#found.push(shares)
     return shares
@@ -193,10 +200,12 @@ export async function watchAtRest(
 ): Promise<Machines[]> {
   const scenes = await Promise.all(clusters.map((cluster) => cluster.untilHealthy()))
   await pause(SETTLE_S * 1000)
-  const watched: Watched[] = []
-  for (const [index, { lab, publishes }] of clusters.entries())
-    watched.push(new Watched(lab, publishes ? await pingCosts(lab, scenes[index]?.primary ?? '') : []))
+  const watched = clusters.map(
+    ({ lab, publishes }, index) =>
+      new Watched(lab, async () => (publishes ? pingCosts(lab, scenes[index]?.primary ?? '') : [])),
+  )
   for (let run = 0; run < runs; run++) {
+    for (const one of watched) await one.prepare()
     await Promise.all(watched.map((one) => one.begin()))
     await pause(ROUND_S * 1000)
     const ended = await Promise.all(watched.map((one) => one.end()))
