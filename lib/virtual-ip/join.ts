@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Consul } from '../consul/client.ts'
 import { peersOf } from '../consul/decide-peers.ts'
 import { howToApply } from '../consul/how-to-apply.ts'
@@ -13,8 +14,10 @@ import { waitFor } from '../core/wait.ts'
 import { keepalivedOf, renderKeepalived } from './config.ts'
 import { virtualIp, virtualIpKeys, virtualIpPaths, virtualIpUnits } from './manifest.ts'
 
-/** arping itself ends after 2 s. */
+/** arping itself ends after 1 s. */
 const ARPING_MS = 5000
+/** From the first question to the second: one alone may be lost. */
+const ASK_AGAIN_MS = 300
 /** A member is told of a new one within a second, or by its next periodic check, which comes every 15 s. */
 const PEERS_MS = 30_000
 
@@ -84,10 +87,26 @@ async function checkAddressIsFree({ options, machine, placement }: Joining): Pro
   }
 }
 
-/** Does anybody answer to this address? Asks twice, as duplicate address detection does (arping(8), -D). */
+/**
+ * Does anybody answer to this address? Asks twice, as one packet may be lost, and waits a second for each answer. The kernel answers,
+ * so within a network this takes milliseconds.
+ */
 async function answersToArp(device: string, address: string): Promise<boolean> {
-  const { exitCode } = await tryRun('arping', ['-D', '-q', '-c', '2', '-w', '2', '-I', device, address], {
-    timeoutMs: ARPING_MS,
+  const asked = [0, ASK_AGAIN_MS].map(async (afterMs) => {
+    await pause(afterMs)
+    return isTaken(device, address)
   })
-  return exitCode === 1
+  return (await Promise.all(asked)).includes(true)
+}
+
+/** Asks once, as duplicate address detection does (arping(8), -D). @throws where it could not ask. */
+async function isTaken(device: string, address: string): Promise<boolean> {
+  const argv = ['-D', '-q', '-c', '1', '-w', '1', '-I', device, address]
+  const { exitCode, stderr } = await tryRun('arping', argv, { timeoutMs: ARPING_MS })
+  if (exitCode === 0 || exitCode === 1) return exitCode === 1
+  const said = stderr.trim() || `it ended with ${exitCode}`
+  throw new UnderstudyError(
+    EXIT.config,
+    `cannot ask on ${device} whether the virtual IP ${address} is free: arping: ${said}`,
+  )
 }
