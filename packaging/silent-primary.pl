@@ -14,6 +14,9 @@ my $note = '/run/understudy/check/asked-primary';
 # Where PgBouncer points at.
 my ($host, $port) = text('/run/understudy/pgbouncer/databases.ini') =~ /\bhost=([\d.]+) port=(\d+)/ or exit;
 my ($now) = text('/proc/uptime') =~ /^(\S+)/;
+# Both watches on the lock call it. The first question counts.
+my ($since) = text($note) =~ /^\Q$host $port\E (\S+)/;
+exit if defined $since && $now >= $since && $now - $since < $WAIT_S;
 open my $file, '>', $note or exit;
 syswrite $file, "$host $port $now\n";
 my $isSilent = 0;

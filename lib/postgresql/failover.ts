@@ -90,6 +90,7 @@ export function failoverGate({ handler, deadlineMs, until }: GateOptions) {
     let local: LocalDatabase | undefined
     try {
       local = await applyFailover(plan, context)
+      if (plan.do === 'lock') askUnderLock(context)
       promoted ||= plan.do === 'promote'
       failure = ''
     } catch (error) {
@@ -100,6 +101,12 @@ export function failoverGate({ handler, deadlineMs, until }: GateOptions) {
     }
     if (local && seen) return publishAtOnce({ ...seen, local }, context)
     if (elapsed() > deadlineMs) await recordNews(context, 'failover_undecided', plan.why)
+  }
+
+  /** Where the lock was not taken after all, the next look knows, and asks again when it is. */
+  function askUnderLock({ settings }: Context): void {
+    const primary = seen?.primary ?? UNKNOWN
+    if (primary !== UNKNOWN && primary.node !== settings.node) witness.askUnderLock(primary)
   }
 
   /**

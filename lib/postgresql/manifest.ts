@@ -223,7 +223,7 @@ export const postgresql: Component<Context, Joining> = /* @__PURE__ */ describe(
     {
       name: 'leader-released',
       user: 'consul',
-      calledBy: 'the watch on `postgresql/leader`',
+      calledBy: 'the watches on `postgresql/leader`',
       does: 'starts the failover unit if the lock is free',
     },
     {

@@ -8,7 +8,7 @@ import type { ProbedDatabase } from './role.ts'
 
 /** How long the old primary has for its first answer, since it was first asked: it is mostly silent, and every failover waits for it. */
 export const PRIMARY_PROBE_MS = 300
-/** How long a look waits for the answer to its own question, where the primary has been silent for that long already. */
+/** How long a look under the lock waits for the answer to the question that was asked under it. */
 export const PROBE_AGAIN_MS = 100
 /** How long the old primary may take to answer, during which other looks go on: a busy machine takes longer than a look waits. */
 const ANSWER_MS = 1000
@@ -20,7 +20,8 @@ export class Witness {
   #answer: ProbedDatabase | Unknown = UNKNOWN
   #silentSince: number | null = null
   #hasAnswered = false
-  #askedUnderLock = false
+  /** When it was asked since this machine has held the lock. */
+  #underLockAt: number | null = null
   /** When this run itself has asked first, if somebody else had asked before. */
   #ownSince: number | null = null
   readonly #askedBeforeMs: (primary: Primary) => number | null
@@ -32,26 +33,42 @@ export class Witness {
 
   /** @param underLock this machine holds the lock: one more question is asked, on a connection of its own. */
   async ask(primary: Primary, underLock: boolean): Promise<Testimony> {
-    const { address, port } = primary
-    const name = `${address}:${port} ${epochOf(primary)}`
-    if (name !== this.#primary) this.#forget(name)
+    this.#turnTo(primary)
     const before = this.#askedBeforeMs(primary)
     // There was an answer, or it is too long ago to know.
     if (before === null && this.#ownSince !== null) {
       if (this.#silentSince !== null) this.#silentSince = Math.max(this.#silentSince, this.#ownSince)
       this.#ownSince = null
     }
-    const isDue = this.#open.length === 0 || (underLock && !this.#askedUnderLock)
-    if (this.#answer === UNKNOWN && isDue) {
-      this.#askedUnderLock = underLock
-      this.#question(name, address, port, before)
-      const waitMs = underLock ? PROBE_AGAIN_MS : Math.max(PROBE_AGAIN_MS, PRIMARY_PROBE_MS - (before ?? 0))
-      await Promise.race([...this.#open, pause(waitMs)])
+    if (!underLock) this.#underLockAt = null
+    if (this.#answer === UNKNOWN) {
+      const isDue = this.#open.length === 0
+      if (underLock && (isDue || this.#underLockAt === null)) this.askUnderLock(primary)
+      else if (isDue) this.#question(primary, before)
+      const waitMs =
+        this.#underLockAt !== null
+          ? this.#underLockAt + PROBE_AGAIN_MS - performance.now()
+          : isDue
+            ? PRIMARY_PROBE_MS - (before ?? 0)
+            : 0
+      if (waitMs > 0) await Promise.race([...this.#open, pause(waitMs)])
     }
     const primaryDatabase = this.#answer
     this.#answer = UNKNOWN
     const silentMs = this.#silentSince === null ? 0 : performance.now() - this.#silentSince
     return { primaryDatabase, silentMs, hasAnswered: this.#hasAnswered }
+  }
+
+  /** This machine has taken the lock: asks once more, while the next look still reads other things. */
+  askUnderLock(primary: Primary): void {
+    this.#turnTo(primary)
+    this.#underLockAt = performance.now()
+    this.#question(primary, this.#askedBeforeMs(primary))
+  }
+
+  #turnTo(primary: Primary): void {
+    const name = nameOf(primary)
+    if (name !== this.#primary) this.#forget(name)
   }
 
   #forget(name: string): void {
@@ -60,16 +77,18 @@ export class Witness {
     this.#answer = UNKNOWN
     this.#silentSince = null
     this.#ownSince = null
+    this.#underLockAt = null
     this.#hasAnswered = false
   }
 
-  #question(name: string, address: string, port: number, before: number | null): void {
+  #question(primary: Primary, before: number | null): void {
+    const name = nameOf(primary)
     if (this.#silentSince === null) {
       const now = performance.now()
       this.#silentSince = now - (before ?? 0)
       if (before !== null) this.#ownSince = now
     }
-    const question = probe(remoteDatabase(address, port), ANSWER_MS).then((answer) => {
+    const question = probe(remoteDatabase(primary.address, primary.port), ANSWER_MS).then((answer) => {
       this.#open = this.#open.filter((one) => one !== question)
       if (answer === UNKNOWN || name !== this.#primary) return
       this.#answer = answer
@@ -79,3 +98,5 @@ export class Witness {
     this.#open.push(question)
   }
 }
+
+const nameOf = (primary: Primary): string => `${primary.address}:${primary.port} ${epochOf(primary)}`

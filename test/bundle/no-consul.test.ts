@@ -143,6 +143,17 @@ const cases: readonly Case[] = [
       deadlineMs: 30_000,
     }),
   ),
+  ...[free, 'null', 'nonsense', ''].map(
+    (input): Case => ({
+      handler: 'leader-released',
+      args: ['--early'],
+      input,
+      exitCode: 0,
+      asked: [failover],
+      deadlineMs: 1000,
+    }),
+  ),
+  { handler: 'leader-released', args: ['--early'], input: held, exitCode: 0, deadlineMs: 1000 },
   { handler: 'database-changed', input: restarting, exitCode: 0, deadlineMs: 1000 },
   ...[passing, failed, 'nonsense', ''].map(
     (input): Case => ({

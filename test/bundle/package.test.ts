@@ -266,7 +266,7 @@ describe('what is named exists', () => {
   test('handlers in the units', () => {
     const files = readdirSync(join(repository, 'packaging/systemd'))
     const named = files.flatMap((file) =>
-      matches(read(`packaging/systemd/${file}`), /\/usr\/lib\/understudy\/handlers\/(\S+)/g),
+      matches(read(`packaging/systemd/${file}`), /\/usr\/lib\/understudy\/handlers\/([\w-]+)/g),
     )
     const expected = [
       ...[

@@ -45,6 +45,39 @@ test('a primary that is silent: the note says whom it has asked, and when', asyn
   assert.equal(questions, 1)
 })
 
+test('a primary that is being asked already: the first question counts', async () => {
+  let questions = 0
+  const port = await serverThat(() => {
+    questions += 1
+  })
+  const ended = start(port)
+  const text = await waitFor(
+    'the note',
+    5000,
+    async () => (existsSync(note) && readFileSync(note, 'utf8')) || null,
+  )
+  const again = await run('/usr/bin/perl', [join(directory, 'silent-primary.pl')])
+  assert.deepEqual([again.exitCode, readFileSync(note, 'utf8')], [0, text])
+  assert.equal((await ended).exitCode, 0)
+  assert.equal(questions, 1)
+})
+
+test('a note that is too old, or about another primary, hinders nobody', async () => {
+  let questions = 0
+  const port = await serverThat((socket) => {
+    questions += 1
+    socket.end(errorResponse('FATAL', '57P03', 'starting up'))
+  })
+  await start(port)
+  const uptime = Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0])
+  for (const left of [`127.0.0.1 ${port} ${uptime - 2.1}`, `127.0.0.1 ${port + 1} ${uptime}`, '']) {
+    writeFileSync(note, left)
+    assert.equal((await run('/usr/bin/perl', [join(directory, 'silent-primary.pl')])).exitCode, 0)
+    assert.equal(existsSync(note), false)
+  }
+  assert.equal(questions, 4)
+})
+
 test('a primary that answers, whatever it says: nothing is left', async () => {
   const port = await serverThat((socket) => void socket.end(errorResponse('FATAL', '57P03', 'starting up')))
   assert.equal((await start(port)).exitCode, 0)

@@ -23,7 +23,14 @@ const read = (text: string): Record<string, unknown> => JSON.parse(text) as Reco
 
 interface Services {
   services: { id: string; port?: number; checks: { id: string; status?: string; args?: string[] }[] }[]
-  watches: { type: string; key?: string; prefix?: string; service?: string; args: string[] }[]
+  watches: {
+    type: string
+    key?: string
+    prefix?: string
+    service?: string
+    stale?: boolean
+    args: string[]
+  }[]
 }
 const services = (kvPrefix: string, postgresqlPort: number): Services =>
   JSON.parse(
@@ -89,13 +96,23 @@ describe('consul', () => {
       const keys = services(prefix, 5432).watches.flatMap(({ type, key }) => (type === 'key' ? [key] : []))
       assert.deepEqual(
         keys.sort(),
-        // The members are told to keepalived, and to who sends the log to them.
+        // The lock has two. The members are told to keepalived, and to who sends the log to them.
         [
-          ...[consulKeys.config, consulKeys.leader, consulKeys.primary, consulKeys.seats, consulKeys.seats],
-          servicesKeys.list,
+          ...[consulKeys.config, consulKeys.leader, consulKeys.leader, consulKeys.primary],
+          ...[consulKeys.seats, consulKeys.seats, servicesKeys.list],
         ].map(({ path }) => prefix + path),
       )
     }
+  })
+
+  // Consul's leader may be what is gone: what asks it must not be all that there is.
+  test('only a second watch on the lock asks another machine', () => {
+    const { watches } = services(DEFAULT_PREFIX, 5432)
+    const asking = watches.filter(({ stale }) => stale !== true)
+    assert.deepEqual(
+      asking.map(({ key, args }) => [key, args.at(-1)]),
+      [[DEFAULT_PREFIX + consulKeys.leader.path, '--early']],
+    )
   })
 
   // A database that comes or goes may decide what the gate could not.
@@ -157,7 +174,7 @@ describe('consul', () => {
     const called = commands.flatMap((args) => {
       if (args.includes('/usr/bin/systemctl')) return []
       return ['systemd-cat', 'flock', 'nice'].some((name) => args.includes(`/usr/bin/${name}`))
-        ? [args.at(-1) ?? '']
+        ? [args.findLast((argument) => !argument.startsWith('--')) ?? '']
         : []
     })
     assert.ok(called.length > 0)
