@@ -101,12 +101,13 @@ async function answersToArp(device: string, address: string): Promise<boolean> {
 
 /** Asks once, as duplicate address detection does (arping(8), -D). @throws where it could not ask. */
 async function isTaken(device: string, address: string): Promise<boolean> {
-  const argv = ['-D', '-q', '-c', '1', '-w', '1', '-I', device, address]
-  const { exitCode, stderr } = await tryRun('arping', argv, { timeoutMs: ARPING_MS })
+  const argv = ['-D', '-c', '1', '-w', '1', '-I', device, address]
+  const { exitCode, stdout, stderr } = await tryRun('arping', argv, { timeoutMs: ARPING_MS })
   if (exitCode === 0 || exitCode === 1) return exitCode === 1
-  const said = stderr.trim() || `it ended with ${exitCode}`
+  // It says on stdout that a device is down, and all else on stderr.
+  const said = stderr.trim() || stdout.trim() || `arping ended with ${exitCode}`
   throw new UnderstudyError(
     EXIT.config,
-    `cannot ask on ${device} whether the virtual IP ${address} is free: arping: ${said}`,
+    `cannot ask on ${device} whether the virtual IP ${address} is free: ${said}`,
   )
 }
