@@ -16,8 +16,8 @@ if [ "$1" = --dry-run ]; then
   exit 0
 fi
 /usr/lib/understudy/handlers/silent-primary &
+[ "$1" = --early ] && exec systemctl start --no-block understudy-failover.service
 systemctl start --no-block understudy-failover.service
-[ "$1" = --early ] && exit 0
 # With a lower priority than Consul and the failover. This script has inherited that of Consul, and that of its session.
 setsid nice -n 10 flock --wait 10 /run/understudy/lock/lead-changed /usr/lib/understudy/handlers/lead-changed &
 # A run that was about to end may have missed the event, and systemd starts no second run beside it.

@@ -5,7 +5,7 @@ export interface LeadFacts {
   leadership: Leadership | Unknown
   /** In this run everything on this machine has followed the primary once. */
   followed: boolean
-  /** The epoch of the primary that there was when it last began to; null: there was none, or Consul did not answer. */
+  /** The epoch of the primary that there was about when that began; null: there was none, or Consul did not answer. */
   followedEpoch: number | null
   /** The virtual IP has followed a machine that holds the lock, but is not published yet. */
   addressMoved: boolean

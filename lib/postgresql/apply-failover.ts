@@ -23,35 +23,50 @@ const STOP_RECEIVER_MS = 2000
 /** How often it is looked at: part of every failover. */
 const LOOK_AGAIN_MS = 20
 
-/**
- * Carries out one step, which may be killed anywhere and repeated. The next look reads what came of it.
- * @returns after a promotion, what the database of this machine has become.
- */
-export async function applyFailover(
-  plan: FailoverPlan,
-  context: Context,
-): Promise<LocalDatabase | undefined> {
-  if (plan.do === 'promote') {
-    markPromotion(context.settings.postgresqlVersion, plan.timeline)
-    return promote(context)
-  }
-  await carryOut(plan, context)
-  return undefined
+/** What came of a step, where the next look should not have to find out. */
+export interface Applied {
+  /** After a promotion: what the database of this machine has become. */
+  local?: LocalDatabase
+  /** This machine has got the lock. */
+  locked?: boolean
 }
 
-async function carryOut(plan: Exclude<FailoverPlan, { do: 'promote' }>, context: Context): Promise<void> {
+/** Carries out one step, which may be killed anywhere and repeated. The next look reads what came of it. */
+export async function applyFailover(plan: FailoverPlan, context: Context): Promise<Applied> {
+  if (plan.do === 'promote') {
+    markPromotion(context.settings.postgresqlVersion, plan.timeline)
+    return { local: await promote(context) }
+  }
+  if (plan.do === 'lock') return { locked: await takeLock(plan, context) }
+  await carryOut(plan, context)
+  return {}
+}
+
+const holder = (node: string, { why }: FailoverPlan): Leader => {
+  const since = new Date().toISOString()
+  return { schema: 1, node, since, why }
+}
+
+async function takeLock(
+  plan: FailoverPlan & { do: 'lock' },
+  { settings, consul }: Context,
+): Promise<boolean> {
+  const session = await leaderSession(consul, settings.node)
+  return consul.acquire(consulKeys.leader, holder(settings.node, plan), session, plan.modifyIndex)
+}
+
+async function carryOut(
+  plan: Exclude<FailoverPlan, { do: 'promote' | 'lock' }>,
+  context: Context,
+): Promise<void> {
   const { settings, consul } = context
   const { node } = settings
-  const value: Leader = { schema: 1, node, since: new Date().toISOString(), why: plan.why }
+  const value = holder(node, plan)
   switch (plan.do) {
     case 'stop-receiver':
       return stopReceiver(context)
     case 'stop-other-receivers':
       return stopOtherReceivers(plan.nodes, context)
-    case 'lock':
-      // The next look shows which machine has got it.
-      await consul.acquire(consulKeys.leader, value, await leaderSession(consul, node), plan.modifyIndex)
-      return
     case 'unlock':
       if (plan.restart) await restartPostgresql(context, plan.why)
       await consul.release(consulKeys.leader, value, plan.session)

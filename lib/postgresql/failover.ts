@@ -89,8 +89,9 @@ export function failoverGate({ handler, deadlineMs, until }: GateOptions) {
     }
     let local: LocalDatabase | undefined
     try {
-      local = await applyFailover(plan, context)
-      if (plan.do === 'lock') askUnderLock(context)
+      const applied = await applyFailover(plan, context)
+      local = applied.local
+      if (applied.locked) askUnderLock(context)
       promoted ||= plan.do === 'promote'
       failure = ''
     } catch (error) {
@@ -103,7 +104,6 @@ export function failoverGate({ handler, deadlineMs, until }: GateOptions) {
     if (elapsed() > deadlineMs) await recordNews(context, 'failover_undecided', plan.why)
   }
 
-  /** Where the lock was not taken after all, the next look knows, and asks again when it is. */
   function askUnderLock({ settings }: Context): void {
     const primary = seen?.primary ?? UNKNOWN
     if (primary !== UNKNOWN && primary.node !== settings.node) witness.askUnderLock(primary)

@@ -95,9 +95,10 @@ export async function observeFailover(
   const { kept, underLock: fresh } = sessions
   const ask: typeof withDatabase = (target, timeoutMs, work) =>
     (underLock ? fresh : kept).with(target, timeoutMs, work)
-  const [shortages, testimony, ...peers] = await Promise.all([
+  const isOther = primary.node !== node
+  const [shortages, , ...peers] = await Promise.all([
     unknownOnFailure(observeShortages({ settings, consul }, local)),
-    primary.node === node ? NOT_ASKED : witness.ask(primary, underLock),
+    isOther && witness.ask(primary, underLock),
     ...members
       .filter((member) => member.node !== node && member.node !== primary.node)
       .map(
@@ -108,6 +109,8 @@ export async function observeFailover(
         }),
       ),
   ])
+  // Here and not before: while the others were asked it may have answered.
+  const testimony = isOther ? witness.testimony() : NOT_ASKED
   const unlocked = {
     primaryFails: members.some((member) => member.node === primary.node && member.databaseFails),
     unlockedMs: leader?.session ? 0 : unlockedMs(leader?.modifyIndex ?? 0),

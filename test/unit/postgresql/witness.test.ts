@@ -6,7 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Primary } from '../../../lib/consul/manifest.ts'
 import { UNKNOWN } from '../../../lib/core/unknown.ts'
 import { waitFor } from '../../../lib/core/wait.ts'
-import type { Testimony } from '../../../lib/postgresql/decide-failover.ts'
+import { SILENT_MS, type Testimony } from '../../../lib/postgresql/decide-failover.ts'
 import { PRIMARY_PROBE_MS, PROBE_AGAIN_MS, Witness } from '../../../lib/postgresql/witness.ts'
 import { published } from '../support/documents.ts'
 import { fatal, serverThat } from '../support/wire.ts'
@@ -24,14 +24,19 @@ async function machineThat(answersAfterMs: number | null) {
   return { primary: { ...published('n1', 3, 7), address: '127.0.0.1', port }, questions: () => questions }
 }
 
+async function look(witness: Witness, primary: Primary, underLock: boolean): Promise<Testimony> {
+  await witness.ask(primary, underLock)
+  return witness.testimony()
+}
+
 /** On a busy host even a quick answer may come after the first look. */
 const untilAnswered = (witness: Witness, primary: Primary): Promise<Testimony> =>
   waitFor(
     'an answer',
     5000,
     async () => {
-      const look = await witness.ask(primary, false)
-      return look.primaryDatabase === UNKNOWN ? null : look
+      const testimony = await look(witness, primary, false)
+      return testimony.primaryDatabase === UNKNOWN ? null : testimony
     },
     10,
   )
@@ -39,9 +44,26 @@ const untilAnswered = (witness: Witness, primary: Primary): Promise<Testimony> =
 describe('a witness of a primary that was asked before', () => {
   test('its silence counts from then, once it is asked again', async () => {
     const { primary, questions } = await machineThat(null)
-    const { silentMs } = await new Witness(() => 400).ask(primary, false)
-    assert.ok(silentMs >= 400, `silent for ${silentMs} ms`)
+    const { silentMs } = await look(new Witness(() => 100), primary, false)
+    assert.ok(silentMs >= PRIMARY_PROBE_MS - 5, `silent for ${silentMs} ms`)
     await waitFor('the question', 5000, async () => questions() === 1 || null)
+  })
+
+  test('but not so much of it that the question of this run has less time than the first one', async () => {
+    const { primary } = await machineThat(null)
+    const { silentMs } = await look(new Witness(() => 1900), primary, false)
+    assert.ok(silentMs >= SILENT_MS - PRIMARY_PROBE_MS && silentMs < SILENT_MS, `silent for ${silentMs} ms`)
+  })
+
+  test('an answer that comes while others are asked still counts', async () => {
+    const { primary, questions } = await machineThat(1)
+    const witness = new Witness(() => PRIMARY_PROBE_MS)
+    await witness.ask(primary, false)
+    const { silentMs } = await waitFor('the answer', 5000, async () => {
+      const testimony = witness.testimony()
+      return testimony.primaryDatabase === UNKNOWN ? null : testimony
+    })
+    assert.deepEqual([silentMs, questions()], [0, 1])
   })
 
   test('it is waited for as long as if this run had asked', async () => {
@@ -62,7 +84,7 @@ describe('a witness of a primary that was asked before', () => {
     const witness = new Witness(() => before)
     await witness.ask(primary, false)
     before = null
-    const { silentMs } = await witness.ask(primary, true)
+    const { silentMs } = await look(witness, primary, true)
     assert.ok(silentMs >= PROBE_AGAIN_MS - 5 && silentMs < 400, `silent for ${silentMs} ms`)
   })
 
@@ -84,12 +106,12 @@ describe('the witness', () => {
   test('an answer that comes after the look still counts, once, at a later look', async () => {
     const { primary, questions } = await machineThat(PRIMARY_PROBE_MS * 2)
     const witness = new Witness()
-    const first = await witness.ask(primary, false)
+    const first = await look(witness, primary, false)
     assert.deepEqual([first.primaryDatabase, first.hasAnswered], [UNKNOWN, false])
     assert.ok(first.silentMs >= PRIMARY_PROBE_MS - 5, `silent for ${first.silentMs} ms`)
     const late = await untilAnswered(witness, primary)
     assert.deepEqual([late.silentMs, late.hasAnswered, questions()], [0, true, 1])
-    const again = await witness.ask(primary, false)
+    const again = await look(witness, primary, false)
     assert.deepEqual([again.primaryDatabase, again.hasAnswered, questions()], [UNKNOWN, true, 2])
   })
 
@@ -98,7 +120,7 @@ describe('the witness', () => {
     const witness = new Witness()
     const looks = [false, false, true, true]
     const silences: number[] = []
-    for (const underLock of looks) silences.push((await witness.ask(primary, underLock)).silentMs)
+    for (const underLock of looks) silences.push((await look(witness, primary, underLock)).silentMs)
     assert.equal(questions(), 2)
     assert.deepEqual(
       silences,
@@ -121,6 +143,27 @@ describe('the witness', () => {
     await waitFor('the questions', 5000, async () => questions() === 2 || null)
   })
 
+  test('a question that is given up does not end the wait for the answer to a later one', async () => {
+    const { primary } = await machineThat(null)
+    const witness = new Witness()
+    await witness.ask(primary, false)
+    // A question is given up after a second.
+    await pause(950 - PRIMARY_PROBE_MS)
+    const begun = performance.now()
+    await witness.ask(primary, true)
+    const waited = performance.now() - begun
+    assert.ok(waited >= PROBE_AGAIN_MS - 5, `${waited} ms`)
+  })
+
+  test('after an answer what was asked before counts no more', async () => {
+    const { primary } = await machineThat(1)
+    const witness = new Witness(() => 1000)
+    await untilAnswered(witness, primary)
+    witness.askUnderLock(primary)
+    const { silentMs } = witness.testimony()
+    assert.ok(silentMs < SILENT_MS - PRIMARY_PROBE_MS, `silent for ${silentMs} ms`)
+  })
+
   test('if another machine took the lock instead, it is asked again under a later one', async () => {
     const { primary, questions } = await machineThat(null)
     const witness = new Witness()
@@ -136,7 +179,7 @@ describe('the witness', () => {
     const witness = new Witness()
     await witness.ask(silent.primary, false)
     assert.equal((await untilAnswered(witness, { ...alive.primary, epoch: 8 })).hasAnswered, true)
-    const { hasAnswered } = await witness.ask(silent.primary, false)
+    const { hasAnswered } = await look(witness, silent.primary, false)
     assert.equal(hasAnswered, false)
   })
 })
