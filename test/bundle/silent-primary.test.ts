@@ -18,12 +18,17 @@ for (const file of ['silent-primary.pl', 'ask.pl']) {
   writeFileSync(join(directory, file), here)
 }
 
+const ask = () => run('/usr/bin/perl', [join(directory, 'silent-primary.pl')])
+
 function start(port: number) {
   const file = `[databases]\napp = host=127.0.0.1 port=${port} dbname=app\n`
   writeFileSync(join(directory, 'pgbouncer/databases.ini'), file)
   rmSync(note, { force: true })
-  return run('/usr/bin/perl', [join(directory, 'silent-primary.pl')])
+  return ask()
 }
+
+const noteLeft = (): Promise<string> =>
+  waitFor('the note', 5000, async () => (existsSync(note) && readFileSync(note, 'utf8')) || null)
 
 test('a primary that is silent: the note says whom it has asked, and when', async () => {
   let questions = 0
@@ -31,11 +36,7 @@ test('a primary that is silent: the note says whom it has asked, and when', asyn
     questions += 1
   })
   const ended = start(port)
-  const text = await waitFor(
-    'the note',
-    5000,
-    async () => (existsSync(note) && readFileSync(note, 'utf8')) || null,
-  )
+  const text = await noteLeft()
   const [host, asked, at] = text.trim().split(' ')
   const uptime = Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0])
   assert.deepEqual([host, Number(asked)], ['127.0.0.1', port])
@@ -51,12 +52,8 @@ test('a primary that is being asked already: the first question counts', async (
     questions += 1
   })
   const ended = start(port)
-  const text = await waitFor(
-    'the note',
-    5000,
-    async () => (existsSync(note) && readFileSync(note, 'utf8')) || null,
-  )
-  const again = await run('/usr/bin/perl', [join(directory, 'silent-primary.pl')])
+  const text = await noteLeft()
+  const again = await ask()
   assert.deepEqual([again.exitCode, readFileSync(note, 'utf8')], [0, text])
   assert.equal((await ended).exitCode, 0)
   assert.equal(questions, 1)
@@ -72,7 +69,7 @@ test('a note that is too old, or about another primary, hinders nobody', async (
   const uptime = Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0])
   for (const left of [`127.0.0.1 ${port} ${uptime - 2.1}`, `127.0.0.1 ${port + 1} ${uptime}`, '']) {
     writeFileSync(note, left)
-    assert.equal((await run('/usr/bin/perl', [join(directory, 'silent-primary.pl')])).exitCode, 0)
+    assert.equal((await ask()).exitCode, 0)
     assert.equal(existsSync(note), false)
   }
   assert.equal(questions, 4)
@@ -91,6 +88,6 @@ test('a machine where nobody listens: nothing is left', async () => {
 
 test('nobody is pointed at: nobody is asked', async () => {
   writeFileSync(join(directory, 'pgbouncer/databases.ini'), '[databases]\n')
-  assert.equal((await run('/usr/bin/perl', [join(directory, 'silent-primary.pl')])).exitCode, 0)
+  assert.equal((await ask()).exitCode, 0)
   assert.equal(existsSync(note), false)
 })
